@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * region: memory of one node, placed there, and checked to be there.
+ *
+ * A region is bound before its pages exist, so that whoever touches a page
+ * first, in whichever process, gets it from the region's node. The policy is
+ * MPOL_PREFERRED, not MPOL_BIND: a full node must not bring the out-of-memory
+ * killer on its users. What the kernel then did is never believed but read
+ * back with tally_region_verify().
+ *
+ * A region over a shared file keeps its policy in the file (tmpfs and memfd
+ * do; other file systems don't), for every process that maps it.
+ */
+#ifndef NUMATALLY_REGION_H
+#define NUMATALLY_REGION_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <numatally/export.h>
+
+TALLY_BEGIN
+
+struct tally_region {
+	void *base; /* page-aligned */
+	size_t bytes; /* a multiple of the page size */
+	off_t offset; /* of base in the file; 0 for private memory */
+	int fd; /* of the file, borrowed; -1: private memory */
+	int node; /* sysfs's number; -1: no node was asked for */
+	int bound; /* 0, or the -errno with which the kernel refused to place
+		      it: the region works, but is unplaced */
+};
+
+/* What tally_region_verify() found, in pages of the base page size. */
+struct tally_placement {
+	uint64_t pages; /* that exist: the sum of the next three */
+	uint64_t placed; /* on the region's node */
+	uint64_t misplaced; /* on another node */
+	uint64_t unplaced; /* on any node, since the region is not bound, or
+			      where the kernel does not say on which */
+};
+
+/*
+ * Maps bytes of private memory (rounded up to pages), bound to the node, and
+ * sets up *region. No page exists yet. A refused binding is not an error: see
+ * bound. The caller destroys it.
+ *
+ * -EINVAL	bytes is 0
+ * -ENOMEM	no address space
+ */
+TALLY_API int tally_region_create(size_t bytes, int node,
+				  struct tally_region *region);
+TALLY_API void tally_region_destroy(struct tally_region *region);
+
+/*
+ * Sets up *region over a part of a shared mapping of fd that the caller has
+ * made and keeps, base lying at offset of the file; binds it to the node
+ * (node >= 0), or leaves its policy as it is (node < 0).
+ *
+ * -EINVAL	base, bytes or offset are not multiples of the page size
+ */
+TALLY_API int tally_region_init(void *base, size_t bytes, int fd, off_t offset,
+				int node, struct tally_region *region);
+
+/*
+ * Makes the pages that hold [offset, offset + bytes) of the region exist, on
+ * its node, zeroed where they didn't. Does nothing to pages that exist. Any
+ * number of threads and processes may call it for the same bytes.
+ *
+ * -ENOSPC	the file system is full (and no access will raise SIGBUS)
+ * -ENOMEM	no memory
+ * -EFBIG	the process's file-size limit
+ */
+TALLY_API int tally_region_fault(const struct tally_region *region,
+				 size_t offset, size_t bytes);
+
+/*
+ * Asks the kernel, page by page, where the pages of the region that exist lie
+ * (move_pages(2)); creates none. each, where not NULL, is called for every
+ * such page, ascending: its offset in the region, and the node it lies on, or
+ * the -errno that the kernel gave for it.
+ *
+ * -ENOSYS, -EPERM	the kernel does not say: every page counts as unplaced,
+ *			and *placement is set all the same
+ */
+TALLY_API int tally_region_verify(const struct tally_region *region,
+				  void (*each)(void *arg, size_t offset,
+					       int node),
+				  void *arg, struct tally_placement *placement);
+
+TALLY_END
+
+#endif
