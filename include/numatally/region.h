@@ -23,22 +23,22 @@
 TALLY_BEGIN
 
 struct tally_region {
-	void *base; /* page-aligned */
+	void *base;   /* page-aligned */
 	size_t bytes; /* a multiple of the page size */
 	off_t offset; /* of base in the file; 0 for private memory */
-	int fd; /* of the file, borrowed; -1: private memory */
-	int node; /* sysfs's number; -1: no node was asked for */
-	int bound; /* 0, or the -errno with which the kernel refused to place
-		      it: the region works, but is unplaced */
+	int fd;	      /* of the file, borrowed; -1: private memory */
+	int node;     /* sysfs's number; -1: no node was asked for */
+	int bound;    /* 0, or the -errno with which the kernel refused to place
+			 it: the region works, but is unplaced */
 };
 
 /* What tally_region_verify() found, in pages of the base page size. */
 struct tally_placement {
-	uint64_t pages; /* that exist: the sum of the next three */
-	uint64_t placed; /* on the region's node */
+	uint64_t pages;	    /* that exist: the sum of the next three */
+	uint64_t placed;    /* on the region's node */
 	uint64_t misplaced; /* on another node */
-	uint64_t unplaced; /* on any node, since the region is not bound, or
-			      where the kernel does not say on which */
+	uint64_t unplaced;  /* on any node, since the region is not bound, or
+			       where the kernel does not say on which */
 };
 
 /*

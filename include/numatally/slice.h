@@ -39,8 +39,8 @@ TALLY_BEGIN
 
 struct tally_slice {
 	uint64_t base; /* bytes from the origin to element 0 */
-	uint64_t len; /* elements in use */
-	uint64_t cap; /* elements that there is room for */
+	uint64_t len;  /* elements in use */
+	uint64_t cap;  /* elements that there is room for */
 };
 
 /* The len that a reader may rely on: elements below it are initialised. Pairs

@@ -24,12 +24,12 @@ TALLY_BEGIN
 struct tally_topo;
 
 struct tally_node {
-	int id; /* sysfs's number */
-	int tier; /* 0 is the fastest; -1: not known */
-	const char *memory; /* "DRAM", "HBM", "NVM", "GPU", "CXL" or NULL: not
-			       known */
+	int id;		      /* sysfs's number */
+	int tier;	      /* 0 is the fastest; -1: not known */
+	const char *memory;   /* "DRAM", "HBM", "NVM", "GPU", "CXL" or NULL: not
+				 known */
 	int64_t memory_bytes; /* MemTotal of the node; 0: none; -1: not known */
-	const int *cpus; /* its online CPUs, ascending */
+	const int *cpus;      /* its online CPUs, ascending */
 	unsigned int nr_cpus;
 	const int *distances; /* to each node of the topology, by index, as
 				 the firmware's SLIT has it (10: local);
