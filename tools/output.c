@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "output.h"
+
+const char *output_bytes(int64_t bytes, char buf[OUTPUT_NUMBER])
+{
+	static const char prefixes[] = "KMGTPE";
+	const char *p = prefixes;
+	double value = (double)bytes / 1024;
+	double limit = 1023.95; /* rounds to 1024.0 */
+
+	if (bytes > -1024 && bytes < 1024) {
+		snprintf(buf, OUTPUT_NUMBER, "%d B", (int)bytes);
+		return buf;
+	}
+	while ((value >= limit || value <= -limit) && p[1]) {
+		value /= 1024;
+		p++;
+	}
+	snprintf(buf, OUTPUT_NUMBER, "%.1f %ciB", value, *p);
+	return buf;
+}
+
+const char *output_time(int64_t ns, char buf[OUTPUT_NUMBER])
+{
+	static const char *const units[] = {"us", "ms", "s"};
+	const char *sign = ns < 0 ? "-" : "";
+	uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	uint64_t s = abs / 1000000000 + (abs % 1000000000 >= 500000000);
+	double value = (double)abs / 1000;
+	size_t unit = 0;
+	int digits;
+
+	if (abs < 1000) {
+		snprintf(buf, OUTPUT_NUMBER, "%s%u ns", sign,
+			 (unsigned int)abs);
+		return buf;
+	}
+	while (unit < 2 && value >= 999.5) {
+		value /= 1000;
+		unit++;
+	}
+	if (unit == 2 && value >= 3599.5) {
+		snprintf(buf, OUTPUT_NUMBER, "%s%lluh %02llum", sign,
+			 (unsigned long long)(s / 3600),
+			 (unsigned long long)(s / 60 % 60));
+		return buf;
+	}
+	if (unit == 2 && value >= 99.95) {
+		snprintf(buf, OUTPUT_NUMBER, "%s%um %02us", sign,
+			 (unsigned int)(s / 60), (unsigned int)(s % 60));
+		return buf;
+	}
+	digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+	snprintf(buf, OUTPUT_NUMBER, "%s%.*f %s", sign, digits, value,
+		 units[unit]);
+	return buf;
+}
+
+void output_bar(FILE *f, int64_t part, int64_t whole, unsigned int width)
+{
+	/* A full block, then one to seven eighths of one. */
+	static const char *const blocks[] = {
+		"\u2588", "\u258f", "\u258e", "\u258d",
+		"\u258c", "\u258b", "\u258a", "\u2589",
+	};
+	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	double share = whole > 0 ? (double)part / (double)whole : 0;
+	unsigned int steps = utf8 ? 8 : 1;
+	unsigned int filled, column;
+
+	if (share < 0)
+		share = 0;
+	if (share > 1)
+		share = 1;
+	filled = (unsigned int)(share * width * steps + 0.5);
+	for (column = 0; column < filled / steps; column++)
+		fputs(utf8 ? blocks[0] : "#", f);
+	if (filled % steps) {
+		fputs(blocks[filled % steps], f);
+		column++;
+	}
+	for (; column < width; column++)
+		putc(' ', f);
+}
+
+bool output_is_terminal(FILE *f)
+{
+	return isatty(fileno(f));
+}
+
+bool output_colour(FILE *f)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+
+	return output_is_terminal(f) && (!no_color || !*no_color) && term &&
+	       strcmp(term, "dumb") != 0;
+}
+
+unsigned int output_width(FILE *f, unsigned int fallback)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	unsigned long n;
+	char *end;
+
+	if (ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	if (!columns || *columns < '0' || *columns > '9')
+		return fallback;
+	n = strtoul(columns, &end, 10);
+	return *end || n < 1 || n > 10000 ? fallback : (unsigned int)n;
+}
+
+int output_json(FILE *f, json_t *json)
+{
+	int ret = 0;
+
+	if (!json)
+		return -ENOMEM;
+	errno = 0;
+	if (json_dumpf(json, f, JSON_COMPACT) < 0 || putc('\n', f) == EOF ||
+	    fflush(f) == EOF)
+		ret = errno ? -errno : -EIO;
+	json_decref(json);
+	return ret;
+}
