@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reader: attaches to a ledger read-only, from any process.
+ *
+ * A reader needs no write access, leaves no trace in the file, and slows no
+ * writer. What describes the file is copied and checked once, when it is
+ * opened; what changes is checked each time it is used.
+ */
+#ifndef NUMATALLY_READER_H
+#define NUMATALLY_READER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <numatally/account.h>
+#include <numatally/export.h>
+#include <numatally/region.h>
+#include <numatally/view.h>
+
+TALLY_BEGIN
+
+struct tally_reader;
+
+/*
+ * Attaches to the ledger at path. The caller closes it. A last component that
+ * is a symbolic link is not followed.
+ *
+ * -EPROTO	of another format version, or of another kind of machine
+ * -EBADMSG	not a ledger, or damaged
+ * -EAGAIN	its maker has not finished it
+ * other	what opening and mapping the file said
+ */
+TALLY_API int tally_reader_open(const char *path, struct tally_reader **reader);
+TALLY_API void tally_reader_close(struct tally_reader *reader);
+
+/* A live view, which the caller closes before the reader. -ENOMEM: no memory */
+TALLY_API int tally_reader_view(struct tally_reader *reader,
+				struct tally_view **view);
+
+/* What the file says of itself. */
+struct tally_reader_info {
+	uint8_t instance[16]; /* random, new with every ledger */
+	uint32_t version;     /* of the file format */
+	int64_t created_ns;   /* since the epoch */
+	uint64_t file_bytes;  /* of addresses; pages that exist are fewer */
+	uint32_t max_accounts;
+	uint32_t nr_accounts; /* rows in use */
+	unsigned int nr_nodes;
+	unsigned int nr_lanes;
+	int stale; /* 1: made before this machine was booted */
+};
+TALLY_API void tally_reader_info(const struct tally_reader *reader,
+				 struct tally_reader_info *info);
+
+/*
+ * The processes that have the ledger open for writing, by slot, from *cursor
+ * (0 at first) on.
+ *
+ * -ENOENT	no more
+ */
+struct tally_writer {
+	pid_t pid;	     /* in its own PID namespace */
+	uint64_t start_time; /* clock ticks after boot, as /proc/PID/stat has it
+			      */
+	int alive; /* 1, 0, or -1: in a PID namespace that we can't see */
+};
+TALLY_API int tally_reader_writer(const struct tally_reader *reader,
+				  uint32_t *cursor,
+				  struct tally_writer *writer);
+
+/* The region of the node at this index (as in tally_view_node()), to be
+ * verified; it belongs to the reader. */
+TALLY_API const struct tally_region *
+tally_reader_region(const struct tally_reader *reader, unsigned int index);
+
+TALLY_END
+
+#endif

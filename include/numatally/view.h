@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * view: the amounts of a ledger where they lie, summed over lanes on demand.
+ *
+ * A view is one slice header per node, over the records of the lanes in that
+ * node's region; these hold slices over bucket headers, these over cells.
+ * Opening one copies as many headers as there are nodes, and no cell, however
+ * many accounts there are.
+ *
+ * A view here is live: each cell is read once, as it is at that moment, and a
+ * sum over lanes is exact once the adds that it should hold have returned.
+ *
+ * A view is borrowed from a ledger or a reader, which must outlive it. Threads
+ * may share one. Amounts that are for a node are asked for by its number;
+ * TALLY_VIEW_ALL stands for all of them.
+ *
+ * Every function that reads amounts may return
+ * -EBADMSG	a header in the file is damaged
+ */
+#ifndef NUMATALLY_VIEW_H
+#define NUMATALLY_VIEW_H
+
+#include <stdint.h>
+
+#include <numatally/account.h>
+#include <numatally/export.h>
+#include <numatally/ledger.h>
+#include <numatally/slice.h>
+
+TALLY_BEGIN
+
+struct tally_view;
+
+#define TALLY_VIEW_ALL (-1)
+
+/*
+ * Opens a live view of the ledger. The caller closes it.
+ *
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_view_open(struct tally_ledger *ledger,
+			      struct tally_view **view);
+TALLY_API void tally_view_close(struct tally_view *view);
+
+/* The columns, in the order in which they were declared. The resource belongs
+ * to what the view was opened from. index < nr_resources is asserted. */
+TALLY_API unsigned int tally_view_nr_resources(const struct tally_view *view);
+TALLY_API const struct tally_resource *
+tally_view_resource(const struct tally_view *view, unsigned int index);
+
+/* The nodes, ascending: the number of the one at this index. */
+TALLY_API unsigned int tally_view_nr_nodes(const struct tally_view *view);
+TALLY_API int tally_view_node(const struct tally_view *view,
+			      unsigned int index);
+
+TALLY_API const struct tally_accounts *
+tally_view_accounts(const struct tally_view *view);
+
+/*
+ * Sums over all lanes, for one node or all, into amounts[nr_resources]: of all
+ * accounts together, or of one. Amounts wrap at 64 bits.
+ *
+ * -ENOENT	no such node
+ */
+TALLY_API int tally_view_totals(const struct tally_view *view, int node,
+				int64_t *amounts);
+TALLY_API int tally_view_account(const struct tally_view *view,
+				 struct tally_account account, int node,
+				 int64_t *amounts);
+
+/* One amount, and all that a reader of it needs to know. */
+struct tally_value {
+	const char *key; /* of the account; valid during the call */
+	struct tally_account account;
+	int node;
+	const struct tally_resource *resource;
+	int64_t amount;
+};
+
+/*
+ * Calls each(arg, value) for every amount that is not 0, account by account,
+ * then node by node. A non-zero result of each ends the walk and is returned.
+ *
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_view_each(const struct tally_view *view,
+			      int (*each)(void *arg,
+					  const struct tally_value *value),
+			      void *arg);
+
+/*
+ * The header over the lane records in the region of the node at this index,
+ * and the origin that it counts from: what the view consists of.
+ */
+TALLY_API const struct tally_slice *
+tally_view_slice(const struct tally_view *view, unsigned int index,
+		 const void **origin);
+
+TALLY_END
+
+#endif
