@@ -49,8 +49,8 @@ struct tally_reader_info {
 	unsigned int nr_lanes;
 	int stale; /* 1: made before this machine was booted */
 };
-TALLY_API void tally_reader_info(const struct tally_reader *reader,
-				 struct tally_reader_info *info);
+TALLY_API void tally_reader_describe(const struct tally_reader *reader,
+				     struct tally_reader_info *info);
 
 /*
  * The processes that have the ledger open for writing, by slot, from *cursor
