@@ -57,6 +57,15 @@ static inline void *tally_slice_at(void *origin, const struct tally_slice *s,
 	return (char *)origin + s->base + i * size;
 }
 
+/* Lays a header that is all 0 (len too) over cap elements at base. Threads and
+ * processes may lay one header at once, if they lay it alike. */
+static inline void tally_slice_place(struct tally_slice *s, uint64_t base,
+				     uint64_t cap)
+{
+	__atomic_store_n(&s->base, base, __ATOMIC_RELAXED);
+	__atomic_store_n(&s->cap, cap, __ATOMIC_RELAXED);
+}
+
 /*
  * Raises len to at least len, in place: element addresses stay as they are,
  * and what the caller wrote into the new elements is visible to whoever sees
