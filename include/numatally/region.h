@@ -6,10 +6,14 @@
  * first, in whichever process, gets it from the region's node. The policy is
  * MPOL_PREFERRED, not MPOL_BIND: a full node must not bring the out-of-memory
  * killer on its users. What the kernel then did is never believed but read
- * back with tally_region_verify().
+ * back with tally_region_verify(). A node without memory, or outside of the
+ * process's cpuset, can't be bound to (-EINVAL).
  *
  * A region over a shared file keeps its policy in the file (tmpfs and memfd
- * do; other file systems don't), for every process that maps it.
+ * do; other file systems don't, and their pages lie where whoever touched them
+ * first would have them), for every process that maps it.
+ *
+ * Any number of threads may fault and verify one region at once.
  */
 #ifndef NUMATALLY_REGION_H
 #define NUMATALLY_REGION_H
@@ -42,35 +46,47 @@ struct tally_placement {
 };
 
 /*
- * Maps bytes of private memory (rounded up to pages), bound to the node, and
- * sets up *region. No page exists yet. A refused binding is not an error: see
- * bound. The caller destroys it.
+ * Maps bytes of private memory (rounded up to pages), bound to the node
+ * (node >= 0), or not (node < 0), and sets up *region. No page exists yet. A
+ * refused binding is not an error: see bound. The caller destroys it.
  *
  * -EINVAL	bytes is 0
  * -ENOMEM	no address space
  */
 TALLY_API int tally_region_create(size_t bytes, int node,
 				  struct tally_region *region);
+
+/* Unmaps what tally_region_create() mapped; takes NULL. A region that
+ * tally_region_init() set up has nothing to destroy. */
 TALLY_API void tally_region_destroy(struct tally_region *region);
 
 /*
  * Sets up *region over a part of a shared mapping of fd that the caller has
  * made and keeps, base lying at offset of the file; binds it to the node
- * (node >= 0), or leaves its policy as it is (node < 0).
+ * (node >= 0), or leaves its policy as it is (node < 0). The fd stays open for
+ * as long as the region is used. With fd -1 the mapping is an anonymous one.
  *
- * -EINVAL	base, bytes or offset are not multiples of the page size
+ * A process that only looks at a region that another one bound passes node -1,
+ * so as to change nothing, and then writes into node what that one asked for.
+ *
+ * -EINVAL	base, bytes or offset are not multiples of the page size, or
+ *		bytes is 0
  */
 TALLY_API int tally_region_init(void *base, size_t bytes, int fd, off_t offset,
 				int node, struct tally_region *region);
 
 /*
  * Makes the pages that hold [offset, offset + bytes) of the region exist, on
- * its node, zeroed where they didn't. Does nothing to pages that exist. Any
- * number of threads and processes may call it for the same bytes.
+ * its node, zeroed where they didn't, and maps them into this process. Does
+ * nothing to what pages hold that exist. Any number of threads and processes
+ * may call it for the same bytes while others write to them. The bytes must
+ * lie in the region, which is mapped for writing; the fd is open for it.
  *
  * -ENOSPC	the file system is full (and no access will raise SIGBUS)
  * -ENOMEM	no memory
- * -EFBIG	the process's file-size limit
+ * -EFBIG	the file ends before them: it is never extended here, so that
+ *		the process's file-size limit raises no SIGXFSZ
+ * other	what fallocate(2) or madvise(2) said
  */
 TALLY_API int tally_region_fault(const struct tally_region *region,
 				 size_t offset, size_t bytes);
@@ -81,8 +97,16 @@ TALLY_API int tally_region_fault(const struct tally_region *region,
  * such page, ascending: its offset in the region, and the node it lies on, or
  * the -errno that the kernel gave for it.
  *
- * -ENOSYS, -EPERM	the kernel does not say: every page counts as unplaced,
- *			and *placement is set all the same
+ * In a file all pages that were written or faulted exist, whoever did it; its
+ * holes cost nothing, and pages that were swapped out are read back in. The
+ * fd's file position moves; it must be open for reading. In private memory
+ * the pages that are in memory exist (not those swapped out), and the cost
+ * grows with the address range too: below a second for a terabyte.
+ *
+ * other	what the kernel said instead of where (-ENOSYS, -EPERM): from
+ *		there on every page counts as unplaced, and *placement is set
+ *		all the same; or why it didn't list what exists, and
+ *		*placement is untouched
  */
 TALLY_API int tally_region_verify(const struct tally_region *region,
 				  void (*each)(void *arg, size_t offset,
