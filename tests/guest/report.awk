@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Turns what a guest says of its tests into TAP without numbers.
 #
 #   T NAME AS    a test begins
