@@ -1,0 +1,50 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The manual pages keep up: each verb, option and function is in them.
+set -u
+top=${srcdir:-.}
+page1=$top/tools/numatally.1
+page3=$top/lib/numatally.3
+tmp=$(mktemp -d) || exit 99
+trap 'rm -rf "$tmp"' EXIT
+
+result()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$tmp/log"
+	fi
+}
+
+# named PAGE LEAD: which of the words read has the page no LEADword of.
+named()
+{
+	while read -r word; do
+		plain=$(echo "$word" | sed 's/^--//')
+		grep -q -e "$2$plain\\([^a-z_-]\\|\$\\)" "$1" || echo "$word"
+	done
+}
+
+echo 1..3
+n=0
+
+"$NUMATALLY" --help >"$tmp/help" 2>"$tmp/log" &&
+	sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' "$tmp/help" >"$tmp/verbs"
+named "$page1" '^\.It Cm ' <"$tmp/verbs" >"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "numatally(1) has each verb"
+
+while read -r verb; do
+	"$NUMATALLY" "$verb" --help </dev/null
+done <"$tmp/verbs" | grep -o -e '--[a-z][a-z-]*' | sort -u |
+	named "$page1" 'Fl \\-' >"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "numatally(1) has each long option"
+
+sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
+	"$top/lib/numatally.map" | named "$page3" 'Fn ' >"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "numatally(3) has each function"
