@@ -584,13 +584,14 @@ static void write_file(const char *path, const char *text)
 static void full(void)
 {
 	char dir[] = "/tmp/test_region.XXXXXX";
-	char options[64], path[64], map[64];
+	char options[64], path[64], users[64], groups[64];
 	struct tally_region r;
 	size_t ok = 0;
 	char *base;
 	int fd, err = 0;
 
-	snprintf(map, sizeof(map), "0 %d 1", (int)getuid());
+	snprintf(users, sizeof(users), "0 %d 1", (int)getuid());
+	snprintf(groups, sizeof(groups), "0 %d 1", (int)getgid());
 	CHECK(mkdtemp(dir));
 	if (unshare(CLONE_NEWNS) < 0) {
 		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
@@ -598,7 +599,8 @@ static void full(void)
 			_exit(SKIPPED);
 		}
 		write_file("/proc/self/setgroups", "deny");
-		write_file("/proc/self/uid_map", map);
+		write_file("/proc/self/uid_map", users);
+		write_file("/proc/self/gid_map", groups);
 	}
 	snprintf(options, sizeof(options), "size=%zu", 16 * page);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
