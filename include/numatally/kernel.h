@@ -19,7 +19,298 @@ TALLY_BEGIN
 
 /* ---- processes ------------------------------------------------------------ */
 
+/*
+ * Everything here reads procfs as it is at that moment. A process can end, and
+ * another can get its number, between any two reads: what names a process is
+ * its number together with its start time. A row whose process ended meanwhile
+ * is an error of that row alone (-ESRCH), never of the whole.
+ *
+ * root, where not NULL, is the directory of a captured tree, whose proc/ is
+ * read in place of /proc.
+ */
+
+/* What /proc/PID/stat and /proc/PID/task/TID/stat have to say. Times are in
+ * the kernel's ticks there, and come out with that grain (10 ms mostly). */
+struct tally_stat {
+	pid_t pid;	      /* or the thread's number */
+	pid_t ppid;	      /* 0: none */
+	char state;	      /* R, S, D, Z, T, … */
+	char name[64];	      /* cut off where longer; any byte but NUL */
+	uint64_t start_ticks; /* since boot */
+	int64_t user_ns;
+	int64_t system_ns;
+	int64_t minor_faults; /* of its own, not of children */
+	int64_t major_faults;
+	int64_t rss_bytes; /* of the process; the kernel's own estimate */
+	int nr_threads;
+	int cpu; /* on which it ran last; -1: not said */
+};
+
+/*
+ * Parses the text of a stat file. The name may hold spaces, parentheses and
+ * newlines. Thread-safe.
+ *
+ * -EBADMSG	it is not such a text, or is cut off before start time
+ */
+TALLY_API int tally_kernel_stat_parse(const char *text, size_t len,
+				      struct tally_stat *stat);
+
+/*
+ * Reads the stat file of process pid, or, where tid > 0, of that thread of it.
+ * Thread-safe.
+ *
+ * -ESRCH	there is no such process (or hidepid hides it), or not any more
+ * -EBADMSG	as above
+ * other	as open(2), read(2) say
+ */
+TALLY_API int tally_kernel_stat_read(const char *root, pid_t pid, pid_t tid,
+				     struct tally_stat *stat);
+
+/* A thread's own figures, the most exact that procfs has. */
+struct tally_thread {
+	struct tally_stat stat;
+	int64_t cpu_ns;		  /* schedstat's, exact; where the kernel has no
+				     such file, user_ns + system_ns */
+	int64_t context_switches; /* voluntary and not; -1: not known */
+};
+
+/*
+ * Calls each for every thread of the process. A thread that ends meanwhile is
+ * left out. A value other than 0 from each ends it, and is returned.
+ * Thread-safe.
+ *
+ * -ESRCH	there is no such process, or it ended before its first thread
+ *		was read
+ */
+TALLY_API int tally_kernel_threads(const char *root, pid_t pid,
+				   int (*each)(void *arg,
+					       const struct tally_thread *t),
+				   void *arg);
+
+/* A process in a tree. pid and start_ticks name it. */
+struct tally_process {
+	pid_t pid;
+	pid_t ppid;
+	uint64_t start_ticks;
+	int64_t rss_bytes;
+	char state; /* Z: it ended, and nobody has waited for it yet */
+};
+
+/*
+ * A process's descendants: its children, theirs, and so on. Who was seen in
+ * the tree once stays in it until it ends, whoever became its parent. Who was
+ * orphaned before it was ever seen is found only if it then became a child of
+ * the tree: set PR_SET_CHILD_SUBREAPER, and nobody gets away.
+ *
+ * A tree belongs to one thread at a time. Refreshing allocates only where the
+ * tree has grown.
+ */
+struct tally_tree;
+
+/*
+ * A tree of pid's descendants, and of pid itself where self is true; empty
+ * until it is refreshed.
+ *
+ * -ESRCH	there is no such process
+ * -ENOENT	there is no procfs
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_kernel_tree_create(const char *root, pid_t pid, bool self,
+				       struct tally_tree **tree);
+TALLY_API void tally_kernel_tree_destroy(struct tally_tree *tree);
+
+/*
+ * Finds out who is in the tree now: from /proc/PID/task/TID/children, or,
+ * where the kernel has none, from the parents in every /proc/PID/stat.
+ *
+ * -ENOMEM	no memory; the tree is as it was
+ * other	/proc can't be listed; the tree is as it was
+ */
+TALLY_API int tally_kernel_tree_refresh(struct tally_tree *tree);
+
+/* The processes that the last refresh found, ascending by number. The array
+ * belongs to the tree, until its next refresh. */
+TALLY_API const struct tally_process *
+tally_kernel_tree_processes(const struct tally_tree *tree, unsigned int *nr);
+
 /* ---- memory of processes, per node ---------------------------------------- */
+
+/*
+ * Four kinds of memory; every resident page is of one of them.
+ *
+ * anonymous	Private pages without a file behind them: heap, stacks, private
+ *		anonymous mappings, and what a process wrote into a private
+ *		mapping of a file (copied on write). Transparent huge pages are
+ *		here too: numa_maps doesn't tell them apart.
+ * shared	Pages of shmem: shared anonymous mappings, memfd, System V
+ *		shared memory, /dev/shm and every other tmpfs.
+ * file		Pages of any other file that a process has mapped. The page
+ *		cache that nobody has mapped isn't there.
+ * huge		Pages of hugetlbfs, whether private or shared.
+ *
+ * Swapped-out pages are in none, nor is the zero page.
+ */
+enum tally_mem_kind {
+	TALLY_MEM_ANONYMOUS,
+	TALLY_MEM_FILE,
+	TALLY_MEM_SHARED,
+	TALLY_MEM_HUGE,
+	TALLY_NR_MEM,
+};
+
+/* "anonymous", "file", "shared", "huge". */
+TALLY_API const char *tally_kernel_mem_name(enum tally_mem_kind kind);
+
+/* One more than the highest number of a node that is believed (the kernel's
+ * own limit is 1024). */
+#define TALLY_MEM_MAX_NODES 4096
+
+struct tally_node_pages {
+	int node;
+	uint64_t nr_pages;
+};
+
+/* A line of numa_maps: a mapping and its resident pages. */
+struct tally_mapping {
+	uint64_t start;		  /* its address */
+	enum tally_mem_kind kind; /* of its pages, but for nr_anonymous; a
+				    tmpfs under a name of its own is not known
+				    here, and counts as file */
+	uint64_t page_bytes;	  /* of one page counted here */
+	uint64_t nr_pages;	  /* the sum over nodes */
+	uint64_t nr_anonymous;	  /* how many of those are anonymous: for the
+				     whole mapping, not per node */
+	uint64_t nr_mappers;	  /* of the page that most processes map; 1: no
+				     page is shared with anybody */
+	const char *path;	  /* unescaped, perhaps cut off; NULL: none */
+	const struct tally_node_pages *nodes; /* with pages; in its order */
+	unsigned int nr_nodes;
+};
+
+/* A parser of numa_maps that is fed pieces cut anywhere. */
+struct tally_numa_maps;
+
+/*
+ * each is called for every whole line, with a mapping that lives for the call.
+ * A parser belongs to one thread at a time; only creating it allocates.
+ *
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_kernel_numa_maps_create(
+	void (*each)(void *arg, const struct tally_mapping *m), void *arg,
+	struct tally_numa_maps **parser);
+TALLY_API void tally_kernel_numa_maps_destroy(struct tally_numa_maps *parser);
+TALLY_API void tally_kernel_numa_maps_feed(struct tally_numa_maps *parser,
+					   const char *text, size_t len);
+
+/*
+ * Ends the text; the parser is then ready for another. Returns how many lines
+ * were left out since they made no sense or were cut off at the end: 0 for
+ * what the kernel writes.
+ */
+TALLY_API uint64_t tally_kernel_numa_maps_finish(struct tally_numa_maps *parser);
+
+/*
+ * An amount, and what it may be in truth. Exact where both bounds equal it.
+ * Bounds come from three sources: a sample of pages (95 % interval); a mapping
+ * that mixes kinds over several nodes (sure bounds: numa_maps says how many of
+ * its pages are anonymous, but not where; they are attributed in proportion);
+ * and pages that several processes of the tree map (sure bounds: from the
+ * largest mapper's to the sum of all; the largest mapper's is the amount).
+ */
+struct tally_mem_figure {
+	int64_t bytes;
+	int64_t lower_bytes;
+	int64_t upper_bytes;
+};
+
+struct tally_mem_node {
+	int node; /* sysfs's number; -1: of no node in particular */
+	struct tally_mem_figure now[TALLY_NR_MEM];
+	struct tally_mem_figure now_total;
+	/* The largest that a sample saw: what was there between samples is not
+	 * known, so that a peak is a lower bound. */
+	struct tally_mem_figure peak[TALLY_NR_MEM];
+	struct tally_mem_figure peak_total;
+};
+
+/* What the samples so far have found about a tree of processes. */
+struct tally_mem_result {
+	const struct tally_mem_node *nodes; /* seen so far, ascending */
+	unsigned int nr_nodes;
+	struct tally_mem_node all;     /* all nodes, and the next */
+	struct tally_mem_node unknown; /* bytes whose node can't be learnt */
+	uint64_t nr_samples;
+	int64_t cost_ns;      /* of all samples */
+	int64_t last_cost_ns; /* of the last one */
+	/* Processes in the last sample: with memory, and of these … */
+	unsigned int nr_processes;
+	unsigned int nr_walked;	 /* read whole from numa_maps */
+	unsigned int nr_sampled; /* of which a sample of pages was taken */
+	unsigned int nr_totals;	 /* no NUMA: all on node 0 */
+	unsigned int nr_unknown; /* refused; its totals are in unknown */
+	/* Since the start: */
+	uint64_t nr_lost;      /* readings lost, since the process ended */
+	uint64_t nr_malformed; /* lines of numa_maps that made no sense */
+	int refused;	       /* 0, or the first -errno with which the kernel
+				  refused to say on which node memory is */
+};
+
+/* How to sample. An all-zero member means its default. */
+struct tally_mem_options {
+	/* Of wall time, in parts per million, that sampling may take; and what
+	 * it may take at once beyond that, in the beginning or after a pause,
+	 * so that a short command gets several samples. 10,000 (1 %), 1 ms. */
+	unsigned int budget_ppm;
+	int64_t burst_ns;
+	/* Between the end of a sample and the next, if the budget allows: the
+	 * first, doubling up to the last. 1 ms, 500 ms. */
+	int64_t first_interval_ns;
+	int64_t last_interval_ns;
+	/* A process with more resident memory is not walked, which would hold
+	 * up its page faults and mappings meanwhile, but sampled, with so many
+	 * pages. 256 MiB, 4096 pages. */
+	int64_t large_bytes;
+	unsigned int nr_pages;
+	uint64_t seed; /* of the choice of pages */
+	/* Nanoseconds of a clock that doesn't jump. CLOCK_MONOTONIC. */
+	int64_t (*clock)(void *arg);
+	void *clock_arg;
+};
+
+/* A sampler of the memory of a tree of processes. It belongs to one thread at
+ * a time; sampling allocates only where there is more than ever before. */
+struct tally_mem;
+
+/*
+ * options may be NULL. The caller owns *mem.
+ *
+ * -EINVAL	budget_ppm > 1,000,000, or something negative
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_kernel_mem_create(const char *root,
+				      const struct tally_mem_options *options,
+				      struct tally_mem **mem);
+TALLY_API void tally_kernel_mem_destroy(struct tally_mem *mem);
+
+/*
+ * Refreshes the tree, and reads the memory of every process in it, now. Who
+ * reads another's memory needs the permission that ptrace(2) calls
+ * PTRACE_MODE_READ: for a program of the same user that is mostly so.
+ *
+ * -ENOMEM	no memory; the result is as it was
+ * other	as tally_kernel_tree_refresh()
+ */
+TALLY_API int tally_kernel_mem_sample(struct tally_mem *mem,
+				      struct tally_tree *tree);
+
+/* When the next sample is due, by the sampler's clock: at once before the
+ * first one. Sampling earlier is allowed, and goes over the budget. */
+TALLY_API int64_t tally_kernel_mem_due(const struct tally_mem *mem);
+
+/* The result belongs to the sampler, until its next sample. */
+TALLY_API const struct tally_mem_result *
+tally_kernel_mem_result(const struct tally_mem *mem);
 
 TALLY_END
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Memory that several processes of a tree have mapped, counted once.
+ *
+ * Which of a file's pages two processes both have is not known, only how many
+ * each has in which range. Among mappings of overlapping ranges, what the
+ * process with most of it has is surely there, and the sum of all is the most
+ * that can be there.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "kernel_mem.h"
+
+void mem_amount_add(struct mem_amount *to, const struct mem_amount *a)
+{
+	to->bytes += a->bytes;
+	to->lower += a->lower;
+	to->upper += a->upper;
+	to->low2 += a->low2;
+	to->high2 += a->high2;
+}
+
+struct tally_mem_figure mem_amount_figure(const struct mem_amount *a)
+{
+	struct tally_mem_figure f = {.bytes = a->bytes};
+	double low = sqrt(a->low2), high = sqrt(a->high2);
+
+	f.lower_bytes = a->lower - (int64_t)ceil(low);
+	f.upper_bytes = a->upper + (int64_t)ceil(high);
+	if (f.lower_bytes < 0)
+		f.lower_bytes = 0;
+	return f;
+}
+
+int mem_parts_add(struct mem_parts *l, const struct mem_part *part)
+{
+	if (l->nr == l->cap) {
+		unsigned int cap = l->cap ? 2 * l->cap : 256;
+		struct mem_part *new;
+
+		new = reallocarray(l->p, cap, sizeof(*new));
+		if (!new)
+			return -ENOMEM;
+		l->p = new;
+		l->cap = cap;
+	}
+	l->p[l->nr++] = *part;
+	return 0;
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int same_memory(const struct mem_part *a, const struct mem_part *b)
+{
+	int c = compare(a->kind, b->kind);
+
+	c = c ? c : compare(a->dev, b->dev);
+	c = c ? c : compare(a->inode, b->inode);
+	return c ? c : compare((uint64_t)a->node, (uint64_t)b->node);
+}
+
+static int by_memory(const struct mem_part *a, const struct mem_part *b)
+{
+	int c = same_memory(a, b);
+
+	return c ? c : compare(a->lo, b->lo);
+}
+
+static int by_process(const struct mem_part *a, const struct mem_part *b)
+{
+	int c = compare(a->process, b->process);
+
+	return c ? c : compare(a->lo, b->lo);
+}
+
+typedef int (*part_order)(const struct mem_part *a, const struct mem_part *b);
+
+static void swap(struct mem_part *a, struct mem_part *b)
+{
+	struct mem_part t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static void sift(struct mem_part *p, unsigned int i, unsigned int nr,
+		 part_order order)
+{
+	unsigned int child;
+
+	while ((child = 2 * i + 1) < nr) {
+		if (child + 1 < nr && order(&p[child], &p[child + 1]) < 0)
+			child++;
+		if (order(&p[i], &p[child]) >= 0)
+			return;
+		swap(&p[i], &p[child]);
+		i = child;
+	}
+}
+
+/* A heap sort, since qsort() may allocate. */
+static void sort(struct mem_part *p, unsigned int nr, part_order order)
+{
+	unsigned int i;
+
+	for (i = nr / 2; i-- > 0;)
+		sift(p, i, nr, order);
+	for (i = nr; i-- > 1;) {
+		swap(&p[0], &p[i]);
+		sift(p, 0, i, order);
+	}
+}
+
+/* What one process has: where it maps a range twice, the larger counts. */
+static unsigned int one_process(const struct mem_part *p, unsigned int nr,
+				struct mem_amount *has)
+{
+	unsigned int i, largest = 0;
+	uint64_t hi = p[0].hi;
+
+	*has = (struct mem_amount){.bytes = 0};
+	for (i = 1; i <= nr; i++) {
+		bool same = i < nr && p[i].process == p[0].process;
+
+		if (same && p[i].lo < hi) {
+			if (p[i].amount.bytes > p[largest].amount.bytes)
+				largest = i;
+			if (p[i].hi > hi)
+				hi = p[i].hi;
+			continue;
+		}
+		mem_amount_add(has, &p[largest].amount);
+		if (!same)
+			return i;
+		largest = i;
+		hi = p[i].hi;
+	}
+	return nr;
+}
+
+/* Parts of one cluster: each overlaps with another, by way of others. */
+static struct mem_amount merge(struct mem_part *p, unsigned int nr,
+			       uint64_t span)
+{
+	struct mem_amount most = {.bytes = -1}, sum = {.bytes = 0}, has;
+	unsigned int i, used;
+
+	if (nr == 1)
+		return p[0].amount;
+	for (i = 0; i < nr; i++)
+		mem_amount_add(&sum, &p[i].amount);
+	sort(p, nr, by_process);
+	for (i = 0; i < nr; i += used) {
+		used = one_process(p + i, nr - i, &has);
+		if (has.bytes > most.bytes)
+			most = has;
+	}
+	/* A page of a file is in memory once; anonymous ones at one address
+	 * can be as many as there are processes. */
+	if (p[0].kind != TALLY_MEM_ANONYMOUS && span <= INT64_MAX &&
+	    sum.upper > (int64_t)span)
+		sum.upper = (int64_t)span;
+	if (p[0].kind == TALLY_MEM_ANONYMOUS && p[0].dev == MEM_DEV_TOTALS)
+		most.bytes = sum.bytes;
+	if (most.upper < sum.upper)
+		most.upper = sum.upper;
+	return most;
+}
+
+void mem_parts_merge(struct mem_parts *l,
+		     void (*each)(void *arg, int node, enum tally_mem_kind kind,
+				  const struct mem_amount *amount),
+		     void *arg)
+{
+	unsigned int i, j;
+
+	sort(l->p, l->nr, by_memory);
+	for (i = 0; i < l->nr; i = j) {
+		struct mem_amount a;
+		uint64_t hi = l->p[i].hi;
+
+		for (j = i + 1; j < l->nr && l->p[j].lo < hi &&
+				!same_memory(&l->p[i], &l->p[j]);
+		     j++)
+			if (l->p[j].hi > hi)
+				hi = l->p[j].hi;
+		a = merge(l->p + i, j - i, hi - l->p[i].lo);
+		each(arg, l->p[i].node, l->p[i].kind, &a);
+	}
+}
