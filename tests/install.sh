@@ -33,12 +33,19 @@ int main(void)
 }
 EOF
 
-echo 1..5
+echo 1..6
 n=0
 MAKEFLAGS='' ${MAKE:-make} install DESTDIR= prefix="$tmp" exec_prefix="$tmp" \
 	bindir="$tmp/bin" libdir="$tmp/lib" includedir="$tmp/include" \
 	datarootdir="$tmp/share" >"$tmp/log" 2>&1
 result $? "make install"
+
+ls "$tmp/include/numatally" >"$tmp/log" 2>&1 &&
+	(cd "${srcdir:-.}/include/numatally" && ls) |
+	diff "$tmp/log" - >"$tmp/diff"
+rc=$?
+mv "$tmp/diff" "$tmp/log"
+result $rc "every public header is installed"
 
 $pc --modversion numatally >"$tmp/log" 2>&1
 result $? "numatally.pc is found"
