@@ -25,7 +25,7 @@ kinds()
 		kind=
 		[ -z "$(cat "$node/cpulist")" ] || kind=c
 		grep -q 'MemTotal: *0 kB' "$node/meminfo" || kind=${kind}m
-		echo "$kind"
+		echo "${kind:-none}"
 	done | sort | xargs
 }
 
@@ -41,6 +41,11 @@ four)
 		test "$(kinds)" = "cm cm cm m"
 	report "every distance differs" \
 		test "$(distances)" = "10 12 17 20 21 28 31"
+	;;
+sparse)
+	report "two nodes and one of nothing" test "$(kinds)" = "cm cm none"
+	report "numbers are left out" test "$(cat online)" = "0,2-3"
+	report "distances" test "$(distances)" = "10 17 20 28"
 	;;
 two)
 	report "one node and one of CPUs only" test "$(kinds)" = "c cm"
