@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <numatally/region.h>
+#include <numatally/slice.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -67,6 +68,7 @@ int tally_region_create(size_t bytes, int node, struct tally_region *region)
 {
 	size_t page = page_bytes();
 	void *base;
+	int err;
 
 	if (bytes == 0)
 		return -EINVAL;
@@ -77,14 +79,20 @@ int tally_region_create(size_t bytes, int node, struct tally_region *region)
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return -errno;
+	err = tally_slice_register(base, bytes);
+	if (err < 0) {
+		munmap(base, bytes);
+		return err;
+	}
 	set_up(base, bytes, -1, 0, node, region);
 	return 0;
 }
 
 void tally_region_destroy(struct tally_region *region)
 {
-	if (!region)
+	if (!region || !region->base)
 		return;
+	tally_slice_unregister(region->base);
 	munmap(region->base, region->bytes);
 	*region = (struct tally_region){.fd = -1, .node = -1};
 }

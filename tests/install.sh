@@ -58,7 +58,8 @@ result $? "a program with the shared library"
 # What the library needs stays shared: not all of it comes with an archive.
 ${CC:-cc} ${CFLAGS-} -o "$tmp/static" "$tmp/use.c" \
 	$($pc --cflags numatally) "$tmp/lib/libnumatally.a" \
-	$($pc --libs $($pc --print-requires-private numatally)) \
+	$($pc --libs $($pc --print-requires numatally) \
+		$($pc --print-requires-private numatally)) \
 	${LDFLAGS-} -pthread >"$tmp/log" 2>&1 && "$tmp/static" >>"$tmp/log" 2>&1
 result $? "a program with the static library"
 

@@ -93,20 +93,24 @@ static char *map_file(size_t nr_pages, int *fd)
 /* The first of the nodes with memory, at or after node; -1: none. */
 static int node_with_memory(int node)
 {
-	FILE *list = fopen("/sys/devices/system/node/has_memory", "r");
-	int from, to, found = -1;
+	FILE *file = fopen("/sys/devices/system/node/has_memory", "r");
+	char text[256] = "";
+	int found = -1;
 
-	if (!list)
+	if (!file)
 		return -1;
-	while (found < 0 && fscanf(list, "%d", &from) == 1) {
-		if (fscanf(list, "-%d", &to) != 1)
-			to = from;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	for (char *at = text; found < 0 && *at >= '0' && *at <= '9'; at++) {
+		long from = strtol(at, &at, 10);
+		long to = *at == '-' ? strtol(at + 1, &at, 10) : from;
+
 		if (node <= to)
-			found = node < from ? from : node;
-		if (fgetc(list) != ',')
+			found = node < from ? (int)from : node;
+		if (*at != ',')
 			break;
 	}
-	fclose(list);
 	return found;
 }
 
@@ -238,7 +242,7 @@ static void fault_keeps_contents(void **state)
 	base = map_file(4, &fd);
 	assert_non_null(base);
 	assert_int_equal(tally_region_init(base, 4 * page, fd, 0, 0, &r), 0);
-	strcpy(base + page, "mine");
+	memcpy(base + page, "mine", 5);
 	assert_int_equal(tally_region_fault(&r, 0, 4 * page), 0);
 	assert_string_equal(base + page, "mine");
 	assert_int_equal(base[2 * page], 0);
@@ -272,7 +276,7 @@ static void two_mappings(void **state)
 	base[12 * page] = 1;
 	assert_int_equal(survey(&two).pages, 0);
 	assert_int_equal(tally_region_fault(&one, 5 * page, 2 * page), 0);
-	strcpy((char *)one.base + 5 * page, "shared");
+	memcpy((char *)one.base + 5 * page, "shared", 7);
 	/* The second mapping has touched none of them. */
 	(void)tally_region_verify(&two, see, &seen, &p);
 	assert_int_equal(p.pages, 2);
@@ -476,7 +480,7 @@ static void old_kernel(void)
 
 	refuse(SYS_madvise, EINVAL);
 	CHECK(tally_region_create(8 * page, 0, &r) == 0);
-	strcpy((char *)r.base + page, "mine");
+	memcpy((char *)r.base + page, "mine", 5);
 	CHECK(tally_region_fault(&r, 0, 8 * page) == 0);
 	(void)tally_region_verify(&r, NULL, NULL, &p);
 	CHECK(p.pages == 8);

@@ -48,10 +48,13 @@ struct tally_placement {
 /*
  * Maps bytes of private memory (rounded up to pages), bound to the node
  * (node >= 0), or not (node < 0), and sets up *region. No page exists yet. A
- * refused binding is not an error: see bound. The caller destroys it.
+ * refused binding is not an error: see bound. The caller destroys it. It is
+ * registered as one allocation for slices in checked mode (numatally/slice.h),
+ * and so not created in a read section (numatally/slice_ref.h).
  *
  * -EINVAL	bytes is 0
- * -ENOMEM	no address space
+ * -ENOMEM	no memory or address space
+ * -EEXIST	somebody unmapped memory there, and left it registered
  */
 TALLY_API int tally_region_create(size_t bytes, int node,
 				  struct tally_region *region);
@@ -62,9 +65,10 @@ TALLY_API void tally_region_destroy(struct tally_region *region);
 
 /*
  * Sets up *region over a part of a shared mapping of fd that the caller has
- * made and keeps, base lying at offset of the file; binds it to the node
- * (node >= 0), or leaves its policy as it is (node < 0). The fd stays open for
- * as long as the region is used. With fd -1 the mapping is an anonymous one.
+ * made and keeps (and registers for slices, if it likes), base lying at offset
+ *of the file; binds it to the node (node >= 0), or leaves its policy as it is
+ *(node < 0). The fd stays open for as long as the region is used. With fd -1
+ *the mapping is an anonymous one.
  *
  * A process that only looks at a region that another one bound passes node -1,
  * so as to change nothing, and then writes into node what that one asked for.
