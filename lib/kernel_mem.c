@@ -29,39 +29,6 @@ const char *tally_kernel_mem_name(enum tally_mem_kind kind)
 	return kind_names[kind];
 }
 
-/* A node's sums in this sample; and those of the process that is being read,
- * which count only once it has been read to the end. */
-struct mem_sums {
-	struct mem_amount all[TALLY_NR_MEM];
-	struct mem_amount own[TALLY_NR_MEM];
-};
-
-struct tally_mem {
-	int proc;
-	bool live; /* /proc is this machine's, not a captured one */
-	struct tally_mem_options o;
-	struct tally_numa_maps *parser;
-	struct mem_tmpfs tmpfs;
-	struct mem_vmas vmas;
-	struct mem_parts parts;
-	struct mem_sums unknown;
-	struct mem_sums *sums; /* beside nodes */
-	struct tally_mem_node *nodes;
-	unsigned int nodes_cap;
-	struct tally_mem_result result;
-	/* The process that is being read. */
-	const struct tally_process *process;
-	unsigned int index;
-	unsigned int nr_lines;
-	int err;
-	/* The budget. */
-	bool started;
-	int64_t debt_ns;
-	int64_t last_ns;
-	int64_t interval_ns;
-	int64_t due_ns;
-};
-
 static int64_t monotonic(void *arg)
 {
 	struct timespec t;
@@ -70,8 +37,6 @@ static int64_t monotonic(void *arg)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
-
-static void walk_line(void *arg, const struct tally_mapping *map);
 
 int tally_kernel_mem_create(const char *root,
 			    const struct tally_mem_options *options,
@@ -93,20 +58,22 @@ int tally_kernel_mem_create(const char *root,
 	if (!o.last_interval_ns)
 		o.last_interval_ns = 500000000;
 	o.large_bytes = o.large_bytes ? o.large_bytes : 256 << 20;
-	o.nr_pages = o.nr_pages ? o.nr_pages : 4096;
+	o.nr_pages = o.nr_pages ? o.nr_pages : 2048;
 	o.clock = o.clock ? o.clock : monotonic;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
 	m->o = o;
 	m->live = !root;
+	m->seed = o.seed;
 	m->interval_ns = o.first_interval_ns;
 	m->result.all.node = -1;
 	m->result.unknown.node = -1;
 	m->proc = procfs_open(root);
 	err = m->proc < 0 ? m->proc : mem_tmpfs_read(m->proc, &m->tmpfs);
 	if (!err)
-		err = tally_kernel_numa_maps_create(walk_line, m, &m->parser);
+		err = tally_kernel_numa_maps_create(mem_walk_line, m,
+						    &m->parser);
 	if (err) {
 		tally_kernel_mem_destroy(m);
 		return err;
@@ -125,6 +92,7 @@ void tally_kernel_mem_destroy(struct tally_mem *m)
 	free(m->tmpfs.dev);
 	free(m->vmas.v);
 	free(m->parts.p);
+	free(m->hits.h);
 	free(m->sums);
 	free(m->nodes);
 	free(m);
@@ -172,9 +140,8 @@ static struct mem_sums *sums_of(struct tally_mem *m, int node)
 	return &m->sums[i];
 }
 
-/* Adds what no other process has. */
-static void add_own(struct tally_mem *m, int node, enum tally_mem_kind kind,
-		    const struct mem_amount *a)
+void mem_add_own(struct tally_mem *m, int node, enum tally_mem_kind kind,
+		 const struct mem_amount *a)
 {
 	struct mem_sums *s = sums_of(m, node);
 
@@ -184,8 +151,7 @@ static void add_own(struct tally_mem *m, int node, enum tally_mem_kind kind,
 		m->err = -ENOMEM;
 }
 
-/* Adds what other processes may have as well. */
-static void add_part(struct tally_mem *m, const struct mem_part *part)
+void mem_add_part(struct tally_mem *m, const struct mem_part *part)
 {
 	int err;
 
@@ -229,192 +195,23 @@ static void process_end(struct tally_mem *m, bool keep, unsigned int nr_parts)
 		m->parts.nr = nr_parts;
 }
 
-/* ---- a process from its numa_maps ----------------------------------------- */
-
-static void walk_add(struct tally_mem *m, const struct tally_mapping *map,
-		     const struct mem_vma *vma, enum tally_mem_kind kind,
-		     int node, const struct mem_amount *a)
+void mem_add_mapped(struct tally_mem *m, uint64_t start,
+		    const struct mem_vma *vma, enum tally_mem_kind kind,
+		    int node, const struct mem_amount *a)
 {
 	struct mem_part part = {
 		.process = m->index, .node = node, .kind = kind, .amount = *a};
 
-	if (map->nr_mappers <= 1) {
-		add_own(m, node, kind, a);
-		return;
-	}
 	if (kind == TALLY_MEM_ANONYMOUS || !vma || !vma->inode) {
-		part.lo = map->start;
-		part.hi = vma ? vma->end : map->start + 1;
+		part.lo = start;
+		part.hi = vma ? vma->end : start + 1;
 	} else {
 		part.dev = vma->dev;
 		part.inode = vma->inode;
 		part.lo = vma->offset;
 		part.hi = vma->offset + (vma->end - vma->start);
 	}
-	add_part(m, &part);
-}
-
-/* numa_maps says how many of a mapping's pages are anonymous, and how many
- * pages are on each node, but not both at once. */
-static void walk_node(struct tally_mem *m, const struct tally_mapping *map,
-		      const struct mem_vma *vma, enum tally_mem_kind kind,
-		      unsigned int i, uint64_t before)
-{
-	const struct tally_node_pages *n = &map->nodes[i];
-	uint64_t anon = map->nr_anonymous, total = map->nr_pages;
-	uint64_t rest = total - anon, here = n->nr_pages;
-	uint64_t share, least, most;
-	int64_t page = (int64_t)map->page_bytes;
-	struct mem_amount a = {.bytes = 0};
-
-	share = (uint64_t)((unsigned __int128)anon * (before + here) / total -
-			   (unsigned __int128)anon * before / total);
-	least = here > rest ? here - rest : 0;
-	most = here < anon ? here : anon;
-	a.bytes = (int64_t)share * page;
-	a.lower = (int64_t)least * page;
-	a.upper = (int64_t)most * page;
-	walk_add(m, map, vma, TALLY_MEM_ANONYMOUS, n->node, &a);
-	a.bytes = (int64_t)(here - share) * page;
-	a.lower = (int64_t)(here - most) * page;
-	a.upper = (int64_t)(here - least) * page;
-	walk_add(m, map, vma, kind, n->node, &a);
-}
-
-static void walk_line(void *arg, const struct tally_mapping *map)
-{
-	struct tally_mem *m = arg;
-	const struct mem_vma *vma = mem_vmas_find(&m->vmas, map->start);
-	enum tally_mem_kind kind = map->kind;
-	struct mem_amount a = {.bytes = 0};
-	uint64_t before = 0;
-	unsigned int i;
-
-	m->nr_lines++;
-	if (vma && vma->start != map->start)
-		vma = NULL;
-	if (kind == TALLY_MEM_FILE && vma && vma->shmem)
-		kind = TALLY_MEM_SHARED;
-	for (i = 0; i < map->nr_nodes; i++) {
-		uint64_t here = map->nodes[i].nr_pages;
-
-		if (!here)
-			continue;
-		if (kind == TALLY_MEM_FILE || kind == TALLY_MEM_SHARED) {
-			walk_node(m, map, vma, kind, i, before);
-		} else {
-			a.bytes = (int64_t)(here * map->page_bytes);
-			a.lower = a.bytes;
-			a.upper = a.bytes;
-			walk_add(m, map, vma, kind, map->nodes[i].node, &a);
-		}
-		before += here;
-	}
-}
-
-/* Whether a process that was read until the text ended was there until then:
- * for one that ends meanwhile, the text just ends early. */
-static bool still_there(struct tally_mem *m)
-{
-	struct tally_stat s;
-	char name[32], text[2048];
-	size_t len;
-
-	if (m->nr_lines >= m->vmas.nr)
-		return true;
-	snprintf(name, sizeof(name), "%d/stat", m->process->pid);
-	return !procfs_read(m->proc, name, text, sizeof(text), &len) &&
-	       !tally_kernel_stat_parse(text, len, &s) &&
-	       s.start_ticks == m->process->start_ticks && s.state != 'Z' &&
-	       s.state != 'X';
-}
-
-static int walk(struct tally_mem *m)
-{
-	char name[32], buf[16384];
-	ssize_t n;
-	int fd, err;
-
-	err = mem_vmas_read(m->proc, m->process->pid, &m->tmpfs, &m->vmas);
-	if (err == -ENOMEM)
-		return err;
-	snprintf(name, sizeof(name), "%d/numa_maps", m->process->pid);
-	fd = openat(m->proc, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	m->nr_lines = 0;
-	m->err = 0;
-	while ((n = procfs_read_some(fd, buf, sizeof(buf))) > 0)
-		tally_kernel_numa_maps_feed(m->parser, buf, (size_t)n);
-	m->result.nr_malformed += tally_kernel_numa_maps_finish(m->parser);
-	close(fd);
-	if (m->err)
-		return m->err;
-	if (n < 0)
-		return (int)n;
-	return still_there(m) ? 0 : -ESRCH;
-}
-
-/* ---- a process from its totals -------------------------------------------- */
-
-static const char *const status_keys[TALLY_NR_MEM] = {
-	[TALLY_MEM_ANONYMOUS] = "RssAnon",
-	[TALLY_MEM_FILE] = "RssFile",
-	[TALLY_MEM_SHARED] = "RssShmem",
-	[TALLY_MEM_HUGE] = "HugetlbPages",
-};
-
-static int totals_read(struct tally_mem *m, int64_t totals[TALLY_NR_MEM])
-{
-	char name[32], text[4096];
-	unsigned int k;
-	size_t len;
-	int err;
-
-	snprintf(name, sizeof(name), "%d/status", m->process->pid);
-	err = procfs_read(m->proc, name, text, sizeof(text), &len);
-	if (err)
-		return err;
-	for (k = 0; k < TALLY_NR_MEM; k++) {
-		int64_t kib = 0;
-
-		/* A kernel without huge pages doesn't mention them. */
-		if (!procfs_field(text, status_keys[k], &kib) &&
-		    k != TALLY_MEM_HUGE)
-			return -ESRCH; /* it ended: no memory any more */
-		if (kib > INT64_MAX / 1024)
-			return -EBADMSG;
-		totals[k] = kib * 1024;
-	}
-	return 0;
-}
-
-/* All of a process on one node, or on no known one. */
-static int totals(struct tally_mem *m, int node)
-{
-	int64_t bytes[TALLY_NR_MEM];
-	unsigned int k;
-	int err;
-
-	err = totals_read(m, bytes);
-	if (err)
-		return err;
-	m->err = 0;
-	for (k = 0; k < TALLY_NR_MEM; k++) {
-		struct mem_part part = {
-			.dev = MEM_DEV_TOTALS,
-			.hi = UINT64_MAX,
-			.process = m->index,
-			.node = node,
-			.kind = (enum tally_mem_kind)k,
-			.amount = {.bytes = bytes[k],
-				   .lower = bytes[k],
-				   .upper = bytes[k]},
-		};
-
-		add_part(m, &part);
-	}
-	return m->err;
+	mem_add_part(m, &part);
 }
 
 /* ---- a sample ------------------------------------------------------------- */
@@ -422,20 +219,29 @@ static int totals(struct tally_mem *m, int node)
 static int read_process(struct tally_mem *m, struct tally_mem_result *r)
 {
 	unsigned int nr_parts = m->parts.nr;
-	int err = walk(m);
+	int err;
 
+	if (m->live && m->process->rss_bytes > m->o.large_bytes) {
+		err = mem_sample_pages(m);
+		if (!err)
+			r->nr_sampled++;
+		/* Where pages can't be sampled, a walk may do. */
+		if (!err || err == -ESRCH || err == -ENOMEM)
+			return err;
+	}
+	err = mem_walk(m);
 	if (!err) {
 		r->nr_walked++;
 	} else if (err == -ENOENT) {
 		/* Gone, or a kernel without NUMA: then its status is there. */
-		err = totals(m, 0);
+		err = mem_totals(m, 0);
 		if (!err)
 			r->nr_totals++;
 	} else if (err != -ESRCH && err != -ENOMEM) {
 		if (!m->result.refused)
 			m->result.refused = err;
 		process_end(m, false, nr_parts);
-		err = totals(m, -1);
+		err = mem_totals(m, -1);
 		if (!err)
 			r->nr_unknown++;
 	}

@@ -116,7 +116,8 @@ static int vma_line(void *arg, const char *text, size_t len)
 	    end - at < 5 || v.end <= v.start ||
 	    (l->nr && v.start < l->v[l->nr - 1].end))
 		return 0;
-	v.readable = at[0] == 'r' || at[1] == 'w' || at[2] == 'x';
+	v.accessible = at[0] == 'r' || at[1] == 'w';
+	v.shared = at[3] == 's';
 	at += 4;
 	if (!expect(&at, end, ' ') || !procfs_hex(&at, end, &v.offset) ||
 	    !expect(&at, end, ' ') || !procfs_hex(&at, end, &major) ||

@@ -269,7 +269,7 @@ struct tally_mem_options {
 	int64_t last_interval_ns;
 	/* A process with more resident memory is not walked, which would hold
 	 * up its page faults and mappings meanwhile, but sampled, with so many
-	 * pages. 256 MiB, 4096 pages. */
+	 * pages. 256 MiB, 2048 pages. */
 	int64_t large_bytes;
 	unsigned int nr_pages;
 	uint64_t seed; /* of the choice of pages */

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * On which nodes a large process's memory is, from a sample of its pages.
+ *
+ * Addresses are drawn from all its mappings alike; the resident ones among
+ * them are then a simple random sample of its resident pages. move_pages(2)
+ * says which are resident, and on which node. What share of a kind is on a
+ * node is scaled by how much of that kind the process has, which its status
+ * says.
+ *
+ * pagemap says more about a page, but costs eight times as much: it is asked
+ * only where the mapping doesn't tell a page's kind, and for some pages of
+ * each anonymous mapping, whether a fork has them too; for all if so.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <numaif.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernel_mem.h"
+#include "procfs.h"
+
+/* Documentation/admin-guide/mm/pagemap.rst of the kernel. */
+#define PAGE_FILE      (1ull << 61) /* or shared anonymous */
+#define PAGE_EXCLUSIVE (1ull << 56) /* nobody else has it mapped */
+
+#define BATCH	       512
+#define MIN_HITS       64
+#define ONE_IN	       16 /* of an anonymous mapping's pages */
+
+/* The generator splitmix64 (Steele, Lea and Flood, 2014). */
+static uint64_t next_random(uint64_t *seed)
+{
+	uint64_t z = *seed += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static uint64_t below(uint64_t *seed, uint64_t limit)
+{
+	return (uint64_t)(((unsigned __int128)next_random(seed) * limit) >> 64);
+}
+
+/* Numbers the pages of all mappings; returns how many there are. */
+static uint64_t number_pages(struct mem_vmas *l, uint64_t page)
+{
+	uint64_t nr = 0;
+	unsigned int i;
+
+	for (i = 0; i < l->nr; i++) {
+		l->v[i].first_page = nr;
+		if (l->v[i].accessible)
+			nr += (l->v[i].end - l->v[i].start) / page;
+	}
+	return nr;
+}
+
+/* The mapping that page number nr is in: the last that begins at or before
+ * it, since those without pages begin where the next one does. */
+static unsigned int page_vma(const struct mem_vmas *l, uint64_t nr)
+{
+	unsigned int lo = 0, hi = l->nr;
+
+	while (hi - lo > 1) {
+		unsigned int mid = lo + (hi - lo) / 2;
+
+		if (l->v[mid].first_page <= nr)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static enum tally_mem_kind kind_of(const struct mem_vma *v)
+{
+	if (v->hugetlb)
+		return TALLY_MEM_HUGE;
+	if (!v->inode)
+		return TALLY_MEM_ANONYMOUS;
+	return v->shmem ? TALLY_MEM_SHARED : TALLY_MEM_FILE;
+}
+
+struct drawing {
+	int pagemap;
+	pid_t pid;
+	uint64_t page;
+	uint64_t nr_pages; /* in all mappings */
+	uint64_t *seed;
+	struct mem_vmas *vmas;
+};
+
+/* Draws a batch, and keeps those that are resident. */
+static int draw(struct drawing *d, struct mem_hit *hits, unsigned int max,
+		unsigned int *nr)
+{
+	struct mem_hit drawn[BATCH];
+	void *at[BATCH];
+	int node[BATCH];
+	unsigned int i;
+
+	for (i = 0; i < BATCH; i++) {
+		uint64_t r = below(d->seed, d->nr_pages);
+		unsigned int v = page_vma(d->vmas, r);
+		const struct mem_vma *vma = &d->vmas->v[v];
+
+		drawn[i] = (struct mem_hit){
+			.address = vma->start + (r - vma->first_page) * d->page,
+			.vma = v,
+			.kind = kind_of(vma),
+			.exclusive = !vma->inode,
+		};
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): another's */
+		at[i] = (void *)(uintptr_t)drawn[i].address;
+	}
+	if (move_pages(d->pid, BATCH, at, NULL, node, 0) < 0)
+		return -errno;
+	for (i = 0, *nr = 0; i < BATCH && *nr < max; i++) {
+		/* Not resident, or the zero page. */
+		if (node[i] < 0)
+			continue;
+		drawn[i].node = node[i];
+		hits[(*nr)++] = drawn[i];
+	}
+	return 0;
+}
+
+static int look_up(const struct drawing *d, const struct mem_hit *h,
+		   uint64_t *entry)
+{
+	ssize_t n = pread(d->pagemap, entry, sizeof(*entry),
+			  (off_t)(h->address / d->page * sizeof(*entry)));
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(*entry) ? 0 : -ESRCH;
+}
+
+/* Finds out what the mappings alone don't tell. */
+static int refine(struct drawing *d, struct mem_hits *hits)
+{
+	uint64_t entry;
+	unsigned int i, pass;
+	int err;
+
+	for (i = 0; i < d->vmas->nr; i++) {
+		d->vmas->v[i].nr_hits = 0;
+		d->vmas->v[i].forked = false;
+	}
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < hits->nr; i++) {
+			struct mem_hit *h = &hits->h[i];
+			struct mem_vma *v = &d->vmas->v[h->vma];
+			bool mixed = v->inode && !v->shared && !v->hugetlb;
+
+			if (pass ? !v->forked && !mixed
+				 : v->inode || v->nr_hits++ % ONE_IN)
+				continue;
+			err = look_up(d, h, &entry);
+			if (err)
+				return err;
+			h->exclusive = entry & PAGE_EXCLUSIVE;
+			if (mixed && !(entry & PAGE_FILE))
+				h->kind = TALLY_MEM_ANONYMOUS;
+			v->forked |= !h->exclusive && !v->inode;
+		}
+	return 0;
+}
+
+int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
+		   uint64_t resident, uint64_t *seed, struct mem_hits *hits)
+{
+	struct drawing d = {.pid = pid, .seed = seed, .vmas = vmas};
+	uint64_t drawn = 0, most;
+	char name[32];
+	int err = 0;
+
+	d.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	d.nr_pages = number_pages(vmas, d.page);
+	hits->nr = 0;
+	if (!d.nr_pages)
+		return -ESRCH;
+	snprintf(name, sizeof(name), "%d/pagemap", pid);
+	d.pagemap = openat(proc, name, O_RDONLY | O_CLOEXEC);
+	if (d.pagemap < 0)
+		return -errno;
+	/* In address space that is mostly empty, give up where the draws cost
+	 * about what a walk over all resident pages would. */
+	most = resident / 8 > 16 * (uint64_t)hits->cap
+		       ? resident / 8
+		       : 16 * (uint64_t)hits->cap;
+	while (!err && hits->nr < hits->cap && drawn < most) {
+		unsigned int nr = 0;
+
+		err = draw(&d, hits->h + hits->nr, hits->cap - hits->nr, &nr);
+		hits->nr += nr;
+		drawn += BATCH;
+	}
+	if (!err && hits->nr < MIN_HITS)
+		err = -EAGAIN;
+	if (!err)
+		err = refine(&d, hits);
+	close(d.pagemap);
+	return err;
+}
+
+static int hit_order(const struct mem_hit *a, const struct mem_hit *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->node != b->node)
+		return a->node < b->node ? -1 : 1;
+	if (a->exclusive != b->exclusive)
+		return a->exclusive ? -1 : 1;
+	if (a->exclusive || a->vma == b->vma)
+		return 0;
+	return a->vma < b->vma ? -1 : 1;
+}
+
+static void sift(struct mem_hit *h, unsigned int i, unsigned int nr)
+{
+	unsigned int child;
+
+	while ((child = 2 * i + 1) < nr) {
+		struct mem_hit t = h[i];
+
+		if (child + 1 < nr && hit_order(&h[child], &h[child + 1]) < 0)
+			child++;
+		if (hit_order(&t, &h[child]) >= 0)
+			return;
+		h[i] = h[child];
+		h[child] = t;
+		i = child;
+	}
+}
+
+void mem_hits_sort(struct mem_hits *hits)
+{
+	struct mem_hit t;
+	unsigned int i;
+
+	for (i = hits->nr / 2; i-- > 0;)
+		sift(hits->h, i, hits->nr);
+	for (i = hits->nr; i-- > 1;) {
+		t = hits->h[0];
+		hits->h[0] = hits->h[i];
+		hits->h[i] = t;
+		sift(hits->h, 0, i);
+	}
+}
+
+unsigned int mem_hits_group(const struct mem_hits *hits, unsigned int first)
+{
+	unsigned int i = first + 1;
+
+	while (i < hits->nr && !hit_order(&hits->h[first], &hits->h[i]))
+		i++;
+	return i - first;
+}
+
+/* Wilson's score interval (1927), which holds at shares of 0 and 1 too. */
+struct mem_amount mem_share(int64_t total, unsigned int nr, unsigned int of)
+{
+	const double z = 1.959964;
+	double n = of, p = nr / n, wide = 1 + z * z / n;
+	double centre = (p + z * z / (2 * n)) / wide;
+	double half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / wide;
+	double low = (p - (centre - half)) * (double)total;
+	double high = (centre + half - p) * (double)total;
+	struct mem_amount a = {
+		.bytes = (int64_t)((__int128)total * nr / of),
+	};
+
+	a.lower = a.bytes;
+	a.upper = a.bytes;
+	if (nr && low > 0)
+		a.low2 = low * low;
+	if (nr < of && high > 0)
+		a.high2 = high * high;
+	return a;
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+/* The memory of a process, from every line of its numa_maps. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernel_mem.h"
+#include "procfs.h"
+
+static void walk_add(struct tally_mem *m, const struct tally_mapping *map,
+		     const struct mem_vma *vma, enum tally_mem_kind kind,
+		     int node, const struct mem_amount *a)
+{
+	if (map->nr_mappers > 1)
+		mem_add_mapped(m, map->start, vma, kind, node, a);
+	else
+		mem_add_own(m, node, kind, a);
+}
+
+/* numa_maps says how many of a mapping's pages are anonymous, and how many
+ * pages are on each node, but not both at once. */
+static void walk_node(struct tally_mem *m, const struct tally_mapping *map,
+		      const struct mem_vma *vma, enum tally_mem_kind kind,
+		      unsigned int i, uint64_t before)
+{
+	const struct tally_node_pages *n = &map->nodes[i];
+	uint64_t anon = map->nr_anonymous, total = map->nr_pages;
+	uint64_t rest = total - anon, here = n->nr_pages;
+	uint64_t share, least, most;
+	int64_t page = (int64_t)map->page_bytes;
+	struct mem_amount a = {.bytes = 0};
+
+	share = (uint64_t)((unsigned __int128)anon * (before + here) / total -
+			   (unsigned __int128)anon * before / total);
+	least = here > rest ? here - rest : 0;
+	most = here < anon ? here : anon;
+	a.bytes = (int64_t)share * page;
+	a.lower = (int64_t)least * page;
+	a.upper = (int64_t)most * page;
+	walk_add(m, map, vma, TALLY_MEM_ANONYMOUS, n->node, &a);
+	a.bytes = (int64_t)(here - share) * page;
+	a.lower = (int64_t)(here - most) * page;
+	a.upper = (int64_t)(here - least) * page;
+	walk_add(m, map, vma, kind, n->node, &a);
+}
+
+void mem_walk_line(void *arg, const struct tally_mapping *map)
+{
+	struct tally_mem *m = arg;
+	const struct mem_vma *vma = mem_vmas_find(&m->vmas, map->start);
+	enum tally_mem_kind kind = map->kind;
+	struct mem_amount a = {.bytes = 0};
+	uint64_t before = 0;
+	unsigned int i;
+
+	m->nr_lines++;
+	if (vma && vma->start != map->start)
+		vma = NULL;
+	if (kind == TALLY_MEM_FILE && vma && vma->shmem)
+		kind = TALLY_MEM_SHARED;
+	for (i = 0; i < map->nr_nodes; i++) {
+		uint64_t here = map->nodes[i].nr_pages;
+
+		if (!here)
+			continue;
+		if (kind == TALLY_MEM_FILE || kind == TALLY_MEM_SHARED) {
+			walk_node(m, map, vma, kind, i, before);
+		} else {
+			a.bytes = (int64_t)(here * map->page_bytes);
+			a.lower = a.bytes;
+			a.upper = a.bytes;
+			walk_add(m, map, vma, kind, map->nodes[i].node, &a);
+		}
+		before += here;
+	}
+}
+
+/* Whether a process that was read until the text ended was there until then:
+ * for one that ends meanwhile, the text just ends early. */
+static bool still_there(struct tally_mem *m)
+{
+	struct tally_stat s;
+	char name[32], text[2048];
+	size_t len;
+
+	if (m->nr_lines >= m->vmas.nr)
+		return true;
+	snprintf(name, sizeof(name), "%d/stat", m->process->pid);
+	return !procfs_read(m->proc, name, text, sizeof(text), &len) &&
+	       !tally_kernel_stat_parse(text, len, &s) &&
+	       s.start_ticks == m->process->start_ticks && s.state != 'Z' &&
+	       s.state != 'X';
+}
+
+int mem_walk(struct tally_mem *m)
+{
+	char name[32], buf[16384];
+	ssize_t n;
+	int fd, err;
+
+	err = mem_vmas_read(m->proc, m->process->pid, &m->tmpfs, &m->vmas);
+	if (err == -ENOMEM)
+		return err;
+	snprintf(name, sizeof(name), "%d/numa_maps", m->process->pid);
+	fd = openat(m->proc, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	m->nr_lines = 0;
+	m->err = 0;
+	while ((n = procfs_read_some(fd, buf, sizeof(buf))) > 0)
+		tally_kernel_numa_maps_feed(m->parser, buf, (size_t)n);
+	m->result.nr_malformed += tally_kernel_numa_maps_finish(m->parser);
+	close(fd);
+	if (m->err)
+		return m->err;
+	if (n < 0)
+		return (int)n;
+	return still_there(m) ? 0 : -ESRCH;
+}
