@@ -21,6 +21,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
 	{NULL, NULL, NULL},
 };
 

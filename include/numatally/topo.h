@@ -26,8 +26,9 @@ struct tally_topo;
 struct tally_node {
 	int id;		      /* sysfs's number */
 	int tier;	      /* 0 is the fastest; -1: not known */
-	const char *memory;   /* "DRAM", "HBM", "NVM", "GPU", "CXL" or NULL: not
-				 known */
+	const char *memory;   /* "DRAM", "HBM", "NVM", "GPU", "CXL", "SPM"
+				 (specific-purpose: set aside by the firmware
+				 for those who ask for it) or NULL: not known */
 	int64_t memory_bytes; /* MemTotal of the node; 0: none; -1: not known */
 	const int *cpus;      /* its online CPUs, ascending */
 	unsigned int nr_cpus;
@@ -38,14 +39,29 @@ struct tally_node {
 
 /*
  * Reads the machine's topology, or, where root is not NULL, that of the
- * captured /sys and /proc tree below it. The caller owns *topo.
+ * captured /sys and /proc tree below it. The caller owns *topo. What a file
+ * does not say, or says in garbage, is not known (-1, NULL), and a node is
+ * listed only if it is there before and after everything was read.
  *
- * -ENOENT	root has no sys/devices/system/cpu nor proc/meminfo
+ * Tiers are the kernel's (memory_tiering), numbered anew from 0; where it has
+ * none, nodes are ranked by the bandwidth that their firmware states (HMAT),
+ * alike being within a quarter; nodes without a figure then have no tier.
+ *
+ * Safe to call from any thread. A captured tree is shown to hwloc by a child
+ * process, which is created and waited for meanwhile.
+ *
+ * -ENOENT	no such root; it has no sys/devices/system/cpu, or no CPUs there
+ * -ENOTDIR	root is not a directory
  * -ENOMEM	no memory
- * other	what reading the directories said
+ * -EMFILE	too many open files, and -ENFILE
+ * -EAGAIN	nodes or CPUs kept coming and going while we read
+ * other	what opening the directories said
  */
 TALLY_API int tally_topo_open(const char *root, struct tally_topo **topo);
 TALLY_API void tally_topo_close(struct tally_topo *topo);
+
+/* All that follow read the picture only: any number of threads may call them
+ * until it is closed. */
 
 /* The nodes, ascending by number; index counts from 0. The node belongs to the
  * topology. index < nr_nodes is asserted. */
@@ -60,8 +76,9 @@ TALLY_API int tally_topo_index(const struct tally_topo *topo, int node);
  * that are offline now, or not plugged in, are counted. */
 TALLY_API unsigned int tally_topo_nr_cpus(const struct tally_topo *topo);
 
-/* The number of the node that the CPU belongs to, or -ENOENT where it is not
- * known. An offline CPU has a node where sysfs still links it to one. */
+/* The number of the node that the CPU belongs to, one of the topology's, or
+ * -ENOENT where it belongs to none of these, or it is not known. An offline
+ * CPU has a node where sysfs still links it to one. */
 TALLY_API int tally_topo_cpu_node(const struct tally_topo *topo, int cpu);
 TALLY_API bool tally_topo_cpu_online(const struct tally_topo *topo, int cpu);
 
