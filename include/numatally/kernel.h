@@ -17,6 +17,98 @@ TALLY_BEGIN
 
 /* ---- events of a command and its descendants, per node -------------------- */
 
+enum tally_event {
+	TALLY_EVENT_CPU_NS, /* time on a CPU */
+	TALLY_EVENT_PAGE_FAULTS,
+	TALLY_EVENT_CONTEXT_SWITCHES,
+	TALLY_EVENT_MIGRATIONS, /* counted where the task arrives */
+	TALLY_NR_EVENTS
+};
+
+/*
+ * How events are had.
+ *
+ * INHERIT: perf events on the process, one set per CPU, which every
+ *	descendant inherits: exact. Each fork clones them all.
+ * CGROUP: perf events on a cgroup that the process was put into, one set per
+ *	CPU whatever it forks: exact for what stays in that cgroup, except
+ *	while a CPU comes or goes.
+ * SAMPLE: what /proc tells of each thread, and where it was last seen: an
+ *	estimate.
+ */
+enum tally_events_way {
+	TALLY_EVENTS_INHERIT,
+	TALLY_EVENTS_CGROUP,
+	TALLY_EVENTS_SAMPLE,
+};
+
+struct tally_events;
+struct tally_tree; /* below */
+
+/* One row: what was counted on one node, by enum tally_event. */
+struct tally_event_counts {
+	int64_t count[TALLY_NR_EVENTS];
+};
+
+/*
+ * Prepares to count the events of process pid, which must not have any thread
+ * or child yet, and of all its descendants to come. Nothing counts before its
+ * next execve(2) (INHERIT, SAMPLE: about then) or tally_kernel_events_start()
+ * (CGROUP). cgroup_fd is the directory of its cgroup, a version 2 one
+ * (CGROUP), else ignored; it is borrowed during the call only. tree has the
+ * process and its descendants; topology and tree are borrowed until the close.
+ * The caller owns *events.
+ *
+ * It takes TALLY_NR_EVENTS file descriptors for each CPU, and as many more.
+ *
+ * INHERIT may be granted in part: where only what happens in user mode may be
+ * counted (perf_event_paranoid 2 for who has no CAP_PERFMON), the CPU time is
+ * exact, and the other events are estimates.
+ *
+ * -EACCES, -EPERM, -ENOSYS	the kernel refuses; SAMPLE is always left
+ * -EMFILE, -ENFILE	too few file descriptors
+ * -ESRCH	no such process
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_kernel_events_open(const struct tally_topo *topo,
+				       enum tally_events_way way, pid_t pid,
+				       struct tally_tree *tree, int cgroup_fd,
+				       struct tally_events **events);
+TALLY_API void tally_kernel_events_close(struct tally_events *events);
+
+/* Begins to count (CGROUP); else does nothing. 0 or -errno. */
+TALLY_API int tally_kernel_events_start(struct tally_events *events);
+
+/* A bit 1 << e for each enum tally_event e that is an estimate. */
+TALLY_API unsigned int
+tally_kernel_events_estimates(const struct tally_events *events);
+
+/*
+ * Reads what was counted so far: rows[i] for the node with index i of the
+ * topology, and rows[tally_topo_nr_nodes()] for what is known to have happened
+ * on no known node, such as on a CPU that came after the start. Counts never
+ * fall. Not to be called by several threads at once.
+ *
+ * SAMPLE, and estimates of INHERIT: refreshes the tree and looks at every
+ * thread in it, so costs about 50 us each; what a thread did since the last
+ * call is put down to the node that it is on now; of a thread that ended since,
+ * it is lost until tally_kernel_events_settle().
+ *
+ * -errno	what reading said; *rows has what could be read, all the same
+ */
+TALLY_API int tally_kernel_events_read(struct tally_events *events,
+				       struct tally_event_counts *rows);
+
+/*
+ * Tells the totals that are known by other means, for the process and all its
+ * descendants: those of getrusage(2) or wait4(2). A negative one is not known.
+ * What the estimates lack of them is spread over the nodes, as what was
+ * counted is; later reads have it. Counts that are exact are left alone.
+ */
+TALLY_API void
+tally_kernel_events_settle(struct tally_events *events,
+			   const struct tally_event_counts *totals);
+
 /* ---- processes ------------------------------------------------------------ */
 
 /*

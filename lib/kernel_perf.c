@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A task's events outlive a CPU that goes offline and count on when it is
+ * back. A cgroup's are events of the CPU: they die with it, and the group falls
+ * apart, so what they had is carried over into those opened in their place.
+ */
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel_perf.h"
+
+/* A group of one event for each enum tally_event; the first leads. */
+struct perf_group {
+	int cpu;	  /* -1: all of them */
+	unsigned int row; /* of the CPU's node */
+	int fds[TALLY_NR_EVENTS];
+	struct tally_event_counts carried; /* from groups that died */
+};
+
+struct perf_set {
+	unsigned int nr_rows;
+	pid_t pid;
+	int cgroup_fd; /* -1: events of a task */
+	bool user_only;
+	bool has_gaps;
+	struct perf_group whole; /* of a task only */
+	unsigned int nr_groups;
+	struct perf_group groups[];
+};
+
+static const uint64_t perf_configs[TALLY_NR_EVENTS] = {
+	[TALLY_EVENT_CPU_NS] = PERF_COUNT_SW_TASK_CLOCK,
+	[TALLY_EVENT_PAGE_FAULTS] = PERF_COUNT_SW_PAGE_FAULTS,
+	[TALLY_EVENT_CONTEXT_SWITCHES] = PERF_COUNT_SW_CONTEXT_SWITCHES,
+	[TALLY_EVENT_MIGRATIONS] = PERF_COUNT_SW_CPU_MIGRATIONS,
+};
+
+static void group_init(struct perf_group *group, int cpu, unsigned int row)
+{
+	memset(group, 0, sizeof(*group));
+	group->cpu = cpu;
+	group->row = row;
+	for (int e = 0; e < TALLY_NR_EVENTS; e++)
+		group->fds[e] = -1;
+}
+
+static void group_close(struct perf_group *group)
+{
+	for (int e = 0; e < TALLY_NR_EVENTS; e++) {
+		if (group->fds[e] >= 0)
+			close(group->fds[e]);
+		group->fds[e] = -1;
+	}
+}
+
+static bool group_is_open(const struct perf_group *group)
+{
+	return group->fds[0] >= 0;
+}
+
+static int group_open(const struct perf_set *set, struct perf_group *group)
+{
+	bool of_task = set->cgroup_fd < 0;
+	unsigned long flags = PERF_FLAG_FD_CLOEXEC;
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.read_format = PERF_FORMAT_GROUP,
+		.inherit = of_task,
+		.exclude_kernel = set->user_only,
+		.exclude_hv = set->user_only,
+	};
+
+	if (!of_task)
+		flags |= PERF_FLAG_PID_CGROUP;
+	for (int e = 0; e < TALLY_NR_EVENTS; e++) {
+		/* The leader gates the group. */
+		attr.disabled = e == 0;
+		attr.enable_on_exec = e == 0 && of_task;
+		attr.config = perf_configs[e];
+		group->fds[e] =
+			(int)syscall(SYS_perf_event_open, &attr,
+				     of_task ? set->pid : set->cgroup_fd,
+				     group->cpu, e ? group->fds[0] : -1, flags);
+		if (group->fds[e] < 0) {
+			int ret = -errno;
+
+			group_close(group);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static int group_enable(const struct perf_group *group)
+{
+	if (ioctl(group->fds[0], PERF_EVENT_IOC_ENABLE, 0))
+		return -errno;
+	return 0;
+}
+
+/* Adds what the event and those that follow it in its group have counted, to
+ * counts. Returns how many there were, or -errno. */
+static int read_events(int fd, int64_t *counts)
+{
+	uint64_t buf[1 + TALLY_NR_EVENTS];
+	ssize_t n = read(fd, buf, sizeof(buf));
+
+	if (n < 0)
+		return -errno;
+	/* 0: the kernel has no more to say about an event in error. */
+	if (n < (ssize_t)sizeof(buf[0]) || buf[0] > TALLY_NR_EVENTS)
+		return -EIO;
+	for (uint64_t i = 0; i < buf[0]; i++)
+		counts[i] += (int64_t)buf[1 + i];
+	return (int)buf[0];
+}
+
+/* Sets *counts to what the group has counted; *dead where its CPU has left
+ * it. */
+static int group_read(const struct perf_group *group,
+		      struct tally_event_counts *counts, bool *dead)
+{
+	int ret;
+
+	*counts = group->carried;
+	*dead = false;
+	if (!group_is_open(group))
+		return 0;
+	ret = read_events(group->fds[0], counts->count);
+	if (ret == TALLY_NR_EVENTS)
+		return 0;
+	if (ret != 1)
+		return ret < 0 ? ret : -EIO;
+	*dead = true;
+	for (int e = 1; e < TALLY_NR_EVENTS; e++) {
+		ret = read_events(group->fds[e], &counts->count[e]);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* An error that one CPU may give, and others not. */
+static bool is_for_cpu(int ret)
+{
+	return ret == -ENODEV || ret == -ENXIO || ret == -EINVAL;
+}
+
+static int set_open(struct perf_set *set)
+{
+	unsigned int nr_open = 0;
+	int ret, bad = 0;
+
+	if (set->cgroup_fd < 0) {
+		ret = group_open(set, &set->whole);
+		if (ret)
+			return ret;
+	}
+	for (unsigned int i = 0; i < set->nr_groups; i++) {
+		ret = group_open(set, &set->groups[i]);
+		if (ret && !is_for_cpu(ret))
+			return ret;
+		if (ret)
+			bad = ret;
+		else
+			nr_open++;
+	}
+	return nr_open ? 0 : bad ? bad : -ENODEV;
+}
+
+/* CPUs that sysfs links to a node may be offline now, and come. */
+static bool cpu_may_run(const struct tally_topo *topo, int cpu)
+{
+	return tally_topo_cpu_online(topo, cpu) ||
+	       tally_topo_cpu_node(topo, cpu) >= 0;
+}
+
+int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
+		  bool user_only, struct perf_set **set)
+{
+	unsigned int nr_nodes = tally_topo_nr_nodes(topo);
+	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
+	struct perf_set *s;
+	int ret;
+
+	s = malloc(sizeof(*s) + nr_cpus * sizeof(s->groups[0]));
+	if (!s)
+		return -ENOMEM;
+	s->nr_rows = nr_nodes + 1;
+	s->pid = pid;
+	s->cgroup_fd = -1;
+	s->user_only = user_only;
+	s->has_gaps = false;
+	s->nr_groups = 0;
+	group_init(&s->whole, -1, nr_nodes);
+	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
+		int node = tally_topo_cpu_node(topo, cpu);
+		int index = node < 0 ? -1 : tally_topo_index(topo, node);
+
+		if (cpu_may_run(topo, cpu))
+			group_init(&s->groups[s->nr_groups++], cpu,
+				   index < 0 ? nr_nodes : (unsigned int)index);
+	}
+	ret = 0;
+	if (cgroup_fd >= 0) {
+		/* Kept, to open anew on a CPU that comes back. */
+		s->cgroup_fd = dup(cgroup_fd);
+		if (s->cgroup_fd < 0)
+			ret = -errno;
+	}
+	if (!ret)
+		ret = set_open(s);
+	if (ret) {
+		perf_set_close(s);
+		return ret;
+	}
+	*set = s;
+	return 0;
+}
+
+void perf_set_close(struct perf_set *set)
+{
+	if (!set)
+		return;
+	group_close(&set->whole);
+	for (unsigned int i = 0; i < set->nr_groups; i++)
+		group_close(&set->groups[i]);
+	if (set->cgroup_fd >= 0)
+		close(set->cgroup_fd);
+	free(set);
+}
+
+int perf_set_enable(struct perf_set *set)
+{
+	int ret = 0;
+
+	if (set->cgroup_fd < 0)
+		return 0;
+	for (unsigned int i = 0; i < set->nr_groups && !ret; i++)
+		if (group_is_open(&set->groups[i]))
+			ret = group_enable(&set->groups[i]);
+	return ret;
+}
+
+/* Opens a cgroup's events on a CPU that is back. */
+static void group_revive(struct perf_set *set, struct perf_group *group)
+{
+	if (set->cgroup_fd < 0 || group_is_open(group))
+		return;
+	if (group_open(set, group))
+		return;
+	set->has_gaps = true;
+	if (group_enable(group))
+		group_close(group);
+}
+
+int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
+{
+	struct tally_event_counts whole, counts;
+	struct tally_event_counts *unknown = &rows[set->nr_rows - 1];
+	bool dead;
+	int ret, err;
+
+	memset(rows, 0, set->nr_rows * sizeof(*rows));
+	/* First, so that it can't have more than its parts for being read
+	 * after them. */
+	ret = group_read(&set->whole, &whole, &dead);
+	for (unsigned int i = 0; i < set->nr_groups; i++) {
+		struct perf_group *group = &set->groups[i];
+
+		err = group_read(group, &counts, &dead);
+		if (err)
+			ret = err;
+		if (dead) {
+			group_close(group);
+			group->carried = counts;
+			set->has_gaps = true;
+		}
+		group_revive(set, group);
+		for (int e = 0; e < TALLY_NR_EVENTS; e++) {
+			rows[group->row].count[e] += counts.count[e];
+			whole.count[e] -= counts.count[e];
+		}
+	}
+	for (int e = 0; e < TALLY_NR_EVENTS; e++)
+		if (whole.count[e] > 0)
+			unknown->count[e] += whole.count[e];
+	return ret;
+}
+
+bool perf_set_has_gaps(const struct perf_set *set)
+{
+	return set->has_gaps;
+}
