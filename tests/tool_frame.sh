@@ -34,6 +34,7 @@ also() {
 
 try "--help" 0 "$tool" --help
 also "on stdout only" test -s "$dir/out" -a ! -s "$dir/err"
+also "lists a verb" grep -q '^  [a-z][a-z]*  ' "$dir/out"
 verbs=$(sed -n 's/^  \([a-z][a-z]*\)  .*/\1/p' "$dir/out")
 try "--version" 0 "$tool" --version
 also "names itself" grep -q '^numatally [0-9]' "$dir/out"
@@ -44,11 +45,11 @@ for bad in "" --no-such-option no-such-verb; do
 	also "says usage" grep -q '^Usage: numatally' "$dir/err"
 done
 for verb in $verbs; do
-	try "$verb --help" 0 "$tool" $verb --help
+	try "$verb --help" 0 "$tool" "$verb" --help
 	also "on stdout only" test -s "$dir/out" -a ! -s "$dir/err"
 	also "begins with usage" sh -c \
 		"head -n 1 '$dir/out' | grep -q '^Usage: numatally $verb'"
-	try "$verb --no-such-option" 2 "$tool" $verb --no-such-option
+	try "$verb --no-such-option" 2 "$tool" "$verb" --no-such-option
 	also "on stderr only" test ! -s "$dir/out" -a -s "$dir/err"
 	also "says whose" grep -q "^numatally $verb: .*no-such-option" \
 		"$dir/err"

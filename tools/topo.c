@@ -208,7 +208,7 @@ static void print_nodes(const struct tally_topo *topo, unsigned int width)
 
 static void print_stray_cpus(const struct tally_topo *topo, unsigned int width)
 {
-	static const char label[] = "CPUs on none of these nodes: ";
+	static const char label[] = "CPUs on none of these nodes:";
 	struct lines lines = {.indent = 2, .width = width};
 	unsigned int max = tally_topo_nr_cpus(topo), nr = 0;
 	int *cpus = calloc(max, sizeof(*cpus));
@@ -222,7 +222,7 @@ static void print_stray_cpus(const struct tally_topo *topo, unsigned int width)
 	if (nr) {
 		fputs(label, stdout);
 		lines.column = sizeof(label) - 1;
-		put_list(&lines, "", cpus, nr);
+		put_list(&lines, " ", cpus, nr);
 		putchar('\n');
 	}
 	free(cpus);
