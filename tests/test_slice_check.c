@@ -307,6 +307,8 @@ static void registered_anew(void **state)
 	assert_int_equal(tally_slice_unregister(memory + 8), 0);
 	assert_int_equal(tally_slice_register(memory, 16), 0);
 	tally_slice_check(NULL, &s, SIZE);
+	s = (struct tally_slice){.base = s.base + 8, .len = 1, .cap = 1};
+	tally_slice_check(NULL, &s, SIZE);
 	assert_int_equal(tally_slice_unregister(memory), 0);
 	/* More than are remembered, registered in no order. */
 	for (size_t i = 0; i < 300; i++)
@@ -321,6 +323,39 @@ static void registered_anew(void **state)
 		assert_int_equal(tally_slice_register(memory, 16), 0);
 		assert_int_equal(tally_slice_unregister(memory), 0);
 	}
+	free(memory);
+}
+
+static const char *many;
+
+static void use_the_first(struct tally_slice *s)
+{
+	s->base = (uintptr_t)many;
+	s->cap = 4;
+	use(s);
+}
+
+static void use_the_last(struct tally_slice *s)
+{
+	s->base = (uintptr_t)many + (uintptr_t)399 * 64;
+	s->cap = 4;
+	use(s);
+}
+
+/* What is remembered of the past is bounded. */
+static void the_oldest_is_forgotten(void **state)
+{
+	char *memory = malloc((size_t)400 * 64);
+
+	(void)state;
+	assert_non_null(memory);
+	for (size_t i = 0; i < 400; i++) {
+		assert_int_equal(tally_slice_register(memory + i * 64, 64), 0);
+		assert_int_equal(tally_slice_unregister(memory + i * 64), 0);
+	}
+	many = memory;
+	assert_death(use_the_first, "base is in no allocation");
+	assert_death(use_the_last, "after its memory was released");
 	free(memory);
 }
 
@@ -412,6 +447,7 @@ int main(void)
 		cmocka_unit_test(good_headers_pass),
 		cmocka_unit_test(use_after_release),
 		cmocka_unit_test(registered_anew),
+		cmocka_unit_test(the_oldest_is_forgotten),
 		cmocka_unit_test(bad_registrations),
 		cmocka_unit_test(off_is_off),
 		cmocka_unit_test(by_environment),

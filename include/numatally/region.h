@@ -8,8 +8,8 @@
  * killer on its users. (In a guest of four nodes, Linux 6.1, 24 MiB more than
  * one node had free went to the nearest other node; under MPOL_BIND the process
  * was killed, and over a file others with it.) What the kernel then did is
- * never believed but read back with tally_region_verify(). A node without memory, or outside of the
- * process's cpuset, can't be bound to (-EINVAL).
+ * never believed but read back with tally_region_verify(). A node without
+ * memory, or outside of the process's cpuset, can't be bound to (-EINVAL).
  *
  * A region over a shared file keeps its policy in the file (tmpfs and memfd
  * do; other file systems don't, and their pages lie where whoever touched them
