@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "directory.h"
+
+enum { FREE = 0, CLAIMED = 1 };
+
+/* Of records, made to exist by one call to the kernel. */
+#define FAULT_BYTES (UINT64_C(64) << 10)
+
+struct record {
+	uint64_t hash;
+	uint32_t generation;
+	uint32_t phase; /* FREE, CLAIMED or enum tally_phase */
+	uint32_t next;	/* row + 1; 0 ends the chain */
+	uint32_t key_bytes;
+	uint64_t pad;
+	char key[];
+};
+_Static_assert(offsetof(struct record, key) == LAYOUT_ACCOUNT_BYTES,
+	       "the plan knows the size of a record");
+
+int directory_open(struct layout *layout, struct tally_accounts **accounts)
+{
+	struct tally_accounts *a = malloc(sizeof(*a));
+	const struct layout_plan *plan = layout->plan;
+	int err;
+
+	if (!a)
+		return -ENOMEM;
+	a->layout = layout;
+	a->faulted_bytes = 0;
+	err = tally_region_init(layout->origin + plan->accounts.offset,
+				plan->regions_offset - plan->accounts.offset,
+				layout->fd, (off_t)plan->accounts.offset, -1,
+				&a->records);
+	if (err) {
+		free(a);
+		return err;
+	}
+	*accounts = a;
+	return 0;
+}
+
+void directory_close(struct tally_accounts *accounts)
+{
+	free(accounts);
+}
+
+static struct record *record_at(const struct tally_accounts *a, uint32_t row)
+{
+	const struct layout_table *table = &a->layout->plan->accounts;
+
+	return (struct record *)(a->layout->origin + table->offset +
+				 row * table->stride);
+}
+
+static struct layout_directory *directory(const struct tally_accounts *a)
+{
+	return (struct layout_directory *)(a->layout->origin +
+					   a->layout->plan->directory_offset);
+}
+
+static uint64_t *head_of(const struct tally_accounts *a, uint64_t hash)
+{
+	const struct layout_table *table = &a->layout->plan->heads;
+
+	return (uint64_t *)(a->layout->origin + table->offset) +
+	       (hash & (table->count - 1));
+}
+
+uint32_t directory_nr_rows(const struct tally_accounts *a)
+{
+	uint32_t n = __atomic_load_n(&directory(a)->nr_rows, __ATOMIC_ACQUIRE);
+	uint32_t max = a->layout->header.params.max_accounts;
+
+	return n < max ? n : max;
+}
+
+static uint64_t hash_key(const char *key, size_t bytes)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < bytes; i++)
+		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
+	/* FNV-1a's low bits alone tell short keys apart badly. */
+	return hash ^ hash >> 32;
+}
+
+static uint32_t phase_of(const struct record *r)
+{
+	return __atomic_load_n(&r->phase, __ATOMIC_ACQUIRE);
+}
+
+/* Searches the chain from the row that its head names down to the one that is
+ * already searched; -ENOENT where the key is in none. */
+static int search(const struct tally_accounts *a, uint64_t from, uint64_t until,
+		  uint64_t hash, const char *key, size_t bytes, uint32_t *found)
+{
+	uint32_t steps = 0, limit = directory_nr_rows(a);
+
+	while (from != until && from) {
+		const struct record *r;
+		uint32_t row;
+
+		/* A chain that leaves the rows or comes back is damage. */
+		if (from > limit || steps++ >= limit)
+			return -EBADMSG;
+		row = (uint32_t)from - 1;
+		r = record_at(a, row);
+		if (r->hash == hash && r->key_bytes == bytes &&
+		    !memcmp(r->key, key, bytes)) {
+			*found = row;
+			return 0;
+		}
+		from = __atomic_load_n(&r->next, __ATOMIC_RELAXED);
+	}
+	return -ENOENT;
+}
+
+/* Its owner may have died between linking a row and making it ready. */
+static void make_ready(const struct tally_accounts *a, struct record *r)
+{
+	uint32_t claimed = CLAIMED;
+
+	if (a->layout->writable && phase_of(r) == CLAIMED)
+		__atomic_compare_exchange_n(&r->phase, &claimed,
+					    TALLY_PHASE_READY, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static void handle(const struct tally_accounts *a, uint32_t row,
+		   struct tally_account *account)
+{
+	struct record *r = record_at(a, row);
+
+	make_ready(a, r);
+	account->row = row;
+	account->generation = __atomic_load_n(&r->generation, __ATOMIC_RELAXED);
+}
+
+static bool claim_row(struct tally_accounts *a, uint32_t row)
+{
+	uint32_t free_phase = FREE;
+
+	return __atomic_compare_exchange_n(&record_at(a, row)->phase,
+					   &free_phase, CLAIMED, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static void raise_nr_rows(struct tally_accounts *a, uint32_t to)
+{
+	uint32_t *nr_rows = &directory(a)->nr_rows;
+	uint32_t n = __atomic_load_n(nr_rows, __ATOMIC_RELAXED);
+
+	while (n < to &&
+	       !__atomic_compare_exchange_n(nr_rows, &n, to, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/* Makes the pages of a row exist, and of some after it where there is room. */
+static int fault_row(struct tally_accounts *a, uint32_t row)
+{
+	uint64_t stride = a->layout->plan->accounts.stride;
+	uint64_t from = row * stride, bytes = FAULT_BYTES;
+	uint64_t done = __atomic_load_n(&a->faulted_bytes, __ATOMIC_RELAXED);
+	int err;
+
+	if (from + stride <= done)
+		return 0;
+	if (bytes > a->records.bytes - from)
+		bytes = a->records.bytes - from;
+	err = tally_region_fault(&a->records, from, bytes);
+	if (err)
+		return tally_region_fault(&a->records, from, stride);
+	while (done < from + bytes &&
+	       !__atomic_compare_exchange_n(&a->faulted_bytes, &done,
+					    from + bytes, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	return 0;
+}
+
+static int claim_fresh(struct tally_accounts *a, uint32_t *claimed)
+{
+	uint32_t max = a->layout->header.params.max_accounts;
+	uint32_t row;
+	int err;
+
+	for (row = directory_nr_rows(a); row < max; row++) {
+		err = fault_row(a, row);
+		if (err)
+			return err;
+		if (claim_row(a, row)) {
+			raise_nr_rows(a, row + 1);
+			*claimed = row;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+static bool scan_for_free(struct tally_accounts *a, uint32_t *claimed)
+{
+	uint32_t row, end = directory_nr_rows(a);
+
+	for (row = 0; row < end; row++) {
+		if (phase_of(record_at(a, row)) == FREE && claim_row(a, row)) {
+			__atomic_fetch_sub(&directory(a)->nr_freed, 1,
+					   __ATOMIC_RELAXED);
+			*claimed = row;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* One that was given back, since another claimed the same key first. A few
+ * tries, as rows may be given back behind the scan. */
+static int claim_freed(struct tally_accounts *a, uint32_t *claimed)
+{
+	for (int try = 0; try < 4; try++) {
+		if (!__atomic_load_n(&directory(a)->nr_freed, __ATOMIC_ACQUIRE))
+			break;
+		if (scan_for_free(a, claimed))
+			return 0;
+	}
+	return -ENOSPC;
+}
+
+static int claim(struct tally_accounts *a, uint32_t *claimed)
+{
+	int err = claim_fresh(a, claimed);
+
+	return err == -ENOSPC ? claim_freed(a, claimed) : err;
+}
+
+static void unclaim(struct tally_accounts *a, uint32_t row)
+{
+	__atomic_fetch_add(&directory(a)->nr_freed, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&record_at(a, row)->phase, FREE, __ATOMIC_RELEASE);
+}
+
+static int add(struct tally_accounts *a, uint64_t hash, const char *key,
+	       size_t bytes, uint64_t head, uint32_t *added)
+{
+	struct record *r;
+	uint32_t row;
+	int err;
+
+	err = claim(a, &row);
+	if (err)
+		return err;
+	r = record_at(a, row);
+	r->hash = hash;
+	r->key_bytes = (uint32_t)bytes;
+	memcpy(r->key, key, bytes + 1);
+	for (;;) {
+		uint64_t searched = head;
+
+		__atomic_store_n(&r->next, (uint32_t)head, __ATOMIC_RELAXED);
+		if (__atomic_compare_exchange_n(
+			    head_of(a, hash), &head, row + 1, false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			break;
+		err = search(a, head, searched, hash, key, bytes, added);
+		if (err != -ENOENT) {
+			unclaim(a, row);
+			return err;
+		}
+	}
+	*added = row;
+	return 0;
+}
+
+static int find(const struct tally_accounts *a, const char *key, size_t bytes,
+		uint64_t hash, uint64_t *head, uint32_t *row)
+{
+	*head = __atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
+	return search(a, *head, 0, hash, key, bytes, row);
+}
+
+int tally_account_open(struct tally_accounts *a, const char *key,
+		       struct tally_account *account)
+{
+	size_t bytes = strlen(key);
+	uint64_t head, hash = hash_key(key, bytes);
+	uint32_t row;
+	int err;
+
+	if (!bytes)
+		return -EINVAL;
+	if (bytes > a->layout->header.params.max_key_bytes)
+		return -ENAMETOOLONG;
+	err = find(a, key, bytes, hash, &head, &row);
+	if (err == -ENOENT)
+		err = a->layout->writable ? add(a, hash, key, bytes, head, &row)
+					  : -EROFS;
+	if (err)
+		return err;
+	handle(a, row, account);
+	return 0;
+}
+
+int tally_account_find(const struct tally_accounts *a, const char *key,
+		       struct tally_account *account)
+{
+	size_t bytes = strlen(key);
+	uint64_t head, hash = hash_key(key, bytes);
+	uint32_t row;
+	int err;
+
+	err = find(a, key, bytes, hash, &head, &row);
+	if (err)
+		return err;
+	handle(a, row, account);
+	return 0;
+}
+
+static bool exists(uint32_t phase)
+{
+	return phase >= TALLY_PHASE_PENDING && phase <= TALLY_PHASE_TERMINATING;
+}
+
+int tally_account_next(const struct tally_accounts *a, uint64_t *cursor,
+		       struct tally_account *account)
+{
+	uint32_t end = directory_nr_rows(a);
+
+	while (*cursor < end) {
+		uint32_t row = (uint32_t)(*cursor)++;
+
+		if (exists(phase_of(record_at(a, row)))) {
+			handle(a, row, account);
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* The record that the handle means, or NULL. */
+static const struct record *lookup(const struct tally_accounts *a,
+				   struct tally_account account)
+{
+	const struct record *r;
+
+	if (account.row >= directory_nr_rows(a))
+		return NULL;
+	r = record_at(a, account.row);
+	if (phase_of(r) == FREE ||
+	    __atomic_load_n(&r->generation, __ATOMIC_RELAXED) !=
+		    account.generation)
+		return NULL;
+	return r;
+}
+
+int tally_account_key(const struct tally_accounts *a,
+		      struct tally_account account, char *key, size_t bytes)
+{
+	const struct record *r = lookup(a, account);
+	uint32_t key_bytes;
+
+	if (!r)
+		return -ESTALE;
+	key_bytes = __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED);
+	if (!key_bytes || key_bytes > a->layout->header.params.max_key_bytes ||
+	    strnlen(r->key, key_bytes + 1) != key_bytes)
+		return -EBADMSG;
+	if (key_bytes >= bytes)
+		return -ERANGE;
+	memcpy(key, r->key, key_bytes);
+	key[key_bytes] = '\0';
+	return 0;
+}
+
+size_t tally_account_key_bytes(const struct tally_accounts *a)
+{
+	return a->layout->header.params.max_key_bytes + 1;
+}
+
+int tally_account_phase(const struct tally_accounts *a,
+			struct tally_account account)
+{
+	const struct record *r = lookup(a, account);
+	uint32_t phase;
+
+	if (!r)
+		return -ESTALE;
+	phase = phase_of(r);
+	return phase == CLAIMED ? TALLY_PHASE_PENDING : (int)phase;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* The directory of accounts over a mapped ledger file. */
+#ifndef DIRECTORY_H
+#define DIRECTORY_H
+
+#include <numatally/account.h>
+
+#include "layout.h"
+
+/*
+ *  heads                    records (rows)
+ *  ┌─────────────┐         ┌──────┬────────────┬───────┬──────┬───────────┐
+ *  │ row + 1     │ ──────> │ hash │ generation │ phase │ next │ key\0     │
+ *  │ 0: no chain │         └──────┴────────────┴───────┴──┬───┴───────────┘
+ *  │ …           │                                        └──> row + 1
+ *  └─────────────┘
+ *
+ * A chain grows at its head, by one compare-and-swap, after the whole chain
+ * was searched for the key: a key has one row. A row is claimed (free ->
+ * claimed), filled, linked, and then made ready; whoever meets a linked row
+ * that is still claimed makes it ready, so that nothing waits for its owner.
+ */
+struct tally_accounts {
+	struct layout *layout;
+	struct tally_region records;
+	uint64_t faulted_bytes; /* of records, by this process */
+};
+
+int directory_open(struct layout *layout, struct tally_accounts **accounts);
+void directory_close(struct tally_accounts *accounts);
+
+/* Rows below this exist, in use or not. */
+uint32_t directory_nr_rows(const struct tally_accounts *accounts);
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/* Where things lie in a ledger file: arithmetic alone. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "layout.h"
+
+/* Of x86-64's and aarch64's 47 and 48 bits, what leaves room for others. */
+#define MAX_FILE_BYTES (UINT64_C(1) << 46)
+
+static uint64_t align(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static uint64_t power_of_two_from(uint64_t n)
+{
+	uint64_t p = 1;
+
+	while (p < n)
+		p *= 2;
+	return p;
+}
+
+static uint64_t put(struct layout_table *table, uint64_t at, uint64_t stride,
+		    uint64_t count)
+{
+	table->offset = align(at, LAYOUT_LINE);
+	table->stride = stride;
+	table->count = count;
+	return table->offset + stride * count;
+}
+
+static bool in(uint32_t n, uint32_t max)
+{
+	return n >= 1 && n <= max;
+}
+
+static bool params_valid(const struct layout_params *p)
+{
+	return in(p->nr_nodes, LAYOUT_MAX_NODES) &&
+	       in(p->nr_lanes, LAYOUT_MAX_LANES) &&
+	       in(p->nr_resources, LAYOUT_MAX_COLUMNS) &&
+	       in(p->max_accounts, LAYOUT_MAX_ACCOUNTS) &&
+	       in(p->max_key_bytes, LAYOUT_MAX_KEY) && p->page_bytes >= 4096 &&
+	       p->page_bytes <= (1u << 20) &&
+	       (p->page_bytes & (p->page_bytes - 1)) == 0;
+}
+
+int layout_plan(const struct layout_params *params, struct layout_plan *out)
+{
+	struct layout_plan plan = {0};
+	uint64_t page = params->page_bytes;
+	uint64_t at, nr_headers, cells_bytes;
+
+	if (!params_valid(params))
+		return -EINVAL;
+	at = sizeof(struct layout_header);
+	at = put(&plan.nodes, at, sizeof(struct layout_node), params->nr_nodes);
+	at = put(&plan.lanes, at, sizeof(struct layout_lane), params->nr_lanes);
+	at = put(&plan.resources, at, sizeof(struct layout_resource),
+		 params->nr_resources);
+	plan.once_bytes = at;
+	at = put(&plan.writers, align(at, page), LAYOUT_LINE,
+		 LAYOUT_NR_WRITERS);
+	plan.directory_offset = at;
+	at += LAYOUT_LINE;
+	/* One to two accounts in a chain when the directory is full. */
+	at = put(&plan.heads, at, sizeof(uint64_t),
+		 power_of_two_from((params->max_accounts + 1) / 2));
+	at = put(&plan.accounts, align(at, page),
+		 align(LAYOUT_ACCOUNT_BYTES + params->max_key_bytes + 1,
+		       LAYOUT_LINE),
+		 params->max_accounts);
+	plan.regions_offset = align(at, page);
+
+	plan.record_bytes = align(params->nr_nodes * sizeof(struct tally_slice),
+				  LAYOUT_LINE);
+	plan.nr_buckets = align(params->max_accounts, LAYOUT_BUCKET_ROWS) /
+			  LAYOUT_BUCKET_ROWS;
+	plan.row_bytes =
+		align(params->nr_resources * sizeof(int64_t), LAYOUT_LINE);
+	plan.bucket_bytes = plan.row_bytes * LAYOUT_BUCKET_ROWS;
+	nr_headers = plan.nr_buckets * params->nr_nodes;
+	plan.cells_offset =
+		align(nr_headers * sizeof(struct tally_slice), page);
+	if (__builtin_mul_overflow(nr_headers, plan.bucket_bytes,
+				   &cells_bytes) ||
+	    cells_bytes > MAX_FILE_BYTES)
+		return -E2BIG;
+	plan.area_bytes = align(
+		plan.cells_offset + LAYOUT_STAGGER_BYTES + cells_bytes, page);
+	*out = plan;
+	return 0;
+}
+
+int layout_place(const struct layout_params *params,
+		 const struct layout_plan *plan, struct layout_node *nodes,
+		 struct layout_lane *lanes, uint64_t *file_bytes)
+{
+	uint64_t at = plan->regions_offset;
+
+	for (uint32_t n = 0; n < params->nr_nodes; n++)
+		nodes[n].nr_lanes = 0;
+	for (uint32_t l = 0; l < params->nr_lanes; l++) {
+		if (lanes[l].node >= params->nr_nodes)
+			return -EINVAL;
+		lanes[l].slot = nodes[lanes[l].node].nr_lanes++;
+	}
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		struct layout_node *node = &nodes[n];
+		uint64_t areas;
+
+		if (node->id < 0 || (n && node->id <= nodes[n - 1].id))
+			return -EINVAL;
+		node->areas_offset =
+			align(LAYOUT_LINE + node->nr_lanes * plan->record_bytes,
+			      params->page_bytes);
+		if (__builtin_mul_overflow(node->nr_lanes, plan->area_bytes,
+					   &areas) ||
+		    areas > MAX_FILE_BYTES)
+			return -E2BIG;
+		node->region_offset = at;
+		node->region_bytes = node->areas_offset + areas;
+		at += node->region_bytes;
+		if (at > MAX_FILE_BYTES)
+			return -E2BIG;
+	}
+	*file_bytes = at;
+	return 0;
+}
+
+static bool is_name(const char *s, size_t bytes, bool may_be_empty)
+{
+	size_t len = strnlen(s, bytes);
+
+	if (len == bytes || (!len && !may_be_empty))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char c = s[i];
+		bool digit = c >= '0' && c <= '9';
+
+		if (!(c == '_' || (c >= 'a' && c <= 'z') ||
+		      (c >= 'A' && c <= 'Z') || (digit && i)))
+			return false;
+	}
+	return true;
+}
+
+bool layout_resource_valid(const struct layout_resource *r)
+{
+	return is_name(r->name, sizeof(r->name), false) &&
+	       is_name(r->unit, sizeof(r->unit), true) &&
+	       (r->kind == 1 || r->kind == 2);
+}
+
+static uint64_t area_offset(const struct layout *layout, uint32_t lane)
+{
+	const struct layout_lane *l = &layout->lanes[lane];
+	const struct layout_node *node = &layout->nodes[l->node];
+
+	return node->region_offset + node->areas_offset +
+	       l->slot * layout->plan->area_bytes;
+}
+
+uint64_t layout_headers_offset(const struct layout *layout, uint32_t lane,
+			       uint32_t plane)
+{
+	return area_offset(layout, lane) +
+	       plane * layout->plan->nr_buckets * sizeof(struct tally_slice);
+}
+
+uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
+			     uint32_t plane, uint64_t bucket)
+{
+	const struct layout_plan *plan = layout->plan;
+
+	return area_offset(layout, lane) + plan->cells_offset +
+	       lane % (LAYOUT_STAGGER_BYTES / LAYOUT_LINE) * LAYOUT_LINE +
+	       (plane * plan->nr_buckets + bucket) * plan->bucket_bytes;
+}

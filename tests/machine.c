@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <numatally/view.h>
+
+#include "machine.h"
+
+const int machine_nodes[3] = {0, 5, 9};
+
+const struct tally_resource machine_resources[2] = {
+	{.name = "events", .unit = "", .kind = TALLY_COUNTER},
+	{.name = "memory", .unit = "bytes", .kind = TALLY_STOCK},
+};
+
+static const struct {
+	const char *path;
+	const char *text; /* NULL: a directory */
+} tree[] = {
+	{"root", NULL},
+	{"root/proc", NULL},
+	{"root/proc/meminfo", "MemTotal: 3072 kB\n"},
+	{"root/sys", NULL},
+	{"root/sys/devices", NULL},
+	{"root/sys/devices/system", NULL},
+	{"root/sys/devices/system/cpu", NULL},
+	{"root/sys/devices/system/cpu/online", "0-1\n"},
+	{"root/sys/devices/system/cpu/possible", "0-255\n"},
+	{"root/sys/devices/system/cpu/cpu0", NULL},
+	{"root/sys/devices/system/cpu/cpu1", NULL},
+	{"root/sys/devices/system/node", NULL},
+	{"root/sys/devices/system/node/online", "0,5,9\n"},
+	{"root/sys/devices/system/node/node0", NULL},
+	{"root/sys/devices/system/node/node0/cpulist", "0\n"},
+	{"root/sys/devices/system/node/node0/distance", "10 20 30\n"},
+	{"root/sys/devices/system/node/node0/meminfo",
+	 "Node 0 MemTotal: 1024 kB\n"},
+	{"root/sys/devices/system/node/node5", NULL},
+	{"root/sys/devices/system/node/node5/cpulist", "1\n"},
+	{"root/sys/devices/system/node/node5/distance", "20 10 30\n"},
+	{"root/sys/devices/system/node/node5/meminfo",
+	 "Node 5 MemTotal: 1024 kB\n"},
+	{"root/sys/devices/system/node/node9", NULL},
+	{"root/sys/devices/system/node/node9/cpulist", "\n"},
+	{"root/sys/devices/system/node/node9/distance", "30 30 10\n"},
+	{"root/sys/devices/system/node/node9/meminfo",
+	 "Node 9 MemTotal: 1024 kB\n"},
+};
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void write_tree(const char *dir)
+{
+	char path[192];
+
+	for (size_t i = 0; i < sizeof(tree) / sizeof(tree[0]); i++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/%s", dir, tree[i].path);
+		if (!tree[i].text) {
+			assert_int_equal(mkdir(path, 0755), 0);
+			continue;
+		}
+		f = fopen(path, "w");
+		assert_non_null(f);
+		fputs(tree[i].text, f);
+		fclose(f);
+	}
+}
+
+int machine_setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	char root[96];
+
+	assert_non_null(m);
+	strcpy(m->dir, "/dev/shm/tally-test-XXXXXX");
+	if (!mkdtemp(m->dir)) {
+		strcpy(m->dir, "/tmp/tally-test-XXXXXX");
+		assert_non_null(mkdtemp(m->dir));
+	}
+	snprintf(m->path, sizeof(m->path), "%s/ledger", m->dir);
+	write_tree(m->dir);
+	snprintf(root, sizeof(root), "%s/root", m->dir);
+	assert_int_equal(tally_topo_open(root, &m->topo), 0);
+	*state = m;
+	return 0;
+}
+
+int machine_teardown(void **state)
+{
+	struct machine *m = *state;
+
+	tally_topo_close(m->topo);
+	nftw(m->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(m);
+	return 0;
+}
+
+struct tally_ledger *machine_ledger(struct machine *m, uint32_t max_accounts)
+{
+	const struct tally_ledger_options options = {
+		.max_accounts = max_accounts,
+	};
+	struct tally_ledger *ledger = NULL;
+
+	assert_int_equal(tally_ledger_create(m->path, m->topo,
+					     machine_resources, 2, &options,
+					     &ledger),
+			 0);
+	return ledger;
+}
+
+struct tally_account machine_account(struct tally_ledger *ledger,
+				     const char *key)
+{
+	struct tally_account account = {0, 0};
+
+	assert_int_equal(tally_account_open(tally_ledger_accounts(ledger), key,
+					    &account),
+			 0);
+	return account;
+}
+
+int64_t machine_total(struct tally_ledger *ledger, unsigned int resource)
+{
+	int64_t amounts[2];
+	struct tally_view *view;
+
+	assert_int_equal(tally_view_open(ledger, &view), 0);
+	assert_int_equal(tally_view_totals(view, TALLY_VIEW_ALL, amounts), 0);
+	tally_view_close(view);
+	return amounts[resource];
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <numatally/reader.h>
+
+#include "machine.h"
+
+/* Of the file format, version 1: what the header's first fields are. */
+#define VERSION_AT 8
+#define ORDER_AT   12
+#define PAGE_AT	   36
+
+static int reader_says(const char *path)
+{
+	struct tally_reader *reader;
+	int err = tally_reader_open(path, &reader);
+
+	if (!err)
+		tally_reader_close(reader);
+	return err;
+}
+
+static int writer_says(const char *path)
+{
+	struct tally_ledger *ledger;
+	int err = tally_ledger_open(path, &ledger);
+
+	if (!err)
+		tally_ledger_close(ledger);
+	return err;
+}
+
+static void both_say(const char *path, int expected)
+{
+	assert_int_equal(reader_says(path), expected);
+	assert_int_equal(writer_says(path), expected);
+}
+
+static void make(struct machine *m)
+{
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+
+	assert_int_equal(
+		tally_ledger_add(ledger, machine_account(ledger, "a"), 0, 21),
+		0);
+	tally_ledger_close(ledger);
+}
+
+static void patch(const char *path, off_t at, const void *bytes, size_t n)
+{
+	int fd = open(path, O_WRONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, bytes, n, at), n);
+	close(fd);
+}
+
+static uint32_t peek(const char *path, off_t at)
+{
+	int fd = open(path, O_RDONLY);
+	uint32_t word;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &word, sizeof(word), at), sizeof(word));
+	close(fd);
+	return word;
+}
+
+static void what_is_no_ledger(void **state)
+{
+	struct machine *m = *state;
+	char path[128];
+	int fd;
+
+	both_say("/nonexistent/ledger", -ENOENT);
+	fd = open(m->path, O_CREAT | O_WRONLY, 0644);
+	both_say(m->path, -EBADMSG);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	both_say(m->path, -EBADMSG);
+	close(fd);
+	unlink(m->path);
+	assert_int_equal(mkfifo(m->path, 0600), 0);
+	both_say(m->path, -EBADMSG); /* and does not wait for a writer */
+	unlink(m->path);
+	make(m);
+	snprintf(path, sizeof(path), "%s/link", m->dir);
+	assert_int_equal(symlink(m->path, path), 0);
+	both_say(path, -ELOOP);
+}
+
+static void another_version_or_machine(void **state)
+{
+	struct machine *m = *state;
+	const uint32_t two = 2, swapped = 0x04030201, pages = 1 << 16;
+	uint32_t old;
+
+	make(m);
+	both_say(m->path, 0);
+	old = peek(m->path, VERSION_AT);
+	assert_int_equal(old, 1);
+	patch(m->path, VERSION_AT, &two, 4);
+	both_say(m->path, -EPROTO);
+	patch(m->path, VERSION_AT, &old, 4);
+	old = peek(m->path, ORDER_AT);
+	patch(m->path, ORDER_AT, &swapped, 4);
+	both_say(m->path, -EPROTO);
+	patch(m->path, ORDER_AT, &old, 4);
+	old = peek(m->path, PAGE_AT);
+	assert_int_equal(old, sysconf(_SC_PAGESIZE));
+	patch(m->path, PAGE_AT, &pages, 4);
+	assert_int_equal(reader_says(m->path), old == pages ? 0 : -EPROTO);
+	patch(m->path, PAGE_AT, &old, 4);
+	both_say(m->path, 0);
+}
+
+/* Every byte of what is written once is under the checksum, the plan, or a
+ * check of its own: changed, it is an error. */
+static void every_byte_of_the_description(void **state)
+{
+	struct machine *m = *state;
+	off_t zeros = 0;
+	int fd, nr_changed = 0;
+
+	make(m);
+	fd = open(m->path, O_RDWR);
+	assert_true(fd >= 0);
+	for (off_t at = 0; at < 4096 && zeros < 256; at++) {
+		unsigned char byte, flipped;
+		int err;
+
+		assert_int_equal(pread(fd, &byte, 1, at), 1);
+		/* Beyond a long run of zeros nothing is written. */
+		zeros = byte ? 0 : zeros + 1;
+		flipped = byte ^ 0x10;
+		assert_int_equal(pwrite(fd, &flipped, 1, at), 1);
+		err = reader_says(m->path);
+		if (!err && !byte)
+			zeros += 0; /* padding at the end of the page */
+		else if (err != -EBADMSG && err != -EPROTO && err != -EAGAIN)
+			fail_msg("byte %ld: %d", (long)at, err);
+		nr_changed += err != 0;
+		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+	}
+	assert_true(nr_changed > 700);
+	close(fd);
+	both_say(m->path, 0);
+}
+
+static void a_file_cut_short_or_drawn_long(void **state)
+{
+	struct machine *m = *state;
+	struct stat st;
+
+	make(m);
+	assert_int_equal(stat(m->path, &st), 0);
+	assert_int_equal(truncate(m->path, st.st_size - 4096), 0);
+	both_say(m->path, -EBADMSG);
+	assert_int_equal(truncate(m->path, st.st_size + 4096), 0);
+	both_say(m->path, -EBADMSG);
+	assert_int_equal(truncate(m->path, 64), 0);
+	both_say(m->path, -EBADMSG);
+}
+
+/* A reader maps read-only, and needs no permission to write. */
+static void a_reader_only_reads(void **state)
+{
+	struct machine *m = *state;
+	struct tally_reader *reader;
+	char line[512], mode[8];
+	int found = 0;
+	FILE *maps;
+
+	make(m);
+	assert_int_equal(chmod(m->path, 0440), 0);
+	assert_int_equal(tally_reader_open(m->path, &reader), 0);
+	maps = fopen("/proc/self/maps", "r");
+	if (!maps)
+		skip();
+	while (fgets(line, sizeof(line), maps)) {
+		if (!strstr(line, m->path))
+			continue;
+		assert_int_equal(sscanf(line, "%*s %7s", mode), 1);
+		assert_string_equal(mode, "r--s");
+		found++;
+	}
+	fclose(maps);
+	assert_true(found);
+	tally_reader_close(reader);
+}
+
+static void a_reader_sees_what_is_added(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_account a = machine_account(ledger, "a");
+	struct tally_reader *reader;
+	struct tally_view *view;
+	int64_t amounts[2];
+
+	assert_int_equal(tally_reader_open(m->path, &reader), 0);
+	assert_int_equal(tally_reader_view(reader, &view), 0);
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(tally_ledger_add(ledger, a, 1, 10), 0);
+		assert_int_equal(
+			tally_view_account(view, a, TALLY_VIEW_ALL, amounts),
+			0);
+		assert_int_equal(amounts[1], 10 * i);
+	}
+	tally_view_close(view);
+	tally_reader_close(reader);
+	tally_ledger_close(ledger);
+}
+
+/* A lane's record in the region, of three planes in two cache lines: the one
+ * whose CPU has added something, or NULL. */
+static uint64_t *used_record(char *region, uint64_t lanes)
+{
+	for (uint64_t i = 0; i < lanes; i++) {
+		uint64_t *record = (uint64_t *)(region + 64 + i * 128);
+
+		for (int plane = 0; plane < 3; plane++)
+			if (record[3 * plane + 1])
+				return record;
+	}
+	return NULL;
+}
+
+static void break_words(uint64_t *words, size_t n, struct tally_view *view)
+{
+	int64_t amounts[2];
+	int nr_refused = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t bad[] = {UINT64_MAX, UINT64_MAX / 64,
+					words[i] + 1, words[i] + 64,
+					words[i] ^ (1u << 30)};
+		uint64_t good = words[i];
+
+		for (size_t b = 0; b < sizeof(bad) / sizeof(bad[0]); b++) {
+			int err;
+
+			words[i] = bad[b];
+			err = tally_view_totals(view, TALLY_VIEW_ALL, amounts);
+			if (!err)
+				assert_int_equal(amounts[0], 21);
+			else
+				assert_int_equal(err, -EBADMSG);
+			nr_refused += err != 0;
+		}
+		words[i] = good;
+	}
+	/* base and cap of the plane in use; len of the others, when too big */
+	assert_true(nr_refused >= 16);
+}
+
+static void damaged_headers_are_errors(void **state)
+{
+	struct machine *m = *state;
+	struct tally_reader *reader;
+	struct tally_view *view;
+	int64_t amounts[2];
+	uint64_t *record = NULL;
+	size_t bytes = 64 + MACHINE_LANES * 128;
+	int fd;
+
+	make(m);
+	assert_int_equal(tally_reader_open(m->path, &reader), 0);
+	assert_int_equal(tally_reader_view(reader, &view), 0);
+	assert_int_equal(tally_view_totals(view, TALLY_VIEW_ALL, amounts), 0);
+	assert_int_equal(amounts[0], 21);
+	fd = open(m->path, O_RDWR);
+	assert_true(fd >= 0);
+	for (unsigned int n = 0; n < 2 && !record; n++) {
+		const struct tally_region *region =
+			tally_reader_region(reader, n);
+		const void *origin;
+		char *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+				    MAP_SHARED, fd, region->offset);
+
+		assert_ptr_not_equal(mapped, MAP_FAILED);
+		record = used_record(mapped,
+				     tally_view_slice(view, n, &origin)->len);
+		if (record)
+			break_words(record, 9, view);
+		munmap(mapped, bytes);
+	}
+	assert_non_null(record);
+	close(fd);
+	tally_view_close(view);
+	tally_reader_close(reader);
+}
+
+static void writers_are_told_apart(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_reader_info info;
+	struct tally_reader *reader;
+	struct tally_writer writer;
+	uint32_t cursor = 0;
+	int nr_alive = 0, nr_dead = 0, status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct tally_ledger *own;
+
+		if (tally_ledger_open(m->path, &own))
+			_exit(1);
+		raise(SIGKILL); /* and leaves its slot behind */
+	}
+	waitpid(pid, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(tally_reader_open(m->path, &reader), 0);
+	tally_reader_describe(reader, &info);
+	assert_int_equal(info.nr_nodes, 3);
+	assert_int_equal(info.nr_lanes, MACHINE_LANES);
+	assert_int_equal(info.stale, 0);
+	assert_int_equal(info.max_accounts, 4096);
+	while (!tally_reader_writer(reader, &cursor, &writer)) {
+		if (writer.alive == 1) {
+			assert_int_equal(writer.pid, getpid());
+			nr_alive++;
+		} else {
+			assert_int_equal(writer.alive, 0);
+			assert_int_equal(writer.pid, pid);
+			nr_dead++;
+		}
+	}
+	assert_int_equal(nr_alive, 1);
+	assert_int_equal(nr_dead, 1);
+	tally_ledger_close(ledger);
+	cursor = 0;
+	assert_int_equal(tally_reader_writer(reader, &cursor, &writer), 0);
+	assert_int_equal(writer.alive, 0);
+	tally_reader_close(reader);
+}
+
+static void too_many_writers(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledgers[256], *more = NULL;
+
+	ledgers[0] = machine_ledger(m, 0);
+	for (int i = 1; i < 256; i++)
+		assert_int_equal(tally_ledger_open(m->path, &ledgers[i]), 0);
+	assert_int_equal(tally_ledger_open(m->path, &more), -EUSERS);
+	tally_ledger_close(ledgers[7]);
+	assert_int_equal(tally_ledger_open(m->path, &ledgers[7]), 0);
+	for (int i = 0; i < 256; i++)
+		tally_ledger_close(ledgers[i]);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_is_no_ledger),
+		T(another_version_or_machine),
+		T(every_byte_of_the_description),
+		T(a_file_cut_short_or_drawn_long),
+		T(a_reader_only_reads),
+		T(a_reader_sees_what_is_added),
+		T(damaged_headers_are_errors),
+		T(writers_are_told_apart),
+		T(too_many_writers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
