@@ -17,10 +17,15 @@ static struct tally_slice list;
 static struct tally_slice_ref ref;
 static uint64_t sum;
 
+/* The reader meets the library's locks before the writer does: met after, they
+ * would order the two, and hide that the barrier is missing. */
+static pthread_barrier_t start;
+
 static void *read_list(void *arg)
 {
 	uint64_t seen = 0;
 
+	pthread_barrier_wait(&start);
 	while (seen < NR)
 		for (uint64_t len = tally_slice_len(&list); seen < len; seen++)
 			sum += elements[seen];
@@ -31,6 +36,9 @@ static void *read_ref(void *arg)
 {
 	uint64_t seen = 0;
 
+	tally_slice_read_lock();
+	tally_slice_read_unlock();
+	pthread_barrier_wait(&start);
 	while (seen < NR) {
 		tally_slice_read_lock();
 		for (uint64_t len = tally_slice_ref_get(&ref)->len; seen < len;
@@ -81,8 +89,10 @@ int main(int argc, char **argv)
 	} else if (strcmp(way, "push") != 0) {
 		return 2;
 	}
-	if (pthread_create(&reader, NULL, look, NULL) != 0)
+	if (pthread_barrier_init(&start, NULL, 2) != 0 ||
+	    pthread_create(&reader, NULL, look, NULL) != 0)
 		return 1;
+	pthread_barrier_wait(&start);
 	for (uint64_t i = 0; i < NR; i++)
 		show(i);
 	pthread_join(reader, NULL);
