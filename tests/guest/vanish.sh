@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A node's memory comes and goes, and in the end the node itself. This can't be
+# undone: no test that needs the node comes after it.
+[ "$NUMATALLY_GUEST" = sparse ] ||
+	{ echo "1..0 # SKIP no node can be taken out here"; exit 0; }
+[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
+command -v jq >/dev/null || { echo "1..0 # SKIP there is no jq"; exit 0; }
+. "$srcdir/tests/guest/sysfs.sh"
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+
+# The node of a DIMM, by its blocks, which alone are removable from the start.
+node=$(grep -l offline $sysfs/node*/memory*/state | head -n 1 |
+	sed 's|.*/\(node[0-9]*\)/.*|\1|')
+
+# state WORD
+state()
+{
+	for block in "$sysfs/$node"/memory*; do
+		echo "$1" >"$block/state" || return
+	done
+}
+
+memory()
+{
+	topo_nodes | jq "select(.id == ${node#node}).memory_bytes"
+}
+
+# What topo says while nodes change, for as long as there is $dir/go.
+watch()
+{
+	while [ -e "$dir/go" ]; do
+		"$NUMATALLY" topo --json >>"$dir/said" || echo >>"$dir/failed"
+	done
+}
+
+report "a node without memory and CPUs" test "$(memory)" = 0
+state online_movable
+report "gets memory" test "$(memory)" = 268435456
+report "as sysfs says" topo_agrees
+state offline
+report "loses it" test "$(memory)" = 0
+report "as sysfs says too" topo_agrees
+
+: >"$dir/go"
+: >"$dir/said"
+watch &
+for _ in 1 2 3 4 5; do
+	state online_movable
+	state offline
+done
+for dimm in /sys/bus/acpi/devices/PNP0C80:*; do
+	echo 1 >"$dimm/eject"
+done 2>/dev/null
+sleep 1
+rm "$dir/go"
+wait
+report "the node is gone" test ! -e "$sysfs/$node"
+report "as topo says" topo_agrees
+report "topo never failed meanwhile" test ! -e "$dir/failed"
+report "and was asked" test "$(jq -s 'length > 1' "$dir/said")" = true
+echo "1..$count"
