@@ -32,8 +32,13 @@ struct inventory {
 	struct topo_set online;
 	struct topo_set listed; /* nodes that the kernel calls online */
 	struct topo_set nodes;	/* of these, those with a directory */
-	bool numa;
 };
+
+/* Without NUMA in the kernel, sysfs has no nodes. */
+static bool has_numa(const struct inventory *inv)
+{
+	return topo_set_next(&inv->nodes, 0) >= 0;
+}
 
 /* Without a list, a CPU is online unless its own file says otherwise. */
 static int guess_online(struct topo_tree *tree, const struct topo_set *present,
@@ -83,7 +88,6 @@ static int list_nodes(struct topo_tree *tree, struct inventory *inv)
 	struct topo_set present;
 	int err = topo_read_names(tree, &present, "node", NODE_DIR);
 
-	inv->numa = false;
 	if (err)
 		return err == -ENOENT || err == -ENOTDIR ? 0 : err;
 	err = topo_read_list(tree, &inv->listed, NODE_DIR "/online");
@@ -93,7 +97,6 @@ static int list_nodes(struct topo_tree *tree, struct inventory *inv)
 		inv->listed = present;
 	for (size_t i = 0; i < TOPO_IDS / 64; i++)
 		inv->nodes.words[i] = inv->listed.words[i] & present.words[i];
-	inv->numa = topo_set_next(&inv->nodes, 0) >= 0;
 	return 0;
 }
 
@@ -238,7 +241,7 @@ static int describe_whole(struct topo_tree *tree, struct tally_topo *topo)
 static struct tally_topo *allocate(const struct inventory *inv)
 {
 	struct tally_topo *topo = calloc(1, sizeof(*topo));
-	size_t nr_nodes = inv->numa ? topo_set_count(&inv->nodes) : 1;
+	size_t nr_nodes = has_numa(inv) ? topo_set_count(&inv->nodes) : 1;
 	unsigned int i = 0;
 
 	if (!topo)
@@ -272,10 +275,10 @@ static struct tally_topo *allocate(const struct inventory *inv)
 static int describe(struct topo_tree *tree, const char *root,
 		    const struct inventory *inv, struct tally_topo *topo)
 {
-	int err = inv->numa ? read_nodes(tree, topo, inv)
-			    : describe_whole(tree, topo);
+	int err = has_numa(inv) ? read_nodes(tree, topo, inv)
+				: describe_whole(tree, topo);
 
-	if (!err && inv->numa)
+	if (!err && has_numa(inv))
 		err = read_cpu_links(tree, topo, inv);
 	if (!err)
 		err = topo_read_kinds(tree, root, topo->nodes, topo->nr_nodes);

@@ -43,9 +43,12 @@ static inline void topo_set_remove(struct topo_set *set, int id)
 int topo_set_next(const struct topo_set *set, int id);
 unsigned int topo_set_count(const struct topo_set *set);
 
+/* id names the loop's own variable, which can't stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define topo_set_each(set, id)                        \
 	for (int id = topo_set_next(set, 0); id >= 0; \
 	     id = topo_set_next(set, id + 1))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* A tree, and room for one file of it. */
 struct topo_tree {
@@ -62,7 +65,7 @@ static inline bool topo_fatal(int err)
 int topo_tree_open(const char *root, struct topo_tree **tree);
 void topo_tree_close(struct topo_tree *tree);
 
-#define TOPO_PRINTF(n) __attribute__((format(printf, n, n + 1)))
+#define TOPO_PRINTF(n) __attribute__((format(printf, n, (n) + 1)))
 
 /* Reads a file into tree->text, up to its first null byte. */
 int topo_read(struct topo_tree *tree, const char *path, ...) TOPO_PRINTF(2);

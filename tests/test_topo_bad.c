@@ -144,9 +144,9 @@ static void no_file_descriptors(void **state)
 	lowest = dup(STDIN_FILENO);
 	assert_true(lowest >= 0);
 	close(lowest);
-	for (int room = 0; room < 16; room++) {
+	for (rlim_t room = 0; room < 16; room++) {
 		limit = before;
-		limit.rlim_cur = (rlim_t)(lowest + room);
+		limit.rlim_cur = (rlim_t)lowest + room;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		err = tally_topo_open(tree->root, &topo);
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);

@@ -210,6 +210,7 @@ static void captured_machines(void **state)
 	if (!dir) {
 		print_message("# no captured machines in NUMATALLY_DATA\n");
 		skip();
+		return;
 	}
 	while ((entry = readdir(dir))) {
 		if (!strstr(entry->d_name, ".tar.bz2"))
