@@ -136,14 +136,21 @@ static _Noreturn void child(char **environment, int fd)
 {
 	const struct rlimit cpu = {CHILD_SECONDS, CHILD_SECONDS};
 	const struct rlimit core = {0, 0};
+	struct rlimit files;
 	struct topo_memory *memory;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	unsigned int nr;
+	int null;
 
 	signal(SIGABRT, SIG_DFL);
 	setrlimit(RLIMIT_CPU, &cpu);
 	setrlimit(RLIMIT_CORE, &core);
+	/* Our caller may be at its limit. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
 	/* Its complaints about the tree are not ours to print. */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(1);
@@ -228,7 +235,6 @@ static int ask_captured(const char *root, struct topo_memory **memory,
 	char *environment[] = {
 		fsroot,
 		(char *)"HWLOC_COMPONENTS=linux,stop",
-		(char *)"HWLOC_THISSYSTEM=0",
 		NULL,
 	};
 	err = ask_child(environment, memory, nr);

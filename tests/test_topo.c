@@ -208,23 +208,6 @@ static void the_kernels_tiers(void **state)
 	tally_topo_close(topo);
 }
 
-static void put_bandwidth(const struct tree *tree, int node, const char *text)
-{
-	static const char *const files[] = {"read_bandwidth",
-					    "write_bandwidth"};
-
-	for (size_t i = 0; i < 2; i++) {
-		char path[128];
-
-		snprintf(path, sizeof(path),
-			 NODE "/node%d/access0/initiators/%s", node, files[i]);
-		tree_put(tree, path, text);
-		snprintf(path, sizeof(path),
-			 NODE "/node%d/access0/initiators/node2", node);
-		tree_mkdir(tree, path);
-	}
-}
-
 static void tiers_by_bandwidth(void **state)
 {
 	struct tree *tree = *state;

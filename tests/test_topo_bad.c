@@ -29,7 +29,7 @@ static void garbage(void **state)
 		TIER "/memory_tier4/nodelist",
 		GPU "/0000:00:00.0/numa_status",
 	};
-	static char huge[100000];
+	static char huge[100000], wide[2 + 2048 * 9];
 	static const char *const texts[] = {
 		"",
 
@@ -61,17 +61,30 @@ static void garbage(void **state)
 		"Node: 99999999999999999999",
 		"Node:",
 		huge,
+		wide,
 	};
 	struct tree *tree = *state;
 
-	for (size_t i = 0; i + 1 < sizeof(huge); i += 2)
+	/* Cut anywhere, it ends in a number. */
+	huge[0] = '0';
+	for (size_t i = 1; i + 2 < sizeof(huge); i += 2)
 		memcpy(huge + i, "1,", 2);
-	huge[sizeof(huge) - 1] = '\0';
+	/* A mask with bits beyond all bounds. */
+	wide[0] = 'a';
+	for (size_t i = 1; i + 9 < sizeof(wide); i += 9)
+		memcpy(wide + i, ",00000000", 9);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
 			struct tally_topo *topo;
 
 			put_two_nodes(tree);
+			/* Masks are read where there is no list, and links
+			 * where there is neither. */
+			if (strstr(files[i], "cpumap")) {
+				tree_remove(tree, NODE "/node2/cpulist");
+				tree_mkdir(tree, CPU "/cpu0/node2");
+				tree_mkdir(tree, CPU "/cpu1/node2");
+			}
 			tree_put(tree, files[i], texts[j]);
 			topo = open_tree(tree);
 			assert_int_equal(tally_topo_nr_nodes(topo), 2);
@@ -140,6 +153,7 @@ static void no_file_descriptors(void **state)
 	int lowest, err;
 
 	put_two_nodes(tree);
+	put_bandwidth(tree, 2, "1000\n");
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	lowest = dup(STDIN_FILENO);
 	assert_true(lowest >= 0);
@@ -154,6 +168,7 @@ static void no_file_descriptors(void **state)
 			assert_true(room > 0);
 			assert_cpus(topo, 2, "0,1");
 			assert_row(topo, 7, "22,10");
+			assert_int_equal(node_of(topo, 2)->tier, 0);
 			tally_topo_close(topo);
 			return;
 		}

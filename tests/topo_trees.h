@@ -132,6 +132,25 @@ static inline void put_two_nodes(const struct tree *tree)
 	tree_put(tree, NODE "/node7/meminfo", "Node 7 MemTotal: 0 kB\n");
 }
 
+/* What the firmware says of a node's bandwidth, from node 2. */
+static inline void put_bandwidth(const struct tree *tree, int node,
+				 const char *text)
+{
+	static const char *const files[] = {"read_bandwidth",
+					    "write_bandwidth"};
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path),
+			 NODE "/node%d/access0/initiators/%s", node, files[i]);
+		tree_put(tree, path, text);
+		snprintf(path, sizeof(path),
+			 NODE "/node%d/access0/initiators/node2", node);
+		tree_mkdir(tree, path);
+	}
+}
+
 #define TREE_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, tree_setup, tree_teardown)
 
