@@ -20,6 +20,7 @@ struct tally_events {
 	struct task_sampler *sampler; /* always there, for what went before */
 	struct tally_event_counts *counted; /* by perf, or sampled so far */
 	struct tally_event_counts *sampled;
+	struct tally_event_counts *read;   /* by perf, this time */
 	struct tally_event_counts *spread; /* found missing at the end */
 	struct tally_event_counts *told;   /* at the last read */
 };
@@ -67,11 +68,12 @@ int tally_kernel_events_open(const struct tally_topo *topo,
 		return -ENOMEM;
 	ev->nr_rows = tally_topo_nr_nodes(topo) + 1;
 	ev->way = way;
-	ev->counted = calloc((size_t)4 * ev->nr_rows, sizeof(*ev->counted));
+	ev->counted = calloc((size_t)5 * ev->nr_rows, sizeof(*ev->counted));
 	ret = ev->counted ? 0 : -ENOMEM;
 	if (!ret) {
 		ev->sampled = ev->counted + ev->nr_rows;
-		ev->spread = ev->sampled + ev->nr_rows;
+		ev->read = ev->sampled + ev->nr_rows;
+		ev->spread = ev->read + ev->nr_rows;
 		ev->told = ev->spread + ev->nr_rows;
 		ret = task_sampler_open(topo, pid, tree, &ev->sampler);
 	}
@@ -105,6 +107,19 @@ unsigned int tally_kernel_events_estimates(const struct tally_events *ev)
 	return ev->estimates;
 }
 
+/* What could not be read stays as it was before. */
+static int count_by_perf(struct tally_events *ev)
+{
+	int ret = perf_set_read(ev->perf, ev->read);
+	unsigned int nr_sure = ret ? ev->nr_rows - 1 : ev->nr_rows;
+
+	for (unsigned int i = 0; i < nr_sure; i++)
+		for (int e = 0; e < TALLY_NR_EVENTS; e++)
+			if (ev->read[i].count[e] > ev->counted[i].count[e])
+				ev->counted[i].count[e] = ev->read[i].count[e];
+	return ret;
+}
+
 /* Brings counted up to date. */
 static int count(struct tally_events *ev)
 {
@@ -113,7 +128,7 @@ static int count(struct tally_events *ev)
 	int ret = 0, err = 0;
 
 	if (ev->perf)
-		ret = perf_set_read(ev->perf, ev->counted);
+		ret = count_by_perf(ev);
 	if (sampled)
 		err = task_sampler_read(ev->sampler, ev->sampled);
 	for (unsigned int i = 0; i < ev->nr_rows; i++)

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A task's events outlive a CPU that goes offline and count on when it is
- * back. A cgroup's are events of the CPU: they die with it, and the group falls
+ * back. They are read one by one: of a group that tasks inherit, the kernel
+ * refuses to tell the sum while one of them ends (ECHILD).
+ *
+ * A cgroup's are events of the CPU: they die with it, and the group falls
  * apart, so what they had is carried over into those opened in their place.
  */
 #include <errno.h>
@@ -70,7 +73,7 @@ static int group_open(const struct perf_set *set, struct perf_group *group)
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_SOFTWARE,
 		.size = sizeof(attr),
-		.read_format = PERF_FORMAT_GROUP,
+		.read_format = of_task ? 0 : PERF_FORMAT_GROUP,
 		.inherit = of_task,
 		.exclude_kernel = set->user_only,
 		.exclude_hv = set->user_only,
@@ -104,16 +107,26 @@ static int group_enable(const struct perf_group *group)
 	return 0;
 }
 
+static int read_one(int fd, int64_t *count)
+{
+	uint64_t n;
+	ssize_t bytes = read(fd, &n, sizeof(n));
+
+	if (bytes != sizeof(n))
+		return bytes < 0 ? -errno : -EIO;
+	*count += (int64_t)n;
+	return 0;
+}
+
 /* Adds what the event and those that follow it in its group have counted, to
  * counts. Returns how many there were, or -errno. */
-static int read_events(int fd, int64_t *counts)
+static int read_group(int fd, int64_t *counts)
 {
 	uint64_t buf[1 + TALLY_NR_EVENTS];
 	ssize_t n = read(fd, buf, sizeof(buf));
 
 	if (n < 0)
 		return -errno;
-	/* 0: the kernel has no more to say about an event in error. */
 	if (n < (ssize_t)sizeof(buf[0]) || buf[0] > TALLY_NR_EVENTS)
 		return -EIO;
 	for (uint64_t i = 0; i < buf[0]; i++)
@@ -121,29 +134,46 @@ static int read_events(int fd, int64_t *counts)
 	return (int)buf[0];
 }
 
-/* Sets *counts to what the group has counted; *dead where its CPU has left
- * it. */
-static int group_read(const struct perf_group *group,
-		      struct tally_event_counts *counts, bool *dead)
+static int read_inherited(const struct perf_group *group, int64_t *counts)
 {
-	int ret;
+	int ret = 0;
 
-	*counts = group->carried;
-	*dead = false;
-	if (!group_is_open(group))
-		return 0;
-	ret = read_events(group->fds[0], counts->count);
+	for (int e = 0; e < TALLY_NR_EVENTS && !ret; e++)
+		ret = read_one(group->fds[e], &counts[e]);
+	return ret;
+}
+
+/* *dead tells that its CPU has left the group. */
+static int read_of_cgroup(const struct perf_group *group, int64_t *counts,
+			  bool *dead)
+{
+	int ret = read_group(group->fds[0], counts);
+
 	if (ret == TALLY_NR_EVENTS)
 		return 0;
 	if (ret != 1)
 		return ret < 0 ? ret : -EIO;
 	*dead = true;
 	for (int e = 1; e < TALLY_NR_EVENTS; e++) {
-		ret = read_events(group->fds[e], &counts->count[e]);
+		ret = read_group(group->fds[e], &counts[e]);
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
+}
+
+/* Sets *counts to what the group has counted. */
+static int group_read(const struct perf_set *set,
+		      const struct perf_group *group,
+		      struct tally_event_counts *counts, bool *dead)
+{
+	*counts = group->carried;
+	*dead = false;
+	if (!group_is_open(group))
+		return 0;
+	if (set->cgroup_fd < 0)
+		return read_inherited(group, counts->count);
+	return read_of_cgroup(group, counts->count, dead);
 }
 
 /* An error that one CPU may give, and others not. */
@@ -270,11 +300,11 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 	memset(rows, 0, set->nr_rows * sizeof(*rows));
 	/* First, so that it can't have more than its parts for being read
 	 * after them. */
-	ret = group_read(&set->whole, &whole, &dead);
+	ret = group_read(set, &set->whole, &whole, &dead);
 	for (unsigned int i = 0; i < set->nr_groups; i++) {
 		struct perf_group *group = &set->groups[i];
 
-		err = group_read(group, &counts, &dead);
+		err = group_read(set, group, &counts, &dead);
 		if (err)
 			ret = err;
 		if (dead) {

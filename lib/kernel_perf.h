@@ -21,7 +21,8 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 void perf_set_close(struct perf_set *set);
 int perf_set_enable(struct perf_set *set);
 
-/* rows has one row for each node of the topology, and one for no node. */
+/* rows has one row for each node of the topology, and one for no node. On
+ * failure, some counts are too small, and that of no node too large. */
 int perf_set_read(struct perf_set *set, struct tally_event_counts *rows);
 
 /* Whether a CPU went or came, so that a cgroup's events may have gaps. */
