@@ -21,6 +21,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+	{"run", "accounts a command and its descendants", run_main},
 	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
 	{NULL, NULL, NULL},
 };

@@ -1,0 +1,114 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# numatally run on real nodes: the amounts are on the nodes where the command
+# was put, and a CPU that goes and comes back loses nothing.
+tool=${NUMATALLY:-numatally}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+count=0
+nodes=/sys/devices/system/node
+
+report() {
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@"; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$dir/json"
+	fi
+}
+
+# member OBJECT MEMBER: a number after OBJECT in the document
+member() {
+	sed "s/.*$1//" "$dir/json" | grep -o "\"$2\":[0-9]*" | head -n 1 |
+		cut -d : -f 2
+}
+
+# sum MEMBER: over nodes and what is of no node
+sum() {
+	grep -o "\"$1\":[0-9]*" "$dir/json" | cut -d : -f 2 |
+		awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# share PART WHOLE: PART is 99 % of WHOLE at least
+share() {
+	awk -v part="$1" -v whole="$2" \
+		'BEGIN { exit whole > 0 && part >= 0.99 * whole ? 0 : 1 }'
+}
+
+# near A B: within 1 % and 20 ms
+near() {
+	awk -v a="$1" -v b="$2" 'BEGIN {
+		off = a > b ? a - b : b - a
+		exit off <= b / 100 + 2e7 ? 0 : 1 }'
+}
+
+last_with() {
+	for node in "$nodes"/node[0-9]*; do
+		id=${node##*/node}
+		case $1 in
+		cpus) [ -n "$(cat "$node/cpulist")" ] && echo "$id" ;;
+		memory) grep -q 'MemTotal: *0 kB' "$node/meminfo" || echo "$id" ;;
+		esac
+	done | sort -n | tail -n 1
+}
+
+cpu_node=$(last_with cpus)
+memory_node=$(last_with memory)
+
+# Until somebody gave the root's children a controller, Linux has no events of
+# cgroups either.
+root=/sys/fs/cgroup/cgroup.subtree_control
+[ "$(id -u)" -ne 0 ] || echo +pids >$root
+
+for way in inherit cgroup; do
+	# 64 MiB, filled and read again and again
+	numactl --cpunodebind="$cpu_node" --membind="$memory_node" \
+		"$tool" run --json --events=$way -o "$dir/json" \
+		dd if=/dev/zero of=/dev/null bs=64M count=8 2>/dev/null
+	report "$way: CPU time is on node $cpu_node" share \
+		"$(member "{\"id\":$cpu_node," cpu_ns)" "$(sum cpu_ns)"
+	report "$way: page faults are on node $cpu_node" share \
+		"$(member "{\"id\":$cpu_node," page_faults)" \
+		"$(sum page_faults)"
+done
+anonymous=$(member "{\"id\":$memory_node," anonymous)
+all=$(grep -o '"memory_peak_bytes":{"anonymous":[0-9]*' "$dir/json" |
+	cut -d : -f 3 | awk '{ sum += $1 } END { printf "%.0f\n", sum }')
+report "anonymous memory is on node $memory_node" share "$anonymous" "$all"
+report "it is all there" test "$all" -ge 67108864
+
+# ---- a CPU that goes
+cpu=$(ls -d /sys/devices/system/cpu/cpu[0-9]*/online 2>/dev/null |
+	sort -V | tail -n 1)
+if [ "$(id -u)" -ne 0 ] || [ -z "$cpu" ]; then
+	echo "1..$count"
+	exit 0
+fi
+
+# Keeps every CPU busy. Few processes: what a process does after its last
+# event, while it ends, is long here, where CPUs wait for CPUs.
+# shellcheck disable=SC2016
+busy='for i in 1 2 3 4 5 6; do
+	(k=0; while [ $k -lt 10000 ]; do k=$((k+1)); done) &
+done; wait'
+
+for way in inherit cgroup; do
+	echo 0 >"$cpu"
+	"$tool" run --json --events=$way --interval 0.1 -o "$dir/json" \
+		sh -c "$busy" &
+	pid=$!
+	sleep 0.3
+	echo 1 >"$cpu"
+	sleep 0.3
+	echo 0 >"$cpu"
+	wait $pid
+	echo 1 >"$cpu"
+	report "$way: a CPU goes and comes, and CPU time is all there" near \
+		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
+	report "$way: it was counted so" grep -q "\"events\":\"$way\"" "$dir/json"
+done
+
+echo "1..$count"

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The command stays in our process group, as under time(1), so that a terminal
+ * reaches us both: it interrupts the command alone, since we ignore that, and
+ * stops us both. What is sent to us alone is passed on.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "run_child.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* Signals that we take note of while the command runs. */
+static const int noted_signals[] = {
+	SIGCHLD, SIGCONT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+};
+
+/* Signals that must not end us before the command ends. */
+static const int ignored_signals[] = {SIGINT, SIGQUIT, SIGPIPE};
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+int64_t run_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* What the command gets back as it was given to us. */
+struct given {
+	sigset_t mask;
+	struct sigaction child_action;
+};
+
+static void __attribute__((noreturn))
+execute(char **argv, const struct given *given, int go, int failure)
+{
+	ssize_t n;
+	char c;
+	int err;
+
+	do
+		n = read(go, &c, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(RUN_FAILED);
+	sigaction(SIGCHLD, &given->child_action, NULL);
+	sigprocmask(SIG_SETMASK, &given->mask, NULL);
+	execvp(argv[0], argv);
+	err = errno;
+	n = write(failure, &err, sizeof(err));
+	_exit(n > 0 && err == ENOENT ? RUN_NOT_FOUND : RUN_CANNOT_EXECUTE);
+}
+
+static int open_pipes(int go[2], int failure[2])
+{
+	if (pipe2(go, O_CLOEXEC))
+		return -errno;
+	if (pipe2(failure, O_CLOEXEC)) {
+		int ret = -errno;
+
+		close(go[0]);
+		close(go[1]);
+		return ret;
+	}
+	return 0;
+}
+
+static void note_signals(struct run_child *child, struct given *given)
+{
+	struct sigaction default_action = {.sa_handler = SIG_DFL};
+	sigset_t noted;
+
+	/* Where we were told to ignore SIGCHLD, there would be no waiting. */
+	sigaction(SIGCHLD, &default_action, &given->child_action);
+	sigemptyset(&noted);
+	for (size_t i = 0; i < ARRAY_SIZE(noted_signals); i++)
+		sigaddset(&noted, noted_signals[i]);
+	sigprocmask(SIG_BLOCK, &noted, &given->mask);
+	child->signals = signalfd(-1, &noted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int run_child_spawn(struct run_child *child, char **argv)
+{
+	struct given given;
+	int go[2] = {-1, -1}, failure[2] = {-1, -1};
+	int ret = open_pipes(go, failure);
+
+	memset(child, 0, sizeof(*child));
+	if (ret)
+		return ret;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	note_signals(child, &given);
+	child->pid = child->signals < 0 ? -1 : fork();
+	ret = child->pid < 0 ? -errno : 0;
+	if (child->pid == 0) {
+		/* Else it would never see us go. */
+		close(go[1]);
+		execute(argv, &given, go[0], failure[1]);
+	}
+	close(go[0]);
+	close(failure[1]);
+	child->go = go[1];
+	child->failure = failure[0];
+	if (ret) {
+		run_child_close(child);
+		return ret;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ignored_signals); i++)
+		signal(ignored_signals[i], SIG_IGN);
+	return 0;
+}
+
+void run_child_raise_files(unsigned long nr)
+{
+	struct rlimit limit;
+	rlim_t wanted;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	wanted = nr + 256; /* for all else */
+	if (limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = wanted;
+	if (limit.rlim_max < wanted) {
+		struct rlimit higher = {wanted, wanted};
+
+		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+			return;
+		limit.rlim_cur = limit.rlim_max;
+	}
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int run_child_go(struct run_child *child)
+{
+	ssize_t n;
+	int err;
+
+	child->start_ns = run_now();
+	if (write(child->go, "", 1) != 1)
+		return -errno;
+	do
+		n = read(child->failure, &err, sizeof(err));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(err) ? -err : 0;
+}
+
+static void add_time(struct timeval *sum, const struct timeval *more)
+{
+	struct timeval t;
+
+	timeradd(sum, more, &t);
+	*sum = t;
+}
+
+static void add_usage(struct rusage *sum, const struct rusage *more)
+{
+	add_time(&sum->ru_utime, &more->ru_utime);
+	add_time(&sum->ru_stime, &more->ru_stime);
+	if (more->ru_maxrss > sum->ru_maxrss)
+		sum->ru_maxrss = more->ru_maxrss;
+	sum->ru_minflt += more->ru_minflt;
+	sum->ru_majflt += more->ru_majflt;
+	sum->ru_nvcsw += more->ru_nvcsw;
+	sum->ru_nivcsw += more->ru_nivcsw;
+}
+
+/*
+ * Whether a shell waits for us in the foreground of a terminal, which would be
+ * stuck if we did not stop too. Elsewhere nobody might wake us: whoever stops
+ * the command wakes only that.
+ */
+static bool shell_waits(void)
+{
+	int tty = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	pid_t group = getpgrp();
+	bool waits;
+
+	if (tty < 0)
+		return false;
+	waits = tcgetpgrp(tty) == group && getsid(0) != group;
+	close(tty);
+	return waits;
+}
+
+static void child_changed(struct run_child *child, int status, bool *stop)
+{
+	if (WIFSTOPPED(status)) {
+		child->stopped = true;
+		*stop = true;
+		return;
+	}
+	child->stopped = false;
+	if (WIFCONTINUED(status))
+		return;
+	child->ended = true;
+	child->end_ns = run_now();
+	child->exit_status = WIFSIGNALED(status)
+				     ? RUN_SIGNALLED + WTERMSIG(status)
+				     : WEXITSTATUS(status);
+}
+
+/* Sees who ended, and whether the command stopped just now. */
+static void reap(struct run_child *child, bool *stop)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG | WUNTRACED | WCONTINUED,
+			    &usage)) > 0) {
+		if (WIFEXITED(status) || WIFSIGNALED(status))
+			add_usage(&child->usage, &usage);
+		if (pid == child->pid && !child->ended)
+			child_changed(child, status, stop);
+	}
+	if (pid < 0 && errno == ECHILD)
+		child->alone = true;
+}
+
+/* The terminal has told the whole group, the command has told itself. */
+static bool is_to_be_forwarded(const struct run_child *child,
+			       const struct signalfd_siginfo *info)
+{
+	return !child->ended && info->ssi_code != SI_KERNEL &&
+	       (pid_t)info->ssi_pid != child->pid;
+}
+
+static void take_signals(struct run_child *child, bool *continued)
+{
+	struct signalfd_siginfo info;
+
+	while (read(child->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		if (info.ssi_signo == SIGCONT)
+			*continued = true;
+		else if (is_to_be_forwarded(child, &info))
+			kill(child->pid, (int)info.ssi_signo);
+	}
+}
+
+void run_child_wait(struct run_child *child, int64_t until_ns)
+{
+	struct pollfd poll_fd = {.fd = child->signals, .events = POLLIN};
+	int64_t left = until_ns - run_now();
+	struct timespec timeout = {0, 0};
+	bool stop = false, continued = false;
+
+	if (left > 0) {
+		timeout.tv_sec = left / NS_PER_S;
+		timeout.tv_nsec = left % NS_PER_S;
+	}
+	if (ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
+		return;
+	take_signals(child, &continued);
+	reap(child, &stop);
+	if (continued && child->stopped && !child->ended)
+		kill(child->pid, SIGCONT);
+	else if (stop && child->stopped && !child->ended && shell_waits())
+		raise(SIGSTOP);
+}
+
+void run_child_close(struct run_child *child)
+{
+	if (child->go >= 0)
+		close(child->go);
+	if (child->failure >= 0)
+		close(child->failure);
+	if (child->signals >= 0)
+		close(child->signals);
+	child->go = child->failure = child->signals = -1;
+}
