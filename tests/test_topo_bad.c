@@ -67,12 +67,12 @@ static void garbage(void **state)
 
 	/* Cut anywhere, it ends in a number. */
 	huge[0] = '0';
-	for (size_t i = 1; i + 2 < sizeof(huge); i += 2)
-		memcpy(huge + i, "1,", 2);
+	for (size_t i = 1; i + 1 < sizeof(huge); i++)
+		huge[i] = i % 2 ? '1' : ',';
 	/* A mask with bits beyond all bounds. */
 	wide[0] = 'a';
-	for (size_t i = 1; i + 9 < sizeof(wide); i += 9)
-		memcpy(wide + i, ",00000000", 9);
+	for (size_t i = 1; i + 1 < sizeof(wide); i++)
+		wide[i] = i % 9 == 1 ? ',' : '0';
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
 			struct tally_topo *topo;
