@@ -69,8 +69,10 @@ int tally_kernel_mem_create(const char *root,
 	m->interval_ns = o.first_interval_ns;
 	m->result.all.node = -1;
 	m->result.unknown.node = -1;
+	m->pagemap = -1;
 	m->proc = procfs_open(root);
-	err = m->proc < 0 ? m->proc : mem_tmpfs_read(m->proc, &m->tmpfs);
+	err = m->proc < 0 ? m->proc
+			  : mem_tmpfs_read(m->proc, m->live, &m->tmpfs);
 	if (!err)
 		err = tally_kernel_numa_maps_create(mem_walk_line, m,
 						    &m->parser);

@@ -54,12 +54,14 @@ struct mem_vmas {
 struct mem_tmpfs {
 	uint32_t *dev;
 	unsigned int nr;
+	bool live;
 };
 
 /* Whether a path is one that the kernel gives to shmem. */
 bool mem_path_is_shmem(const char *path);
 
-int mem_tmpfs_read(int proc, struct mem_tmpfs *tmpfs);
+/* live: proc is that of this machine. */
+int mem_tmpfs_read(int proc, bool live, struct mem_tmpfs *tmpfs);
 int mem_vmas_read(int proc, pid_t pid, const struct mem_tmpfs *tmpfs,
 		  struct mem_vmas *vmas);
 /* The mapping that holds the address, or NULL. */
@@ -122,6 +124,11 @@ struct mem_hits {
 int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 		   uint64_t resident, uint64_t *seed, struct mem_hits *hits);
 
+/* Draws resident pages of a mapping, and counts those that no other process
+ * has. False: too few were resident, or pagemap couldn't be read. */
+bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
+			 unsigned int *exclusive, unsigned int *of);
+
 /* Orders hits by kind and node, first those of nobody else, then others by
  * mapping; and the length of the group that begins at first. */
 void mem_hits_sort(struct mem_hits *hits);
@@ -158,6 +165,7 @@ struct tally_mem {
 	const struct tally_process *process;
 	unsigned int index;
 	unsigned int nr_lines;
+	int pagemap; /* -1: not opened yet */
 	int err;
 	/* The budget. */
 	bool started;

@@ -26,12 +26,15 @@
 #include "procfs.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst of the kernel. */
+#define PAGE_PRESENT   (1ull << 63)
 #define PAGE_FILE      (1ull << 61) /* or shared anonymous */
 #define PAGE_EXCLUSIVE (1ull << 56) /* nobody else has it mapped */
 
 #define BATCH	       512
 #define MIN_HITS       64
 #define ONE_IN	       16 /* of an anonymous mapping's pages */
+
+#define FORKED_HITS    64 /* of a mapping that a fork has too */
 
 /* The generator splitmix64 (Steele, Lea and Flood, 2014). */
 static uint64_t next_random(uint64_t *seed)
@@ -209,6 +212,28 @@ int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 		err = refine(&d, hits);
 	close(d.pagemap);
 	return err;
+}
+
+bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
+			 unsigned int *exclusive, unsigned int *of)
+{
+	struct drawing d = {.pagemap = pagemap};
+	struct mem_hit h;
+	uint64_t entry, nr;
+	unsigned int i;
+
+	d.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	nr = (vma->end - vma->start) / d.page;
+	*exclusive = 0;
+	*of = 0;
+	for (i = 0; i < 2 * FORKED_HITS && *of < FORKED_HITS; i++) {
+		h.address = vma->start + below(seed, nr) * d.page;
+		if (look_up(&d, &h, &entry))
+			return false;
+		*of += !!(entry & PAGE_PRESENT);
+		*exclusive += entry & PAGE_PRESENT && entry & PAGE_EXCLUSIVE;
+	}
+	return *of >= FORKED_HITS / 4;
 }
 
 static int hit_order(const struct mem_hit *a, const struct mem_hit *b)

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+#include <linux/magic.h>
 
 #include "kernel_mem.h"
 #include "procfs.h"
@@ -53,6 +55,16 @@ static int read_lines(int proc, const char *name,
 	return !err && n < 0 ? (int)n : err;
 }
 
+/* An initramfs is a tmpfs or a ramfs, and called rootfs in both cases. */
+static bool type_is_tmpfs(const char *type, bool live)
+{
+	struct statfs fs;
+
+	if (!strncmp(type, "rootfs ", 7))
+		return live && !statfs("/", &fs) && fs.f_type == TMPFS_MAGIC;
+	return !strncmp(type, "tmpfs ", 6) || !strncmp(type, "devtmpfs ", 9);
+}
+
 static int tmpfs_line(void *arg, const char *text, size_t len)
 {
 	struct mem_tmpfs *t = arg;
@@ -67,8 +79,7 @@ static int tmpfs_line(void *arg, const char *text, size_t len)
 	    !procfs_decimal(&at, end, &minor))
 		return 0;
 	type = strstr(at, " - ");
-	if (!type || (strncmp(type + 3, "tmpfs ", 6) &&
-		      strncmp(type + 3, "devtmpfs ", 9)))
+	if (!type || !type_is_tmpfs(type + 3, t->live))
 		return 0;
 	new = reallocarray(t->dev, t->nr + 1, sizeof(*new));
 	if (!new)
@@ -78,11 +89,11 @@ static int tmpfs_line(void *arg, const char *text, size_t len)
 	return 0;
 }
 
-int mem_tmpfs_read(int proc, struct mem_tmpfs *tmpfs)
+int mem_tmpfs_read(int proc, bool live, struct mem_tmpfs *tmpfs)
 {
 	int err;
 
-	*tmpfs = (struct mem_tmpfs){.nr = 0};
+	*tmpfs = (struct mem_tmpfs){.live = live};
 	err = read_lines(proc, "self/mountinfo", tmpfs_line, tmpfs);
 	/* Without it, tmpfs goes by its well-known names. */
 	return err == -ENOMEM ? err : 0;

@@ -21,6 +21,47 @@ static void walk_add(struct tally_mem *m, const struct tally_mapping *map,
 		mem_add_own(m, node, kind, a);
 }
 
+/* A forked mapping of at least so many bytes is worth a look at some of its
+ * pages: about 100 us. */
+#define WORTH_A_LOOK (4 << 20)
+
+/*
+ * Part of a forked process's memory has been copied since, part is still one
+ * with the other process's. numa_maps says only that some of it is: how much,
+ * on each node alike, is estimated from some of its pages.
+ */
+static bool add_forked(struct tally_mem *m, const struct tally_mapping *map,
+		       const struct mem_vma *vma)
+{
+	unsigned int i, exclusive, of;
+	char name[32];
+
+	if (!m->live || !vma || map->nr_pages * map->page_bytes < WORTH_A_LOOK)
+		return false;
+	if (m->pagemap < 0) {
+		snprintf(name, sizeof(name), "%d/pagemap", m->process->pid);
+		m->pagemap = openat(m->proc, name, O_RDONLY | O_CLOEXEC);
+	}
+	if (m->pagemap < 0 ||
+	    !mem_pages_exclusive(m->pagemap, vma, &m->seed, &exclusive, &of))
+		return false;
+	for (i = 0; i < map->nr_nodes; i++) {
+		const struct tally_node_pages *n = &map->nodes[i];
+		int64_t bytes = (int64_t)(n->nr_pages * map->page_bytes);
+		struct mem_amount own, forked;
+
+		own = mem_share(bytes, exclusive, of);
+		forked = mem_share(bytes, of - exclusive, of);
+		forked.bytes = bytes - own.bytes;
+		forked.lower = forked.bytes;
+		forked.upper = forked.bytes;
+		mem_add_own(m, n->node, TALLY_MEM_ANONYMOUS, &own);
+		mem_add_mapped(m, map->start, vma, TALLY_MEM_ANONYMOUS, n->node,
+			       &forked);
+	}
+	return true;
+}
+
 /* numa_maps says how many of a mapping's pages are anonymous, and how many
  * pages are on each node, but not both at once. */
 static void walk_node(struct tally_mem *m, const struct tally_mapping *map,
@@ -62,6 +103,9 @@ void mem_walk_line(void *arg, const struct tally_mapping *map)
 		vma = NULL;
 	if (kind == TALLY_MEM_FILE && vma && vma->shmem)
 		kind = TALLY_MEM_SHARED;
+	if (kind == TALLY_MEM_ANONYMOUS && map->nr_mappers > 1 &&
+	    add_forked(m, map, vma))
+		return;
 	for (i = 0; i < map->nr_nodes; i++) {
 		uint64_t here = map->nodes[i].nr_pages;
 
@@ -115,6 +159,9 @@ int mem_walk(struct tally_mem *m)
 		tally_kernel_numa_maps_feed(m->parser, buf, (size_t)n);
 	m->result.nr_malformed += tally_kernel_numa_maps_finish(m->parser);
 	close(fd);
+	if (m->pagemap >= 0)
+		close(m->pagemap);
+	m->pagemap = -1;
 	if (m->err)
 		return m->err;
 	if (n < 0)

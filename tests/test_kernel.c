@@ -349,6 +349,62 @@ static void tree_of_files(void **state)
 	drop_root(root);
 }
 
+/* A children file of a thread; the process may be there or not. */
+static void put_children(const char *root, pid_t pid, pid_t tid,
+			 const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/proc/%d/task", root, pid);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/proc/%d/task/%d", root, pid, tid);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "task/%d/children", tid);
+	put(root, pid, path, text);
+}
+
+static void tree_of_children_files(void **state)
+{
+	struct tally_tree *tree;
+	unsigned int i, nr;
+	char root[32], *many;
+	int n = 0;
+
+	(void)state;
+	make_root(root);
+	put_process(root, 100, 1, 5, "root");
+	put_process(root, 200, 100, 6, "by the second thread");
+	put_process(root, 300, 200, 7, "its child");
+	/* Its parent doesn't name it. */
+	put_process(root, 400, 100, 8, "stranger");
+	put_children(root, 100, 100, "250 ");
+	put_children(root, 100, 101, "200 ");
+	put_children(root, 200, 200, "300 100 200 ");
+	assert_int_equal(tally_kernel_tree_create(root, 100, true, &tree), 0);
+	assert_int_equal(tally_kernel_tree_refresh(tree), 0);
+	tally_kernel_tree_processes(tree, &nr);
+	assert_int_equal(nr, 3);
+	assert_true(has(tree, 100));
+	assert_true(has(tree, 200));
+	assert_true(has(tree, 300));
+	/* More children than fit into any one read, and then nonsense. */
+	many = malloc(65536);
+	for (i = 0; i < 1000; i++)
+		n += sprintf(many + n, "%u ", 10000000 + i);
+	sprintf(many + n, "400 ");
+	put_children(root, 100, 101, many);
+	assert_int_equal(tally_kernel_tree_refresh(tree), 0);
+	assert_true(has(tree, 400));
+	memset(many, 'x', 65535);
+	many[65535] = '\0';
+	put_children(root, 100, 101, many);
+	assert_int_equal(tally_kernel_tree_refresh(tree), 0);
+	free(many);
+	assert_true(has(tree, 300));
+	tally_kernel_tree_destroy(tree);
+	drop_root(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +417,7 @@ int main(void)
 		cmocka_unit_test(tree_keeps_orphans),
 		cmocka_unit_test(tree_of_nobody),
 		cmocka_unit_test(tree_of_files),
+		cmocka_unit_test(tree_of_children_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -371,6 +371,73 @@ static void nobody_left(void **state)
 	assert_true(result->all.peak_total.bytes > 0);
 }
 
+/* ---- allocating ----------------------------------------------------------- */
+
+#if defined(__has_feature)
+#define HAS(f) __has_feature(f)
+#else
+#define HAS(f) 0
+#endif
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&         \
+	!defined(__SANITIZE_THREAD__) && !HAS(address_sanitizer) && \
+	!HAS(thread_sanitizer)
+#define COUNT_ALLOCATIONS 1
+#endif
+
+#ifdef COUNT_ALLOCATIONS
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t nr, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+
+static unsigned int allocations;
+
+void *malloc(size_t size)
+{
+	allocations++;
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t nr, size_t size)
+{
+	allocations++;
+	return __libc_calloc(nr, size);
+}
+
+void *realloc(void *p, size_t size)
+{
+	allocations++;
+	return __libc_realloc(p, size);
+}
+#endif
+
+static void allocates_only_to_grow(void **state)
+{
+	(void)state;
+#ifdef COUNT_ALLOCATIONS
+	unsigned int i, before;
+	volatile char *used;
+
+	/* Or else the count would mean nothing. */
+	before = allocations;
+	used = malloc(1);
+	assert_non_null(used);
+	free((void *)used);
+	assert_int_equal(allocations, before + 1);
+	put_process(10, 1, LIB("10000-20000", "00000000"),
+		    LIB_PAGES("10000", "10"), NULL);
+	put_process(11, 10, LIB("10000-20000", "00000000"),
+		    LIB_PAGES("10000", "10"), NULL);
+	sample(10);
+	sample(10);
+	before = allocations;
+	for (i = 0; i < 10; i++)
+		sample(10);
+	assert_int_equal(allocations, before);
+#else
+	print_message("# the sanitizer has its own malloc\n");
+#endif
+}
+
 /* ---- the budget ----------------------------------------------------------- */
 
 /* A clock that each sample reads twice, and that moves as told between. */
@@ -499,6 +566,7 @@ int main(void)
 		WITH_ROOT(malformed_lines),
 		WITH_ROOT(peaks),
 		WITH_ROOT(nobody_left),
+		WITH_ROOT(allocates_only_to_grow),
 		WITH_ROOT(intervals_grow),
 		WITH_ROOT(a_dear_sample_is_paid_off),
 		WITH_ROOT(the_budget_holds),
