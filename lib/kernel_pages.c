@@ -135,11 +135,10 @@ static int draw(struct drawing *d, struct mem_hit *hits, unsigned int max,
 	return 0;
 }
 
-static int look_up(const struct drawing *d, const struct mem_hit *h,
-		   uint64_t *entry)
+static int look_up(const struct drawing *d, uint64_t address, uint64_t *entry)
 {
 	ssize_t n = pread(d->pagemap, entry, sizeof(*entry),
-			  (off_t)(h->address / d->page * sizeof(*entry)));
+			  (off_t)(address / d->page * sizeof(*entry)));
 
 	if (n < 0)
 		return -errno;
@@ -166,7 +165,7 @@ static int refine(struct drawing *d, struct mem_hits *hits)
 			if (pass ? !v->forked && !mixed
 				 : v->inode || v->nr_hits++ % ONE_IN)
 				continue;
-			err = look_up(d, h, &entry);
+			err = look_up(d, h->address, &entry);
 			if (err)
 				return err;
 			h->exclusive = entry & PAGE_EXCLUSIVE;
@@ -195,7 +194,8 @@ int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 	if (d.pagemap < 0)
 		return -errno;
 	/* In address space that is mostly empty, give up where the draws cost
-	 * about what a walk over all resident pages would. */
+	 * about what a walk over all resident pages would; or as soon as it
+	 * looks like that. */
 	most = resident / 8 > 16 * (uint64_t)hits->cap
 		       ? resident / 8
 		       : 16 * (uint64_t)hits->cap;
@@ -205,6 +205,8 @@ int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 		err = draw(&d, hits->h + hits->nr, hits->cap - hits->nr, &nr);
 		hits->nr += nr;
 		drawn += BATCH;
+		if (drawn >= 4 * BATCH && hits->nr * most < MIN_HITS * drawn)
+			break;
 	}
 	if (!err && hits->nr < MIN_HITS)
 		err = -EAGAIN;
@@ -218,7 +220,6 @@ bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
 			 unsigned int *exclusive, unsigned int *of)
 {
 	struct drawing d = {.pagemap = pagemap};
-	struct mem_hit h;
 	uint64_t entry, nr;
 	unsigned int i;
 
@@ -227,8 +228,7 @@ bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
 	*exclusive = 0;
 	*of = 0;
 	for (i = 0; i < 2 * FORKED_HITS && *of < FORKED_HITS; i++) {
-		h.address = vma->start + below(seed, nr) * d.page;
-		if (look_up(&d, &h, &entry))
+		if (look_up(&d, vma->start + below(seed, nr) * d.page, &entry))
 			return false;
 		*of += !!(entry & PAGE_PRESENT);
 		*exclusive += entry & PAGE_PRESENT && entry & PAGE_EXCLUSIVE;

@@ -505,12 +505,12 @@ static void a_dear_sample_is_paid_off(void **state)
 	f.now = tally_kernel_mem_due(mem);
 	f.cost = 50 * MS;
 	sample(10);
-	assert_int_equal(tally_kernel_mem_due(mem) - f.now, 50 * 49 * MS);
+	assert_int_equal(tally_kernel_mem_due(mem) - f.now, MS * 50 * 49);
 	assert_int_equal(result->cost_ns, 62 * MS);
 	/* After a long pause nothing is owed, and nothing saved up. */
 	f.now += (int64_t)3600 * 1000 * MS;
 	sample(10);
-	assert_int_equal(tally_kernel_mem_due(mem) - f.now, 48 * 50 * MS);
+	assert_int_equal(tally_kernel_mem_due(mem) - f.now, MS * 48 * 50);
 }
 
 /* Whatever samples cost, all of them together keep to the budget. */

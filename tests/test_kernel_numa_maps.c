@@ -179,7 +179,7 @@ static void many_nodes(void **state)
 	(void)state;
 	for (i = 0; i < 250; i++)
 		n += sprintf(text + n, "%u,", 2 * i);
-	n += sprintf(text + n, " anon=%u dirty=1", 72 * 73 / 2);
+	n += sprintf(text + n, " anon=%d dirty=1", 72 * 73 / 2);
 	for (i = 0; i < 72; i++)
 		n += sprintf(text + n, " N%u=%u", 7 * i, i + 1);
 	n += sprintf(text + n, " kernelpagesize_kB=4\n");
