@@ -205,7 +205,7 @@ int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 		err = draw(&d, hits->h + hits->nr, hits->cap - hits->nr, &nr);
 		hits->nr += nr;
 		drawn += BATCH;
-		if (drawn >= 4 * BATCH && hits->nr * most < MIN_HITS * drawn)
+		if (drawn / BATCH >= 4 && hits->nr * most < MIN_HITS * drawn)
 			break;
 	}
 	if (!err && hits->nr < MIN_HITS)

@@ -123,15 +123,31 @@ static void end(struct child *c)
 	tally_kernel_tree_destroy(c->tree);
 }
 
+#if defined(__has_feature)
+#define HAS(f) __has_feature(f)
+#else
+#define HAS(f) 0
+#endif
+
+/* ThreadSanitizer keeps notes, in memory, of every page that is touched. */
+#if defined(__SANITIZE_THREAD__) || HAS(thread_sanitizer)
+#define MORE_IS_TOUCHED 1
+#else
+#define MORE_IS_TOUCHED 0
+#endif
+
 /* Some containers let nobody look, not even at their own children. */
 static void need_numa_maps(struct child *c)
 {
 	const struct tally_mem_result *r = sample(c);
 
-	if (r->nr_walked)
+	if (r->nr_walked && !MORE_IS_TOUCHED)
 		return;
-	print_message("# numa_maps can't be read: %s\n",
-		      r->refused ? strerror(-r->refused) : "no NUMA");
+	if (MORE_IS_TOUCHED)
+		print_message("# the sanitizer touches memory too\n");
+	else
+		print_message("# numa_maps can't be read: %s\n",
+			      r->refused ? strerror(-r->refused) : "no NUMA");
 	end(c);
 	skip();
 }
@@ -250,7 +266,7 @@ static void share(char letter)
 		touch(shared, 4 * MIB);
 		break;
 	case 'f':
-		if (pipe(go) || pipe(done))
+		if (!anon || !shared || pipe(go) || pipe(done))
 			_exit(3);
 		if (!fork()) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -236,6 +236,7 @@ static void nonsense_costs_its_own_line(void **state)
 		"7f00 default anon= N0=1",
 		"7f00 default mapmax=many N0=1",
 	};
+	static const char with_nul[] = "7f00 de\0ault N0=1\n";
 	const char *good = "7f00 default anon=1 N0=1 kernelpagesize_kB=4\n";
 	char text[512];
 	size_t i;
@@ -247,8 +248,7 @@ static void nonsense_costs_its_own_line(void **state)
 		if (seen.nr != 2 || seen.malformed != 1)
 			fail_msg("'%s'", bad[i]);
 	}
-	memcpy(text, "7f00 de\0ault N0=1\n", 18);
-	parse(&seen, text, 18, SIZE_MAX);
+	parse(&seen, with_nul, sizeof(with_nul) - 1, SIZE_MAX);
 	assert_int_equal(seen.nr, 0);
 	assert_int_equal(seen.malformed, 1);
 }
@@ -280,6 +280,7 @@ static void ignore(void *arg, const struct tally_mapping *m)
 static void damaged(void **state)
 {
 	struct tally_numa_maps *p;
+	static const char bytes[] = "\n =N0123456789\\af\0\xff\x80";
 	char text[sizeof(real)];
 	unsigned int round, i;
 	uint64_t pages = 0;
@@ -291,8 +292,7 @@ static void damaged(void **state)
 		memcpy(text, real, sizeof(real));
 		for (i = 0; i < 1 + round % 20; i++)
 			text[(size_t)random() % sizeof(real)] =
-				random() % 2 ? "\n =N0\\9\0"[random() % 8]
-					     : (char)random();
+				bytes[(size_t)random() % (sizeof(bytes) - 1)];
 		tally_kernel_numa_maps_feed(p, text, sizeof(text));
 		if (random() % 2)
 			tally_kernel_numa_maps_finish(p);
