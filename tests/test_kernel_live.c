@@ -327,10 +327,30 @@ static void counts_shared_memory_once(void **state)
 
 static void large(char letter)
 {
-	if (letter == 'a')
-		touch(map(64 * MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1), 64 * MIB);
-	else
-		touch(map(32 * MIB, MAP_SHARED | MAP_ANONYMOUS, -1), 32 * MIB);
+	static char *anon, *shared;
+	static int done[2];
+	char x = 0;
+
+	if (letter == 'a') {
+		anon = map(64 * MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		shared = map(32 * MIB, MAP_SHARED | MAP_ANONYMOUS, -1);
+		touch(anon, 64 * MIB);
+		touch(shared, 32 * MIB);
+		return;
+	}
+	if (!anon || !shared || pipe(done))
+		_exit(3);
+	if (!fork()) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		touch(anon, 16 * MIB);
+		look(shared, 32 * MIB);
+		if (write(done[1], &x, 1) != 1)
+			_exit(3);
+		for (;;)
+			pause();
+	}
+	if (read(done[0], &x, 1) != 1)
+		_exit(3);
 }
 
 static void need_sampling(struct child *c)
@@ -353,7 +373,6 @@ static void samples_a_large_process(void **state)
 	need_numa_maps(&c);
 	keep_before(&c);
 	tell(&c, 'a');
-	tell(&c, 's');
 	need_sampling(&c);
 	r = sample(&c);
 	assert_int_equal(r->nr_processes, 1);
@@ -364,6 +383,14 @@ static void samples_a_large_process(void **state)
 	/* What it gives for all nodes is what status says. */
 	grew(&r->all, &c.before.all, TALLY_MEM_ANONYMOUS, 64 * MIB);
 	grew(&r->all, &c.before.all, TALLY_MEM_SHARED, 32 * MIB);
+	/* A grandchild has the same, but for 16 MiB that it writes to. */
+	tell(&c, 'f');
+	r = sample(&c);
+	assert_int_equal(r->nr_sampled, 2);
+	grew(&r->all, &c.before.all, TALLY_MEM_SHARED, 32 * MIB);
+	f = &r->all.now[TALLY_MEM_ANONYMOUS];
+	within(f, &c.before.all.now[TALLY_MEM_ANONYMOUS], 80 * MIB);
+	assert_true(f->bytes > 70 * MIB && f->bytes < 90 * MIB);
 	end(&c);
 }
 

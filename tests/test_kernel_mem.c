@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -316,6 +317,47 @@ static void ended_meanwhile(void **state)
 	exactly(&result->all.now_total, 8);
 }
 
+/* A process that ends while its numa_maps is read: what was read so far, its
+ * own and what it shares, does not count. */
+static void ended_halfway(void **state)
+{
+	char path[64];
+	pid_t pid;
+	FILE *f;
+
+	(void)state;
+	put_process(10, 1, NULL,
+		    "1000 default anon=8 dirty=8 N0=8 kernelpagesize_kB=4\n",
+		    NULL);
+	put_process(11, 10,
+		    "1000-9000 rw-p 00000000 00:00 0 \n" LIB("10000-20000",
+							     "00000000")
+			    LIB("20000-30000", "00010000"),
+		    NULL, NULL);
+	snprintf(path, sizeof(path), "%s/proc/11/numa_maps", root);
+	assert_int_equal(mkfifo(path, 0644), 0);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		f = fopen(path, "w");
+		if (!f)
+			_exit(1);
+		fputs("1000 default anon=4 N0=4 kernelpagesize_kB=4\n" LIB_PAGES(
+			      "10000", "3"),
+		      f);
+		fflush(f);
+		snprintf(path, sizeof(path), "%s/proc/11/stat", root);
+		unlink(path);
+		_exit(0);
+	}
+	sample(10);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(result->nr_processes, 1);
+	assert_int_equal(result->nr_lost, 1);
+	exactly(&result->all.now[TALLY_MEM_ANONYMOUS], 8);
+	exactly(&result->all.now[TALLY_MEM_FILE], 0);
+}
+
 static void malformed_lines(void **state)
 {
 	(void)state;
@@ -563,6 +605,7 @@ int main(void)
 		WITH_ROOT(no_numa),
 		WITH_ROOT(refused),
 		WITH_ROOT(ended_meanwhile),
+		WITH_ROOT(ended_halfway),
 		WITH_ROOT(malformed_lines),
 		WITH_ROOT(peaks),
 		WITH_ROOT(nobody_left),

@@ -241,6 +241,14 @@ tally_kernel_tree_processes(const struct tally_tree *tree, unsigned int *nr);
  * huge		Pages of hugetlbfs, whether private or shared.
  *
  * Swapped-out pages are in none, nor is the zero page.
+ *
+ * What a sample costs was measured on a virtual machine (Zen 5, Linux 6.18):
+ * 0.11 ms for a process of 40 mappings; numa_maps takes 0.6 us a mapping
+ * (2 us where libraries are mapped) and 42 ns a page, holding the process's
+ * mmap_lock for a whole mapping; a walk over 4 GiB of 4 KiB pages takes 44 ms.
+ * move_pages() takes 0.19 us a page, holding the lock for 16 pages at most; a
+ * sample of 2,048 pages takes 0.9 ms, however large the process is, and the
+ * error of a kind on a node is at most 2.2 % of the process's memory.
  */
 enum tally_mem_kind {
 	TALLY_MEM_ANONYMOUS,
@@ -303,12 +311,26 @@ TALLY_API void tally_kernel_numa_maps_feed(struct tally_numa_maps *parser,
 TALLY_API uint64_t tally_kernel_numa_maps_finish(struct tally_numa_maps *parser);
 
 /*
- * An amount, and what it may be in truth. Exact where both bounds equal it.
- * Bounds come from three sources: a sample of pages (95 % interval); a mapping
- * that mixes kinds over several nodes (sure bounds: numa_maps says how many of
- * its pages are anonymous, but not where; they are attributed in proportion);
- * and pages that several processes of the tree map (sure bounds: from the
- * largest mapper's to the sum of all; the largest mapper's is the amount).
+ * An amount, and what it may be in truth. Exact where both bounds equal it;
+ * but processes are read one after the other, while they run.
+ *
+ * Bounds come from these:
+ *
+ * - A sample of pages: Wilson's 95 % interval of a node's share of a kind. The
+ *   kind's bytes are the kernel's (RssAnon and so on of status), which can lag
+ *   behind by some dozen pages for each thread or CPU.
+ * - A private mapping of a file over several nodes: numa_maps says how many of
+ *   its pages are anonymous, but not where. They are attributed in proportion;
+ *   the bounds are sure.
+ * - Files and shared memory that several processes of the tree have mapped, as
+ *   the same device, inode and overlapping offsets: the amount is what the
+ *   process with most of it has, which is the lower bound too; the upper is
+ *   the sum of all, or the length of the mapping. These are sure.
+ * - Private pages that a fork has not copied yet: the same, by address. In a
+ *   mapping of 4 MiB or more, how much has been copied is estimated from 64 of
+ *   its pages, and taken to be the same share on every node.
+ *
+ * Errors of samples add up as independent ones do, sure bounds as they are.
  */
 struct tally_mem_figure {
 	int64_t bytes;
