@@ -123,12 +123,16 @@ unsigned int output_width(FILE *f, unsigned int fallback)
 
 int output_json(FILE *f, json_t *json)
 {
+	size_t flags = JSON_COMPACT;
 	int ret = 0;
 
 	if (!json)
 		return -ENOMEM;
+	/* Some terminals obey control characters above U+0080. */
+	if (output_is_terminal(f))
+		flags |= JSON_ENSURE_ASCII;
 	errno = 0;
-	if (json_dumpf(json, f, JSON_COMPACT) < 0 || putc('\n', f) == EOF ||
+	if (json_dumpf(json, f, flags) < 0 || putc('\n', f) == EOF ||
 	    fflush(f) == EOF)
 		ret = errno ? -errno : -EIO;
 	json_decref(json);
