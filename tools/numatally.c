@@ -22,6 +22,9 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{"run", "accounts a command and its descendants", run_main},
+	{"ls", "the ledgers on this machine", ls_main},
+	{"show", "a ledger, per node", show_main},
+	{"check", "a ledger's placement and integrity", check_main},
 	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
 	{NULL, NULL, NULL},
 };

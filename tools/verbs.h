@@ -18,7 +18,10 @@ int usage_help(const char *help);
  * to find more; returns the exit status 2. What is wrong has been said. */
 int usage_error(const char *help);
 
+int check_main(int argc, char **argv);
+int ls_main(int argc, char **argv);
 int run_main(int argc, char **argv);
+int show_main(int argc, char **argv);
 int topo_main(int argc, char **argv);
 
 #endif
