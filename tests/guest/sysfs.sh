@@ -31,16 +31,16 @@ sysfs_nodes()
 {
 	ids=$(cd $sysfs && ls -d node[0-9]* | sed 's/node//' | sort -n)
 	for id in $ids; do
-		kib=$(awk '/MemTotal/ { print $4 }' $sysfs/node$id/meminfo)
+		kib=$(awk '/MemTotal/ { print $4 }' $sysfs/node"$id"/meminfo)
 		# shellcheck disable=SC2046 # words
-		set -- $(cat $sysfs/node$id/distance)
+		set -- $(cat $sysfs/node"$id"/distance)
 		distances=
 		for to in $ids; do
 			distances="$distances${distances:+,}\"$to\":$1"
 			shift
 		done
 		cat <<-END
-		{"id":$id, "cpus":[$(expand "$(cat $sysfs/node$id/cpulist)")],
+		{"id":$id, "cpus":[$(expand "$(cat $sysfs/node"$id"/cpulist)")],
 		 "memory_bytes":$((kib * 1024)), "distances":{$distances}}
 		END
 	done | jq -cS .
