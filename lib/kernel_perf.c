@@ -118,18 +118,18 @@ static int read_one(int fd, int64_t *count)
 	return 0;
 }
 
-/* Adds what the event and those that follow it in its group have counted, to
- * counts. Returns how many there were, or -errno. */
-static int read_group(int fd, int64_t *counts)
+/* Adds the first max counts that reading a group gives, to counts. Returns how
+ * many the group has, or -errno. */
+static int read_group(int fd, int64_t *counts, uint64_t max)
 {
 	uint64_t buf[1 + TALLY_NR_EVENTS];
 	ssize_t n = read(fd, buf, sizeof(buf));
 
 	if (n < 0)
 		return -errno;
-	if (n < (ssize_t)sizeof(buf[0]) || buf[0] > TALLY_NR_EVENTS)
+	if (n < (ssize_t)(2 * sizeof(buf[0])) || buf[0] > TALLY_NR_EVENTS)
 		return -EIO;
-	for (uint64_t i = 0; i < buf[0]; i++)
+	for (uint64_t i = 0; i < buf[0] && i < max; i++)
 		counts[i] += (int64_t)buf[1 + i];
 	return (int)buf[0];
 }
@@ -143,22 +143,31 @@ static int read_inherited(const struct perf_group *group, int64_t *counts)
 	return ret;
 }
 
-/* *dead tells that its CPU has left the group. */
-static int read_of_cgroup(const struct perf_group *group, int64_t *counts,
-			  bool *dead)
+/*
+ * *dead tells that its CPU has left the group. The last event is asked for all
+ * of them, since it then says that it is alone; what was the leader goes on to
+ * tell of a whole group, with nothing in it but itself.
+ */
+static int read_of_cgroup(const struct perf_group *group,
+			  struct tally_event_counts *counts, bool *dead)
 {
-	int ret = read_group(group->fds[0], counts);
+	struct tally_event_counts more = {{0}};
+	int last = TALLY_NR_EVENTS - 1;
+	int ret = read_group(group->fds[last], more.count, TALLY_NR_EVENTS);
 
-	if (ret == TALLY_NR_EVENTS)
-		return 0;
-	if (ret != 1)
-		return ret < 0 ? ret : -EIO;
-	*dead = true;
-	for (int e = 1; e < TALLY_NR_EVENTS; e++) {
-		ret = read_group(group->fds[e], &counts[e]);
-		if (ret < 0)
-			return ret;
+	if (ret < 0)
+		return ret;
+	*dead = ret != TALLY_NR_EVENTS;
+	if (*dead) {
+		memset(&more, 0, sizeof(more));
+		for (int e = 0; e < TALLY_NR_EVENTS; e++) {
+			ret = read_group(group->fds[e], &more.count[e], 1);
+			if (ret < 0)
+				return ret;
+		}
 	}
+	for (int e = 0; e < TALLY_NR_EVENTS; e++)
+		counts->count[e] += more.count[e];
 	return 0;
 }
 
@@ -173,7 +182,7 @@ static int group_read(const struct perf_set *set,
 		return 0;
 	if (set->cgroup_fd < 0)
 		return read_inherited(group, counts->count);
-	return read_of_cgroup(group, counts->count, dead);
+	return read_of_cgroup(group, counts, dead);
 }
 
 /* An error that one CPU may give, and others not. */
