@@ -18,7 +18,7 @@ report() {
 		echo "ok $count - $name"
 	else
 		echo "not ok $count - $name"
-		for log in out err json; do
+		for log in out err json table; do
 			[ ! -s "$dir/$log" ] || sed "s/^/# $log: /" "$dir/$log"
 		done
 	fi
@@ -52,7 +52,7 @@ has() {
 	grep -q -e "$1" "$dir/$2"
 }
 
-busy='i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done'
+busy='i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done'
 
 # ---- exit statuses
 status "the command's exit status" 7 sh -c 'exit 7'
@@ -106,9 +106,10 @@ report "so are signals that were ignored" cmp -s "$dir/bare" "$dir/out"
 report "so is a low limit on files" test "$(cat "$dir/out")" = 16
 "$tool" run -o "$dir/table" sh -c 'echo x' >&- 2>"$dir/err"
 report "a closed stdout stays closed" has 'echo\|write' err
-own=$(ps -o pgid= $$ 2>/dev/null || cut -d ' ' -f 5 /proc/$$/stat)
-"$tool" run -o "$dir/table" sh -c 'cut -d " " -f 5 /proc/$$/stat' >"$dir/out"
-report "the process group is ours" test $(cat "$dir/out") -eq $own
+group='cut -d " " -f 5 /proc/$$/stat'
+sh -c "$group" >"$dir/bare"
+"$tool" run -o "$dir/table" sh -c "$group" >"$dir/out"
+report "the process group is ours" cmp -s "$dir/bare" "$dir/out"
 
 # ---- signals
 # await COMMAND...: until it succeeds, or long has passed
@@ -172,11 +173,17 @@ report "the ledger is gone" test -z "$(ls "$NUMATALLY_DIR")"
 status "not found, in JSON" 127 --json "$dir/no-such-command"
 report "not found, in JSON: says so" has '"exit_status":127' err
 
-# near NAME A B PERCENT: A is B, but for that and 5 ms
+# What a task does after its last event is not counted: short, but not where
+# CPUs wait for CPUs.
+percent=1
+ms=5
+[ -z "$NUMATALLY_GUEST" ] || percent=10 ms=200
+
+# near NAME A B: A is B, but for that
 near() {
-	report "$1 ($2, $3)" awk -v a="$2" -v b="$3" -v percent="$4" 'BEGIN {
-		off = a > b ? a - b : b - a
-		exit off <= b * percent / 100 + 5e6 ? 0 : 1 }'
+	report "$1 ($2, $3)" awk -v a="$2" -v b="$3" -v p=$percent -v ms=$ms \
+		'BEGIN { off = a > b ? a - b : b - a
+			exit off <= b * p / 100 + ms * 1e6 ? 0 : 1 }'
 }
 
 # ---- what is counted
@@ -184,7 +191,7 @@ four='for i in 1 2 3 4; do ('$busy') & done; wait'
 for way in inherit cgroup sample; do
 	"$tool" run --json --events=$way -o "$dir/json" sh -c "$four"
 	rusage=$(($(sum user_ns) + $(sum system_ns)))
-	near "$way: the nodes add up to rusage" "$(sum cpu_ns)" $rusage 1
+	near "$way: the nodes add up to rusage" "$(sum cpu_ns)" $rusage
 	report "$way: no cgroup is left" \
 		test -z "$(find /sys/fs/cgroup -name 'numatally-run-*')"
 done
@@ -200,7 +207,7 @@ if [ -x $refuse ] && $refuse perf_event_open -- true; then
 	report "perf refused: estimates" has '"estimates":\["cpu_ns"' json
 	report "perf refused: is said" has 'perf_event_paranoid' json
 	rusage=$(($(sum user_ns) + $(sum system_ns)))
-	near "perf refused: the sum is rusage's" "$(sum cpu_ns)" $rusage 1
+	near "perf refused: the sum is rusage's" "$(sum cpu_ns)" $rusage
 	$refuse perf_event_open -- "$tool" run sh -c "$busy" 2>"$dir/err"
 	report "perf refused: the table has marks" has '^node.*~' err
 else

@@ -186,14 +186,14 @@ static void print_whole(struct table *t, const struct run_child *child)
 	char wall[OUTPUT_NUMBER], user[OUTPUT_NUMBER], sys[OUTPUT_NUMBER];
 	char size[OUTPUT_NUMBER];
 
-	fprintf(t->f, "\nwall %s   user %s   system %s   ",
+	fprintf(t->f, "\nwall %s  user %s  system %s",
 		output_time(wall_ns(child), wall),
 		output_time(time_ns(&child->usage.ru_utime), user),
 		output_time(time_ns(&child->usage.ru_stime), sys));
 	if (wall_ns(child) > 0)
-		fprintf(t->f, "CPUs %.2f   ",
+		fprintf(t->f, "  CPUs %.2f",
 			(double)t->cpu_ns / (double)wall_ns(child));
-	fprintf(t->f, "largest process %s\n",
+	fprintf(t->f, "\nthe largest process had %s\n",
 		output_bytes(child->usage.ru_maxrss * INT64_C(1024), size));
 }
 
@@ -210,8 +210,8 @@ static void print_notes(struct table *t)
 		      t->f);
 	if (t->inexact)
 		fprintf(t->f,
-			"~ of pages that were sampled or are shared: in all, "
-			"%s to %s at once\n",
+			"~ pages were sampled or are shared: %s to %s in all "
+			"at once\n",
 			output_bytes(all->lower_bytes, lower),
 			output_bytes(all->upper_bytes, upper));
 	if (!all || all->bytes == 0)

@@ -16,7 +16,7 @@ report() {
 		echo "ok $count - $name"
 	else
 		echo "not ok $count - $name"
-		sed 's/^/# /' "$dir/json"
+		sed 's/^/# /; s/"memory_peak_[lu][a-z_]*":{[^}]*},*//g' "$dir/json"
 	fi
 }
 
@@ -38,11 +38,12 @@ share() {
 		'BEGIN { exit whole > 0 && part >= 0.99 * whole ? 0 : 1 }'
 }
 
-# near A B: within 1 % and 20 ms
+# near A B: within 3 % and 100 ms; what a task does after its last event is long
+# where CPUs wait for CPUs
 near() {
 	awk -v a="$1" -v b="$2" 'BEGIN {
 		off = a > b ? a - b : b - a
-		exit off <= b / 100 + 2e7 ? 0 : 1 }'
+		exit off <= b * 3 / 100 + 1e8 ? 0 : 1 }'
 }
 
 last_with() {
@@ -64,16 +65,19 @@ root=/sys/fs/cgroup/cgroup.subtree_control
 [ "$(id -u)" -ne 0 ] || echo +pids >$root
 
 for way in inherit cgroup; do
-	# 64 MiB, filled and read again and again
 	numactl --cpunodebind="$cpu_node" --membind="$memory_node" \
 		"$tool" run --json --events=$way -o "$dir/json" \
-		dd if=/dev/zero of=/dev/null bs=64M count=8 2>/dev/null
+		dd if=/dev/zero of=/dev/null bs=16M count=20 2>/dev/null
 	report "$way: CPU time is on node $cpu_node" share \
 		"$(member "{\"id\":$cpu_node," cpu_ns)" "$(sum cpu_ns)"
 	report "$way: page faults are on node $cpu_node" share \
 		"$(member "{\"id\":$cpu_node," page_faults)" \
 		"$(sum page_faults)"
 done
+# 64 MiB, filled, and held for so long that somebody looks, however slowly
+numactl --cpunodebind="$cpu_node" --membind="$memory_node" \
+	"$tool" run --json -o "$dir/json" sh -c \
+	'dd if=/dev/zero bs=64M count=1 | { sleep 6; cat >/dev/null; }' 2>/dev/null
 anonymous=$(member "{\"id\":$memory_node," anonymous)
 all=$(grep -o '"memory_peak_bytes":{"anonymous":[0-9]*' "$dir/json" |
 	cut -d : -f 3 | awk '{ sum += $1 } END { printf "%.0f\n", sum }')
@@ -88,11 +92,9 @@ if [ "$(id -u)" -ne 0 ] || [ -z "$cpu" ]; then
 	exit 0
 fi
 
-# Keeps every CPU busy. Few processes: what a process does after its last
-# event, while it ends, is long here, where CPUs wait for CPUs.
 # shellcheck disable=SC2016
 busy='for i in 1 2 3 4 5 6; do
-	(k=0; while [ $k -lt 10000 ]; do k=$((k+1)); done) &
+	(k=0; while [ $k -lt 15000 ]; do k=$((k+1)); done) &
 done; wait'
 
 for way in inherit cgroup; do
@@ -100,14 +102,16 @@ for way in inherit cgroup; do
 	"$tool" run --json --events=$way --interval 0.1 -o "$dir/json" \
 		sh -c "$busy" &
 	pid=$!
-	sleep 0.3
+	sleep 0.5
 	echo 1 >"$cpu"
-	sleep 0.3
+	sleep 0.5
 	echo 0 >"$cpu"
 	wait $pid
 	echo 1 >"$cpu"
 	report "$way: a CPU goes and comes, and CPU time is all there" near \
 		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
+	[ $way = cgroup ] || report "$way: nothing is of no node" \
+		grep -q '"unattributed":{"cpu_ns":0,' "$dir/json"
 	report "$way: it was counted so" grep -q "\"events\":\"$way\"" "$dir/json"
 done
 
