@@ -68,8 +68,7 @@ void topo_tree_close(struct topo_tree *tree)
 	free(tree);
 }
 
-__attribute__((format(printf, 2, 0))) static int
-format(char name[PATH_MAX], const char *path, va_list args)
+static int format(char name[PATH_MAX], const char *path, va_list args)
 {
 	int n = vsnprintf(name, PATH_MAX, path, args);
 
@@ -108,8 +107,7 @@ static int read_all(int fd, char *text, size_t size)
 	return 0;
 }
 
-__attribute__((format(printf, 2, 0))) static int
-vread(struct topo_tree *tree, const char *path, va_list args)
+static int vread(struct topo_tree *tree, const char *path, va_list args)
 {
 	char name[PATH_MAX];
 	int err = format(name, path, args);

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: MIT
-/*
- * What slices cost, beside what would be done without them. Each figure is the
- * median of a number of rounds, in which the rivals take turns.
- */
+/* What slices cost, beside what would be done without them. */
 #include "config.h"
 
 /* Lets the read section be inlined, as a program that needs it would. The
@@ -11,117 +8,81 @@
 #define _LGPL_SOURCE
 #endif
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <numatally/slice_ref.h>
 
-#define NR_ROUNDS    15
+#include "bench.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define NR_ITEMS     10000
-#define NR_LOOKUPS   200000
-#define NR_PUSHES    10000
-#define NR_READERS   2
+#define NR_PUSHES    8192
 #define RECORD_BYTES 256
 #define NR_RECORDS   64
-#define NR_TAKES     100000
 
 #undef urcu_bp_read_lock
 #undef urcu_bp_read_unlock
 void urcu_bp_read_lock(void);
 void urcu_bp_read_unlock(void);
 
-struct rival {
-	const char *name;
-	void (*run)(void);
-	double nr; /* operations in a run */
-	double ns[NR_ROUNDS];
-};
-
-static volatile uint64_t sink;
-
-static double now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int ascending(const void *one, const void *two)
-{
-	double a = *(const double *)one;
-	double b = *(const double *)two;
-
-	return (a > b) - (a < b);
-}
-
-static double median_ns(struct rival *r)
-{
-	qsort(r->ns, NR_ROUNDS, sizeof(*r->ns), ascending);
-	return r->ns[NR_ROUNDS / 2];
-}
-
-static void compete(const char *what, struct rival *rivals, int nr)
-{
-	for (int round = 0; round < NR_ROUNDS; round++) {
-		for (int i = 0; i < nr; i++) {
-			double start = now_ns();
-
-			rivals[i].run();
-			rivals[i].ns[round] = (now_ns() - start) / rivals[i].nr;
-		}
-	}
-	printf("%s\n", what);
-	for (int i = 0; i < nr; i++)
-		printf("  %-34s %9.2f ns\n", rivals[i].name,
-		       median_ns(&rivals[i]));
-}
+static uint32_t items[NR_ITEMS];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t nr_references;
 
 /* Cutting items off the head of a list, by header and by copying the rest. */
-static uint32_t items[NR_ITEMS];
-
-static void cut(void)
+BENCH_LOOP void cut(void *arg, uint64_t nr)
 {
 	struct tally_slice s = {.len = NR_ITEMS, .cap = NR_ITEMS};
 
-	for (int i = 0; i < 5000; i++)
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		tally_slice_cut(items, &s, sizeof(*items), 2);
-	sink = s.base;
+		if (!s.len)
+			s = (struct tally_slice){.len = NR_ITEMS,
+						 .cap = NR_ITEMS};
+	}
 }
+BENCH_ALIGN(cut)
 
-static void cut_by_copy(void)
+BENCH_LOOP void cut_by_copy(void *arg, uint64_t nr)
 {
-	for (int i = 0; i < 50; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		uint32_t *rest = malloc(sizeof(items) - 2 * sizeof(*items));
 
 		if (!rest)
 			abort();
 		memcpy(rest, items + 2, sizeof(items) - 2 * sizeof(*items));
-		sink = rest[i];
+		bench_used(rest[i % 16]);
 		free(rest);
 	}
 }
+BENCH_ALIGN(cut_by_copy)
 
 /* Appending, with the barrier that readers need, without, and with a full one
  * as a plain store to a sequentially consistent atomic has. */
 static uint64_t pushed[NR_PUSHES];
 static struct tally_slice list;
 
-static void push(void)
+static void empty_list(void *arg, uint64_t nr)
 {
+	(void)arg;
+	(void)nr;
 	list = (struct tally_slice){.cap = NR_PUSHES};
-	for (uint64_t i = 0; i < NR_PUSHES; i++)
-		tally_slice_push(pushed, &list, sizeof(i), &i);
 }
 
-static void push_in_order(int order)
+BENCH_LOOP void push(void *arg, uint64_t nr)
 {
-	list = (struct tally_slice){.cap = NR_PUSHES};
-	for (uint64_t i = 0; i < NR_PUSHES; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++)
+		tally_slice_push(pushed, &list, sizeof(i), &i);
+}
+BENCH_ALIGN(push)
+
+BENCH_LOOP void push_in_order(uint64_t nr, int order)
+{
+	for (uint64_t i = 0; i < nr; i++) {
 		uint64_t len = __atomic_load_n(&list.len, __ATOMIC_RELAXED);
 
 		if (len >= list.cap)
@@ -135,22 +96,24 @@ static void push_in_order(int order)
 	}
 }
 
-static void push_relaxed(void)
+BENCH_LOOP void push_relaxed(void *arg, uint64_t nr)
 {
-	push_in_order(__ATOMIC_RELAXED);
+	(void)arg;
+	push_in_order(nr, __ATOMIC_RELAXED);
 }
+BENCH_ALIGN(push_relaxed)
 
-static void push_full(void)
+BENCH_LOOP void push_full(void *arg, uint64_t nr)
 {
-	push_in_order(__ATOMIC_SEQ_CST);
+	(void)arg;
+	push_in_order(nr, __ATOMIC_SEQ_CST);
 }
+BENCH_ALIGN(push_full)
 
 /* Looking an item up through a published header. */
 static struct tally_slice_ref ref;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t nr_references;
 
-static uint32_t item_of(const struct tally_slice *s, uint64_t i)
+BENCH_LOOP uint32_t item_of(const struct tally_slice *s, uint64_t i)
 {
 	const uint32_t *base = (const uint32_t *)tally_slice_at(
 		NULL, s, sizeof(*base), i * 7919 % NR_ITEMS);
@@ -158,162 +121,219 @@ static uint32_t item_of(const struct tally_slice *s, uint64_t i)
 	return *base;
 }
 
-static void look_up_bare(void)
+BENCH_LOOP void look_up_bare(void *arg, uint64_t nr)
 {
-	for (uint64_t i = 0; i < NR_LOOKUPS; i++)
-		sink = item_of(tally_slice_ref_get(&ref), i);
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++)
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
 }
+BENCH_ALIGN(look_up_bare)
 
-static void look_up(void)
+BENCH_LOOP void look_up(void *arg, uint64_t nr)
 {
-	for (uint64_t i = 0; i < NR_LOOKUPS; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		tally_slice_read_lock();
-		sink = item_of(tally_slice_ref_get(&ref), i);
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
 		tally_slice_read_unlock();
 	}
 }
+BENCH_ALIGN(look_up)
 
-static void look_up_call(void)
+BENCH_LOOP void look_up_call(void *arg, uint64_t nr)
 {
-	for (uint64_t i = 0; i < NR_LOOKUPS; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		urcu_bp_read_lock();
-		sink = item_of(tally_slice_ref_get(&ref), i);
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
 		urcu_bp_read_unlock();
 	}
 }
+BENCH_ALIGN(look_up_call)
 
-static void look_up_mutex(void)
+BENCH_LOOP void look_up_mutex(void *arg, uint64_t nr)
 {
-	for (uint64_t i = 0; i < NR_LOOKUPS; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		pthread_mutex_lock(&lock);
-		sink = item_of(tally_slice_ref_get(&ref), i);
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
 		pthread_mutex_unlock(&lock);
 	}
 }
+BENCH_ALIGN(look_up_mutex)
 
-static void look_up_counted(void)
+BENCH_LOOP void look_up_counted(void *arg, uint64_t nr)
 {
-	for (uint64_t i = 0; i < NR_LOOKUPS; i++) {
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
 		__atomic_fetch_add(&nr_references, 1, __ATOMIC_ACQUIRE);
-		sink = item_of(tally_slice_ref_get(&ref), i);
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
 		__atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
 	}
 }
+BENCH_ALIGN(look_up_counted)
 
 /* Readers of one buffer that one producer filled: each take is a record. */
-enum way { BY_MUTEX, BY_COUNT, BY_HEADER };
-
 static char records[NR_RECORDS][RECORD_BYTES];
 static struct tally_slice stream = {.len = NR_RECORDS, .cap = NR_RECORDS};
-static enum way way;
-static uint64_t nr_failed;
+static uint64_t nr_tried, nr_failed; /* to count a reference */
 
-static void *take(void *arg)
+BENCH_LOOP void copy_record(uint64_t i)
 {
 	uint64_t words[RECORD_BYTES / 8] = {0};
-	uint64_t sum = 0, failed = 0;
+	uint64_t sum = 0;
 
-	for (uint64_t i = 0; i < NR_TAKES; i++) {
-		uint64_t old;
+	if (tally_slice_len(&stream) > i % NR_RECORDS)
+		memcpy(words,
+		       tally_slice_at(records, &stream, RECORD_BYTES,
+				      i % NR_RECORDS),
+		       sizeof(words));
+	for (size_t w = 0; w < RECORD_BYTES / 8; w++)
+		sum += words[w];
+	bench_used(sum);
+}
 
-		if (way == BY_MUTEX) {
-			pthread_mutex_lock(&lock);
-		} else if (way == BY_COUNT) {
-			old = __atomic_load_n(&nr_references, __ATOMIC_RELAXED);
-			while (!__atomic_compare_exchange_n(
-				&nr_references, &old, old + 1, true,
-				__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-				failed++;
-		}
-		if (tally_slice_len(&stream) > i % NR_RECORDS)
-			memcpy(words,
-			       tally_slice_at(records, &stream, RECORD_BYTES,
-					      i % NR_RECORDS),
-			       sizeof(words));
-		for (size_t w = 0; w < RECORD_BYTES / 8; w++)
-			sum += words[w];
-		if (way == BY_MUTEX)
-			pthread_mutex_unlock(&lock);
-		else if (way == BY_COUNT)
-			__atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
+BENCH_LOOP void take(void *arg, uint64_t nr)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++)
+		copy_record(i);
+}
+BENCH_ALIGN(take)
+
+BENCH_LOOP void take_mutex(void *arg, uint64_t nr)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
+		pthread_mutex_lock(&lock);
+		copy_record(i);
+		pthread_mutex_unlock(&lock);
+	}
+}
+BENCH_ALIGN(take_mutex)
+
+BENCH_LOOP void take_counted(void *arg, uint64_t nr)
+{
+	uint64_t failed = 0;
+
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t old =
+			__atomic_load_n(&nr_references, __ATOMIC_RELAXED);
+
+		while (!__atomic_compare_exchange_n(
+			&nr_references, &old, old + 1, true, __ATOMIC_ACQUIRE,
+			__ATOMIC_RELAXED))
+			failed++;
+		copy_record(i);
+		__atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
 	}
 	__atomic_fetch_add(&nr_failed, failed, __ATOMIC_RELAXED);
-	sink = sum;
-	return arg;
+	__atomic_fetch_add(&nr_tried, nr + failed, __ATOMIC_RELAXED);
+}
+BENCH_ALIGN(take_counted)
+
+static void note_failed(FILE *to)
+{
+	fprintf(to, "  references counted in vain: %.1f %%\n",
+		100.0 * (double)nr_failed / (double)(nr_tried + !nr_tried));
 }
 
-static void read_by(enum way by)
+static int set_up(void)
 {
-	pthread_t readers[NR_READERS];
-
-	way = by;
-	for (int i = 0; i < NR_READERS; i++)
-		if (pthread_create(&readers[i], NULL, take, NULL) != 0)
-			abort();
-	for (int i = 0; i < NR_READERS; i++)
-		pthread_join(readers[i], NULL);
-}
-
-static void read_by_mutex(void)
-{
-	read_by(BY_MUTEX);
-}
-
-static void read_by_count(void)
-{
-	read_by(BY_COUNT);
-}
-
-static void read_by_header(void)
-{
-	read_by(BY_HEADER);
-}
-
-int main(void)
-{
-	struct rival cuts[] = {
-		{"header", cut, 5000, {0}},
-		{"a copy of the rest (malloc, free)", cut_by_copy, 50, {0}},
-	};
-	struct rival pushes[] = {
-		{"without a barrier", push_relaxed, NR_PUSHES, {0}},
-		{"with the library's", push, NR_PUSHES, {0}},
-		{"with a full one", push_full, NR_PUSHES, {0}},
-	};
-	struct rival lookups[] = {
-		{"unprotected", look_up_bare, NR_LOOKUPS, {0}},
-		{"read section, inlined", look_up, NR_LOOKUPS, {0}},
-		{"read section, called", look_up_call, NR_LOOKUPS, {0}},
-		{"mutex", look_up_mutex, NR_LOOKUPS, {0}},
-		{"reference count", look_up_counted, NR_LOOKUPS, {0}},
-	};
-	double nr_takes = (double)NR_TAKES * NR_READERS;
-	struct rival reads[] = {
-		{"mutex", read_by_mutex, nr_takes, {0}},
-		{"reference count", read_by_count, nr_takes, {0}},
-		{"header", read_by_header, nr_takes, {0}},
-	};
 	struct tally_slice whole = {
 		.base = (uintptr_t)items,
 		.len = NR_ITEMS,
 		.cap = NR_ITEMS,
 	};
 
-	/* From here on there were threads: glibc's mutex locks in earnest. */
-	read_by(BY_HEADER);
 	tally_slice_set_checked(false);
-	if (tally_slice_ref_init(&whole, &ref) != 0)
-		return 1;
-	compete("cut 2 of 10,000 items off the head", cuts, 2);
-	compete("push of 8 bytes", pushes, 3);
-	compete("look-up of an item through a published header", lookups, 5);
-	compete("2 readers of one buffer, per record of 256 bytes", reads, 3);
-	for (int i = 0; i < 3; i++)
-		printf("  %-34s %9.0f MB/s\n", reads[i].name,
-		       RECORD_BYTES * 1e3 / reads[i].ns[NR_ROUNDS / 2]);
-	printf("  %-34s %9.1f %%\n", "reference counts tried in vain",
-	       100.0 * (double)nr_failed /
-		       ((double)nr_failed + nr_takes * NR_ROUNDS));
-	tally_slice_ref_destroy(&ref);
-	return 0;
+	return tally_slice_ref_init(&whole, &ref);
 }
+
+static void tear_down(void)
+{
+	tally_slice_ref_destroy(&ref);
+}
+
+static const struct bench_contender cuts[] = {
+	{.name = "numatally: header",
+	 .kind = BENCH_OURS,
+	 .loops = &cut_loops,
+	 .alone = true},
+	{.name = "a copy of the rest (malloc, free)",
+	 .loops = &cut_by_copy_loops,
+	 .alone = true},
+};
+
+static const struct bench_contender pushes[] = {
+	{.name = "without a barrier",
+	 .kind = BENCH_FLOOR,
+	 .loops = &push_relaxed_loops,
+	 .before = empty_list,
+	 .max_nr = NR_PUSHES},
+	{.name = "numatally: tally_slice_push",
+	 .kind = BENCH_OURS,
+	 .loops = &push_loops,
+	 .before = empty_list,
+	 .max_nr = NR_PUSHES},
+	{.name = "with a full barrier",
+	 .loops = &push_full_loops,
+	 .before = empty_list,
+	 .max_nr = NR_PUSHES},
+};
+
+static const struct bench_contender lookups[] = {
+	{.name = "unprotected",
+	 .kind = BENCH_FLOOR,
+	 .loops = &look_up_bare_loops},
+	{.name = "numatally: read section, inlined",
+	 .kind = BENCH_OURS,
+	 .loops = &look_up_loops,
+	 .row = "a reader's look-up through a published header",
+	 .target_ratio = 1.05},
+	{.name = "numatally: read section, called",
+	 .kind = BENCH_OURS,
+	 .loops = &look_up_call_loops},
+	{.name = "mutex", .loops = &look_up_mutex_loops},
+	{.name = "reference count", .loops = &look_up_counted_loops},
+};
+
+static const struct bench_contender takes[] = {
+	{.name = "numatally: header", .kind = BENCH_OURS, .loops = &take_loops},
+	{.name = "mutex", .loops = &take_mutex_loops},
+	{.name = "reference count", .loops = &take_counted_loops},
+};
+
+const struct bench_group bench_slice_groups[] = {
+	{.name = "lookup",
+	 .title = "Looking an item up through a published header",
+	 .unit = "look-up",
+	 .contenders = lookups,
+	 .nr_contenders = COUNT(lookups),
+	 .setup = set_up,
+	 .teardown = tear_down},
+	{.name = "take",
+	 .title = "Reading a record of 256 bytes of a shared buffer",
+	 .unit = "record",
+	 .contenders = takes,
+	 .nr_contenders = COUNT(takes),
+	 .setup = set_up,
+	 .teardown = tear_down,
+	 .note = note_failed},
+	{.name = "push",
+	 .title = "Appending 8 bytes for concurrent readers",
+	 .unit = "push",
+	 .contenders = pushes,
+	 .nr_contenders = COUNT(pushes),
+	 .setup = set_up,
+	 .teardown = tear_down},
+	{.name = "cut",
+	 .title = "Cutting 2 of 10,000 items off the head of a list",
+	 .unit = "cut",
+	 .contenders = cuts,
+	 .nr_contenders = COUNT(cuts),
+	 .setup = set_up,
+	 .teardown = tear_down},
+};
+const size_t bench_nr_slice_groups = COUNT(bench_slice_groups);

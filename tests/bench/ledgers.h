@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Ledgers to measure: over this machine, or over one that is made up. */
+#ifndef LEDGERS_H
+#define LEDGERS_H
+
+#include <stdint.h>
+
+#include <numatally/ledger.h>
+
+struct bench_ledger {
+	struct tally_ledger *ledger;
+	struct tally_account *accounts;
+	uint32_t nr_accounts;
+	unsigned int nr_resources;
+	char dir[64]; /* that the file is in, and nothing else */
+	char path[96];
+};
+
+/*
+ * A ledger with nr_accounts accounts and resources r0, r1, …, over this
+ * machine (nr_lanes 0), or one of a node for each 64 CPUs at most.
+ */
+int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
+			unsigned int nr_resources, struct bench_ledger *b);
+void bench_ledger_destroy(struct bench_ledger *b);
+
+/* Has nr_lanes lanes, from 0 on, each charge 1 of every resource to every
+ * account: a program of its own does it, which believes itself on those
+ * CPUs. Checks the sums. */
+int bench_ledger_fill(const struct bench_ledger *b, unsigned int nr_lanes);
+
+/* Bytes of memory that the file takes. */
+int64_t bench_ledger_bytes(const struct bench_ledger *b);
+
+#endif
