@@ -88,7 +88,15 @@ report "-o: the table is in FILE" grep -q '^node ' "$dir/table"
 report "no table is wider than 80 columns" \
 	awk 'length > 80 { exit 1 }' "$dir/table"
 
-look='grep -E "^Sig(Blk|Ign|Cgt)" /proc/self/status; ulimit -n; ls /proc/self/fd'
+# Without 32 and 33, which are the C library's own: a sanitizer's thread takes
+# them.
+look='while read -r name mask; do
+	case $name in
+	SigBlk: | SigIgn: | SigCgt:)
+		echo "$name" $((0x$mask & ~0x180000000)) ;;
+	esac
+done </proc/self/status
+ulimit -n; ls /proc/self/fd'
 sh -c "$look" >"$dir/bare"
 "$tool" run -o "$dir/table" sh -c "$look" >"$dir/out" 2>"$dir/err"
 report "signals, limits and files are as they were" \
