@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -121,6 +122,7 @@ static int map_file(struct layout *l)
 		return err;
 	/* A core dump of a program that keeps a ledger stays small. */
 	madvise(origin, bytes, MADV_DONTDUMP);
+	assert(l->header.params.nr_nodes > 0);
 	l->regions = calloc(l->header.params.nr_nodes, sizeof(*l->regions));
 	return l->regions ? 0 : -ENOMEM;
 }

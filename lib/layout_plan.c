@@ -178,6 +178,6 @@ uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
 	const struct layout_plan *plan = layout->plan;
 
 	return area_offset(layout, lane) + plan->cells_offset +
-	       lane % (LAYOUT_STAGGER_BYTES / LAYOUT_LINE) * LAYOUT_LINE +
+	       (uint64_t)lane * LAYOUT_LINE % LAYOUT_STAGGER_BYTES +
 	       (plane * plan->nr_buckets + bucket) * plan->bucket_bytes;
 }

@@ -29,8 +29,8 @@ static int set_resources(const struct tally_resource *from, unsigned int nr,
 		if (strlen(from[i].name) >= sizeof(to[i].name) ||
 		    strlen(from[i].unit) >= sizeof(to[i].unit))
 			goto fail;
-		strcpy(to[i].name, from[i].name);
-		strcpy(to[i].unit, from[i].unit);
+		memcpy(to[i].name, from[i].name, strlen(from[i].name));
+		memcpy(to[i].unit, from[i].unit, strlen(from[i].unit));
 		to[i].kind = from[i].kind;
 		if (!layout_resource_valid(&to[i]))
 			goto fail;
