@@ -68,7 +68,8 @@ void topo_tree_close(struct topo_tree *tree)
 	free(tree);
 }
 
-static int format(char name[PATH_MAX], const char *path, va_list args)
+__attribute__((format(printf, 2, 0))) static int
+format(char name[PATH_MAX], const char *path, va_list args)
 {
 	int n = vsnprintf(name, PATH_MAX, path, args);
 
@@ -107,7 +108,8 @@ static int read_all(int fd, char *text, size_t size)
 	return 0;
 }
 
-static int vread(struct topo_tree *tree, const char *path, va_list args)
+__attribute__((format(printf, 2, 0))) static int
+vread(struct topo_tree *tree, const char *path, va_list args)
 {
 	char name[PATH_MAX];
 	int err = format(name, path, args);

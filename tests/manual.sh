@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The manual pages keep up: each verb, option and function is in them.
+# The manual pages keep up: each verb, option and function is in them, and
+# the example program does what it says.
 set -u
 top=${srcdir:-.}
 page1=$top/tools/numatally.1
@@ -28,7 +29,7 @@ named()
 	done
 }
 
-echo 1..3
+echo 1..4
 n=0
 
 "$NUMATALLY" --help >"$tmp/help" 2>"$tmp/log" &&
@@ -45,6 +46,19 @@ done <"$tmp/verbs" | grep -o -e '--[a-z][a-z-]*' | sort -u |
 result $? "numatally(1) has each long option"
 
 sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
-	"$top/lib/numatally.map" | named "$page3" 'Fn ' >"$tmp/log"
+	"$top/lib/numatally.map" | named "$page3" '\(Fn\|Va\) ' >"$tmp/log"
 [ ! -s "$tmp/log" ]
 result $? "numatally(3) has each function"
+
+sed '1,/^\.\\" example: begin/d; /^\.\\" example: end/,$d; /^\.[BE]d/d' \
+	"$page3" | sed 's/\\e/\\/g; s/\\-/-/g' >"$tmp/example.c"
+${CC:-cc} ${CFLAGS-} -std=c11 -Wall -Wextra -Werror -I"$top/include" \
+	-o "$tmp/example" "$tmp/example.c" lib/.libs/libnumatally.so \
+	${LDFLAGS-} >"$tmp/log" 2>&1 &&
+	LD_LIBRARY_PATH=lib/.libs "$tmp/example" >"$tmp/out" 2>>"$tmp/log" &&
+	awk '/^batch\/job-42: node [0-9]+: [0-9]+ requests$/ {
+			sum += $4; next
+		}
+		{ exit 1 }
+		END { exit sum != 1000 }' "$tmp/out"
+result $? "the example of numatally(3) counts to 1000"

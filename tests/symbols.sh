@@ -12,8 +12,9 @@ trap 'rm -rf "$tmp"' EXIT
 declared()
 {
 	for h in "$top"/include/numatally/*.h; do
-		${CC:-cc} -E -P -I"$top/include" -DNUMATALLY_EXPORT_H \
-			-D'TALLY_API=@API@' -DTALLY_BEGIN= -DTALLY_END= "$h"
+		${CC:-cc} -E -P -I"$top/include" ${URCU_CFLAGS-} \
+			-DNUMATALLY_EXPORT_H -D'TALLY_API=@API@' \
+			-DTALLY_BEGIN= -DTALLY_END= "$h"
 	done | tr '\n\t' '  ' | grep -o '@API@[^;{]*[;{]' |
 		sed 's/\(tally_[a-z0-9_]*\) *[(;[].*/\n\1/' |
 		sed -n 's/^\(tally_[a-z0-9_]*\)$/\1/p' | sort -u

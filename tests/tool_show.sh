@@ -88,6 +88,13 @@ until_it()
 	done
 }
 
+# ends PID: waits for it, not for ever; its exit status
+ends()
+{
+	until_it sh -c "! kill -0 $1" || kill "$1"
+	wait "$1"
+}
+
 # set_byte FILE OFFSET OCTAL
 set_byte()
 {
@@ -169,7 +176,7 @@ grep -F pair.ledger "/proc/$pid/maps" >"$tmp/maps"
 grep -q ' r--s ' "$tmp/maps" && ! grep -v ' r--s ' "$tmp/maps"
 result $? "show: the mapping is read-only"
 rm "$tmp/ledgers/pair.ledger"
-wait $pid
+ends $pid
 test $? -eq 0 && grep -q 'was removed' "$err"
 result $? "show: ends when the ledger is removed"
 pids=
@@ -414,7 +421,7 @@ pid=$!
 pids=$pid
 until_it test -s "$out"
 : >"$dir/here.ledger"
-wait $pid
+ends $pid
 test $? -eq 1 && grep -q 'cut short' "$err"
 result $? "show: cut short while it is read"
 pids=

@@ -157,7 +157,8 @@ static void print_memory(struct table *t)
 		return;
 	fprintf(t->f, "\n%-8s", "most");
 	for (int k = 0; k < TALLY_NR_MEM; k++)
-		fprintf(t->f, " %11s", tally_kernel_mem_name(k));
+		fprintf(t->f, " %11s",
+			tally_kernel_mem_name((enum tally_mem_kind)k));
 	fprintf(t->f, " %11s\n", "at once");
 	for (unsigned int i = 0; i < nr_nodes; i++) {
 		int id = tally_topo_node(topo, i)->id;
@@ -271,11 +272,11 @@ static json_t *json_figures(const struct tally_mem_figure *figures,
 	for (int k = 0; k < TALLY_NR_MEM; k++) {
 		const struct tally_mem_figure *f = &figures[k];
 
-		json_object_set_new(object, tally_kernel_mem_name(k),
-				    json_integer(bound == BYTES ? f->bytes
-						 : bound == LOWER
-							 ? f->lower_bytes
-							 : f->upper_bytes));
+		json_object_set_new(
+			object, tally_kernel_mem_name((enum tally_mem_kind)k),
+			json_integer(bound == BYTES   ? f->bytes
+				     : bound == LOWER ? f->lower_bytes
+						      : f->upper_bytes));
 	}
 	return object;
 }

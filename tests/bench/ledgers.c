@@ -122,7 +122,7 @@ static int create_over(const struct tally_topo *topo, struct bench_ledger *b)
 		.max_key_bytes = 31,
 	};
 	struct tally_resource resources[64];
-	char names[64][8];
+	char names[64][16];
 
 	for (unsigned int i = 0; i < b->nr_resources; i++) {
 		snprintf(names[i], sizeof(names[i]), "r%u", i);
