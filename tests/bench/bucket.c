@@ -18,6 +18,7 @@
 #define ROW_BYTES    64u
 #define BUCKET_BYTES (ROWS * ROW_BYTES)
 #define NR_BUCKETS   1024u
+#define NR_TOUCHED   32u /* of a ledger made anew for each round */
 
 static struct tally_region region;
 static struct tally_slice headers[NR_BUCKETS];
@@ -65,7 +66,7 @@ static void fresh_ledger(void *arg, uint64_t nr)
 	(void)arg;
 	(void)nr;
 	bench_ledger_destroy(&ledger);
-	if (bench_ledger_create(0, ROWS * 256, 8, &ledger))
+	if (bench_ledger_create(0, ROWS * NR_TOUCHED, 8, &ledger))
 		abort();
 }
 
@@ -145,7 +146,7 @@ static const struct bench_contender contenders[] = {
 	 .kind = BENCH_OURS,
 	 .loops = &touch_loops,
 	 .before = fresh_ledger,
-	 .max_nr = 32},
+	 .max_nr = NR_TOUCHED},
 };
 
 const struct bench_group bench_bucket_groups[] = {
