@@ -91,11 +91,15 @@ static inline bool tally_slice_may_check(void)
 static inline void *tally_slice_at(void *origin, const struct tally_slice *s,
 				   size_t size, uint64_t i)
 {
+	uint64_t base;
+
 	if (tally_slice_may_check())
 		tally_slice_check_at(origin, s, size, i);
+	/* Atomic, as others may be laying the header once more, alike. */
+	base = __atomic_load_n(&s->base, __ATOMIC_RELAXED);
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): no null is added to */
 	return (void *)((uintptr_t)origin +
-			(uintptr_t)(s->base + i * (uint64_t)size));
+			(uintptr_t)(base + i * (uint64_t)size));
 }
 
 /*
