@@ -271,7 +271,7 @@ int tally_view_each(const struct tally_view *view,
 	size_t key_bytes = tally_account_key_bytes(view->accounts);
 	char *key = malloc(key_bytes);
 	int64_t *amounts =
-		malloc(tally_view_nr_resources(view) * sizeof(*amounts));
+		calloc(tally_view_nr_resources(view), sizeof(*amounts));
 	struct tally_value value = {.key = key};
 	uint64_t cursor = 0;
 	int err = key && amounts ? 0 : -ENOMEM;
