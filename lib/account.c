@@ -112,6 +112,10 @@ static int search(const struct tally_accounts *a, uint64_t from, uint64_t until,
 			return -EBADMSG;
 		row = (uint32_t)from - 1;
 		r = record_at(a, row);
+		/* Nothing free is linked; and who gave the row back before it
+		 * was linked by another had written to it. */
+		if (phase_of(r) == FREE)
+			return -EBADMSG;
 		if (r->hash == hash && r->key_bytes == bytes &&
 		    !memcmp(r->key, key, bytes)) {
 			*found = row;
