@@ -25,7 +25,11 @@
 #define MIB ((int64_t)1 << 20)
 /* What a process may come to have besides: stack, heap, and pages of libc that
  * it calls for the first time, 64 KiB each. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SLIP (4 * MIB) /* ASan's shadow is an eighth of what is touched */
+#else
 #define SLIP MIB
+#endif
 
 /* A child that does as it is told, a letter at a time, and answers each. */
 struct child {
