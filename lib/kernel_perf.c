@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "kernel_perf.h"
+#include "procfs.h"
 
 /* A group of one event for each enum tally_event; the first leads. */
 struct perf_group {
@@ -31,6 +32,9 @@ struct perf_set {
 	int cgroup_fd; /* -1: events of a task */
 	bool user_only;
 	bool has_gaps;
+	int64_t before_ns; /* of the cgroup, when its events began; -1: not
+			      known */
+	int64_t missed_ns; /* of CPUs that came, before they were counted */
 	struct perf_group whole; /* of a task only */
 	unsigned int nr_groups;
 	struct perf_group groups[];
@@ -236,6 +240,8 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 	s->cgroup_fd = -1;
 	s->user_only = user_only;
 	s->has_gaps = false;
+	s->before_ns = -1;
+	s->missed_ns = 0;
 	s->nr_groups = 0;
 	group_init(&s->whole, -1, nr_nodes);
 	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
@@ -275,12 +281,27 @@ void perf_set_close(struct perf_set *set)
 	free(set);
 }
 
+/* The CPU time of the cgroup since its making, which the kernel keeps whether
+ * or not CPUs go and come; -1: it doesn't say. */
+static int64_t cgroup_cpu_ns(const struct perf_set *set)
+{
+	static const char key[] = "usage_usec ";
+	char text[1024];
+	size_t len;
+
+	if (procfs_read(set->cgroup_fd, "cpu.stat", text, sizeof(text), &len) ||
+	    strncmp(text, key, sizeof(key) - 1) != 0)
+		return -1;
+	return strtoll(text + sizeof(key) - 1, NULL, 10) * 1000;
+}
+
 int perf_set_enable(struct perf_set *set)
 {
 	int ret = 0;
 
 	if (set->cgroup_fd < 0)
 		return 0;
+	set->before_ns = cgroup_cpu_ns(set);
 	for (unsigned int i = 0; i < set->nr_groups && !ret; i++)
 		if (group_is_open(&set->groups[i]))
 			ret = group_enable(&set->groups[i]);
@@ -299,10 +320,26 @@ static void group_revive(struct perf_set *set, struct perf_group *group)
 		group_close(group);
 }
 
+/*
+ * What ran on a CPU before its events were opened anew is missed. The cgroup's
+ * own clock tells how much; a little less than it is how the two differ.
+ */
+static int64_t missed_ns(struct perf_set *set, int64_t whole, int64_t counted)
+{
+	int64_t missed = whole - counted;
+
+	if (missed > whole / 50 + 20000000)
+		set->has_gaps = true;
+	if (set->has_gaps && missed > set->missed_ns)
+		set->missed_ns = missed;
+	return set->missed_ns;
+}
+
 int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 {
 	struct tally_event_counts whole, counts;
 	struct tally_event_counts *unknown = &rows[set->nr_rows - 1];
+	int64_t cgroup_ns = 0, counted_ns = 0;
 	bool dead;
 	int ret, err;
 
@@ -310,6 +347,8 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 	/* First, so that it can't have more than its parts for being read
 	 * after them. */
 	ret = group_read(set, &set->whole, &whole, &dead);
+	if (set->cgroup_fd >= 0 && set->before_ns >= 0)
+		cgroup_ns = cgroup_cpu_ns(set) - set->before_ns;
 	for (unsigned int i = 0; i < set->nr_groups; i++) {
 		struct perf_group *group = &set->groups[i];
 
@@ -322,6 +361,7 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 			set->has_gaps = true;
 		}
 		group_revive(set, group);
+		counted_ns += counts.count[TALLY_EVENT_CPU_NS];
 		for (int e = 0; e < TALLY_NR_EVENTS; e++) {
 			rows[group->row].count[e] += counts.count[e];
 			whole.count[e] -= counts.count[e];
@@ -330,6 +370,8 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 	for (int e = 0; e < TALLY_NR_EVENTS; e++)
 		if (whole.count[e] > 0)
 			unknown->count[e] += whole.count[e];
+	unknown->count[TALLY_EVENT_CPU_NS] +=
+		missed_ns(set, cgroup_ns, counted_ns);
 	return ret;
 }
 

@@ -32,7 +32,8 @@ enum tally_event {
  *	descendant inherits: exact. Each fork clones them all.
  * CGROUP: perf events on a cgroup that the process was put into, one set per
  *	CPU whatever it forks: exact for what stays in that cgroup, except
- *	while a CPU comes or goes.
+ *	while a CPU comes or goes: CPU time that was missed then is known from
+ *	the cgroup's own clock, and is of no node.
  * SAMPLE: what /proc tells of each thread, and where it was last seen: an
  *	estimate.
  */
