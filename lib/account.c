@@ -83,10 +83,8 @@ uint32_t directory_nr_rows(const struct tally_accounts *a)
 
 static uint64_t hash_key(const char *key, size_t bytes)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	uint64_t hash = layout_hash(key, bytes);
 
-	for (size_t i = 0; i < bytes; i++)
-		hash = (hash ^ (unsigned char)key[i]) * UINT64_C(0x100000001b3);
 	/* FNV-1a's low bits alone tell short keys apart badly. */
 	return hash ^ hash >> 32;
 }

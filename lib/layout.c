@@ -14,11 +14,9 @@
 #include <unistd.h>
 
 #include "layout.h"
-#include "writer.h"
+#include "process.h"
 
-/* FNV-1a: every step is a bijection of the hash, so that one changed byte
- * always changes the result. http://www.isthe.com/chongo/tech/comp/fnv/ */
-static uint64_t checksum(const void *data, size_t bytes)
+uint64_t layout_hash(const void *data, size_t bytes)
 {
 	const unsigned char *p = data;
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
@@ -34,7 +32,7 @@ static uint64_t once_checksum(char *once, size_t bytes)
 
 	header->checksum = 0;
 	header->ready = 0;
-	return checksum(once, bytes);
+	return layout_hash(once, bytes);
 }
 
 /* Zeros where the kernel does not say: such a ledger is never stale. */
@@ -75,7 +73,7 @@ static bool boot_ids_differ(const uint8_t a[16], const uint8_t b[16])
 
 static void fill_header(struct layout_header *header)
 {
-	struct writer_process self;
+	struct process self;
 	struct timespec now;
 
 	memcpy(header->magic, LAYOUT_MAGIC, sizeof(header->magic));
@@ -87,7 +85,7 @@ static void fill_header(struct layout_header *header)
 	clock_gettime(CLOCK_REALTIME, &now);
 	header->created_ns =
 		(int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
-	writer_self(&self);
+	process_self(&self);
 	header->maker_pid = self.pid;
 	header->maker_start = self.start;
 	header->maker_namespace = self.namespace;

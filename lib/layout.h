@@ -189,6 +189,10 @@ int layout_place(const struct layout_params *params,
 		 const struct layout_plan *plan, struct layout_node *nodes,
 		 struct layout_lane *lanes, uint64_t *file_bytes);
 
+/* FNV-1a, 64 bits: every step is a bijection of the hash, so that one changed
+ * byte always changes the result. http://www.isthe.com/chongo/tech/comp/fnv/ */
+uint64_t layout_hash(const void *data, size_t bytes);
+
 bool layout_resource_valid(const struct layout_resource *resource);
 
 /*

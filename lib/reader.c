@@ -78,14 +78,14 @@ void tally_reader_describe(const struct tally_reader *reader,
 int tally_reader_writer(const struct tally_reader *reader, uint32_t *cursor,
 			struct tally_writer *writer)
 {
-	struct writer_process process;
+	struct process process;
 	int err = writer_next(reader->layout, cursor, &process);
 
 	if (err)
 		return err;
 	writer->pid = (pid_t)process.pid;
 	writer->start_time = process.start;
-	writer->alive = writer_alive(&process);
+	writer->alive = process_alive(&process);
 	return 0;
 }
 

@@ -2,47 +2,8 @@
 #include "config.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <numatally/kernel.h>
 
 #include "writer.h"
-
-void writer_self(struct writer_process *self)
-{
-	struct tally_stat stat_line;
-	struct stat st;
-
-	memset(self, 0, sizeof(*self));
-	self->pid = (uint32_t)getpid();
-	if (!tally_kernel_stat_read(NULL, getpid(), 0, &stat_line))
-		self->start = (uint64_t)stat_line.start_ticks;
-	if (!stat("/proc/self/ns/pid", &st))
-		self->namespace = st.st_ino;
-}
-
-int writer_alive(const struct writer_process *process)
-{
-	struct tally_stat stat_line;
-	struct stat st;
-
-	if (process->namespace &&
-	    (stat("/proc/self/ns/pid", &st) || st.st_ino != process->namespace))
-		return -1;
-	if (!process->pid || process->pid > INT32_MAX ||
-	    (kill((pid_t)process->pid, 0) && errno == ESRCH))
-		return 0;
-	/* It lives, or is one that we may not look at. */
-	if (tally_kernel_stat_read(NULL, (pid_t)process->pid, 0, &stat_line))
-		return 1;
-	if (stat_line.state == 'Z' || stat_line.state == 'X')
-		return 0;
-	return !process->start ||
-	       process->start == (uint64_t)stat_line.start_ticks;
-}
 
 static struct layout_writer *slot_at(const struct layout *layout, uint32_t i)
 {
@@ -52,8 +13,7 @@ static struct layout_writer *slot_at(const struct layout *layout, uint32_t i)
 					i * table->stride);
 }
 
-static void read_slot(const struct layout_writer *slot,
-		      struct writer_process *process)
+static void read_slot(const struct layout_writer *slot, struct process *process)
 {
 	process->pid = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE);
 	process->start = __atomic_load_n(&slot->start, __ATOMIC_RELAXED);
@@ -62,7 +22,7 @@ static void read_slot(const struct layout_writer *slot,
 }
 
 static bool take(struct layout_writer *slot, uint32_t old,
-		 const struct writer_process *self)
+		 const struct process *self)
 {
 	if (!__atomic_compare_exchange_n(&slot->pid, &old, self->pid, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
@@ -74,16 +34,16 @@ static bool take(struct layout_writer *slot, uint32_t old,
 
 int writer_join(struct layout *layout, uint32_t *slot)
 {
-	struct writer_process self, other;
+	struct process self, other;
 	uint32_t i;
 
-	writer_self(&self);
+	process_self(&self);
 	for (i = 0; i < LAYOUT_NR_WRITERS; i++)
 		if (take(slot_at(layout, i), 0, &self))
 			goto taken;
 	for (i = 0; i < LAYOUT_NR_WRITERS; i++) {
 		read_slot(slot_at(layout, i), &other);
-		if (writer_alive(&other) == 0 &&
+		if (process_alive(&other) == 0 &&
 		    take(slot_at(layout, i), other.pid, &self))
 			goto taken;
 	}
@@ -103,9 +63,9 @@ void writer_leave(struct layout *layout, uint32_t i)
 }
 
 int writer_next(const struct layout *layout, uint32_t *slot,
-		struct writer_process *process)
+		struct process *process)
 {
-	struct writer_process found;
+	struct process found;
 
 	while (*slot < LAYOUT_NR_WRITERS) {
 		read_slot(slot_at(layout, (*slot)++), &found);

@@ -6,18 +6,7 @@
 #include <stdint.h>
 
 #include "layout.h"
-
-/* A process, told apart from a later one that gets its pid. */
-struct writer_process {
-	uint32_t pid;
-	uint64_t start;	    /* clock ticks after boot; 0: not known */
-	uint64_t namespace; /* inode of its PID namespace; 0: not known */
-};
-
-void writer_self(struct writer_process *self);
-
-/* 1: it lives; 0: it doesn't; -1: it is in a namespace that we can't see. */
-int writer_alive(const struct writer_process *process);
+#include "process.h"
 
 /*
  * Takes a slot for this process, a dead one's where none is free.
@@ -30,6 +19,6 @@ void writer_leave(struct layout *layout, uint32_t slot);
 /* The process in the first taken slot from *slot on; moves *slot past it.
  * -ENOENT: no more. */
 int writer_next(const struct layout *layout, uint32_t *slot,
-		struct writer_process *process);
+		struct process *process);
 
 #endif
