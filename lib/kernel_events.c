@@ -193,26 +193,49 @@ static void spread(struct tally_events *ev, int e, int64_t lack, int like)
 	ev->spread[largest].count[e] += left;
 }
 
+/*
+ * Whether perf events were lost: a CPU went, or a task's were taken from it,
+ * as Linux does where it executes a program that is setuid or that it may not
+ * read. Less than that is what tasks do after their last event.
+ */
+static bool has_losses(const struct tally_events *ev, int64_t total_ns)
+{
+	int64_t lack_ns = total_ns - sum_rows(ev->counted, ev->nr_rows,
+					      TALLY_EVENT_CPU_NS);
+
+	if (!ev->perf)
+		return false;
+	return perf_set_has_gaps(ev->perf) ||
+	       lack_ns >
+		       total_ns / TALLY_EVENTS_LACK_PART + TALLY_EVENTS_LACK_NS;
+}
+
 void tally_kernel_events_settle(struct tally_events *ev,
 				const struct tally_event_counts *totals)
 {
-	struct tally_event_counts before, living;
+	struct tally_event_counts before, living, total;
 	unsigned int nr_nodes = ev->nr_rows - 1;
+	bool lossy;
 
 	count(ev);
 	if (ev->perf && !(ev->estimates & SAMPLED_IN_USER_MODE))
 		task_sampler_read(ev->sampler, ev->sampled);
 	task_sampler_before(ev->sampler, &before);
 	task_sampler_living(ev->sampler, &living);
+	for (int e = 0; e < TALLY_NR_EVENTS; e++)
+		total.count[e] = totals->count[e] < 0
+					 ? 0
+					 : totals->count[e] - before.count[e] +
+						   living.count[e];
+	lossy = has_losses(ev, total.count[TALLY_EVENT_CPU_NS]);
 	for (int e = 0; e < TALLY_NR_EVENTS; e++) {
-		int64_t total =
-			totals->count[e] - before.count[e] + living.count[e];
-		int64_t lack = total - sum_rows(ev->counted, ev->nr_rows, e);
+		int64_t lack =
+			total.count[e] - sum_rows(ev->counted, ev->nr_rows, e);
 
-		if (totals->count[e] < 0 || lack <= 0)
+		if (lack <= 0)
 			continue;
 		if (!(ev->estimates & 1u << e)) {
-			if (ev->perf && perf_set_has_gaps(ev->perf))
+			if (lossy)
 				ev->spread[nr_nodes].count[e] = lack;
 			continue;
 		}

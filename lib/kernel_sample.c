@@ -219,6 +219,8 @@ int task_sampler_read(struct task_sampler *s, struct tally_event_counts *rows)
 
 	s->rows = rows;
 	memset(&s->living, 0, sizeof(s->living));
+	if (!s->tree)
+		return 0;
 	ret = tally_kernel_tree_refresh(s->tree);
 	if (ret)
 		return ret;

@@ -233,7 +233,9 @@ static void count_left(struct run_account *a)
 			a->nr_left++;
 }
 
-void run_account_finish(struct run_account *a, const struct run_child *child)
+/* Holds what was counted against what was waited for, whose sum Linux knows
+ * for certain. */
+static void settle(struct run_account *a, const struct run_child *child)
 {
 	const struct rusage *usage = &child->usage;
 	struct tally_event_counts totals = {{
@@ -244,12 +246,29 @@ void run_account_finish(struct run_account *a, const struct run_child *child)
 			usage->ru_nvcsw + usage->ru_nivcsw,
 		[TALLY_EVENT_MIGRATIONS] = -1, /* rusage doesn't say */
 	}};
+	struct tally_event_counts *none =
+		&a->counts[tally_topo_nr_nodes(a->topo)];
+	int64_t before;
 
+	read_events(a);
+	before = none->count[TALLY_EVENT_CPU_NS];
+	tally_kernel_events_settle(a->events, &totals);
+	read_events(a);
+	if (a->way == TALLY_EVENTS_INHERIT &&
+	    none->count[TALLY_EVENT_CPU_NS] > before)
+		run_note(&a->notes,
+			 "%.3f s of CPU time had no events, and are of no "
+			 "node (setuid programs?)",
+			 (double)(none->count[TALLY_EVENT_CPU_NS] - before) /
+				 1e9);
+}
+
+void run_account_finish(struct run_account *a, const struct run_child *child)
+{
 	int ret;
 
 	count_left(a);
-	tally_kernel_events_settle(a->events, &totals);
-	read_events(a);
+	settle(a, child);
 	run_ledger_charge(&a->ledger, a->amounts);
 	ret = run_cgroup_destroy(&a->cgroup);
 	if (ret)

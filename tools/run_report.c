@@ -215,7 +215,7 @@ static void print_notes(struct table *t)
 			"at once\n",
 			output_bytes(all->lower_bytes, lower),
 			output_bytes(all->upper_bytes, upper));
-	if (!all || all->bytes == 0)
+	if (all && all->bytes == 0)
 		fputs("the memory was not seen: it ended too soon\n", t->f);
 	if (a->nr_left)
 		fprintf(t->f, "%u of its processes still run\n", a->nr_left);

@@ -29,7 +29,8 @@ enum tally_event {
  * How events are had.
  *
  * INHERIT: perf events on the process, one set per CPU, which every
- *	descendant inherits: exact. Each fork clones them all.
+ *	descendant inherits: exact, but for programs that Linux takes them from
+ *	(see tally_kernel_events_settle()). Each fork clones them all.
  * CGROUP: perf events on a cgroup that the process was put into, one set per
  *	CPU whatever it forks: exact for what stays in that cgroup, except
  *	while a CPU comes or goes: CPU time that was missed then is known from
@@ -57,7 +58,8 @@ struct tally_event_counts {
  * next execve(2) (INHERIT, SAMPLE: about then) or tally_kernel_events_start()
  * (CGROUP). cgroup_fd is the directory of its cgroup, a version 2 one
  * (CGROUP), else ignored; it is borrowed during the call only. tree has the
- * process and its descendants; topology and tree are borrowed until the close.
+ * process and its descendants; NULL: nothing can be sampled. Topology and tree
+ * are borrowed until the close.
  * The caller owns *events.
  *
  * It takes TALLY_NR_EVENTS file descriptors for each CPU, and as many more.
@@ -104,8 +106,18 @@ TALLY_API int tally_kernel_events_read(struct tally_events *events,
  * Tells the totals that are known by other means, for the process and all its
  * descendants: those of getrusage(2) or wait4(2). A negative one is not known.
  * What the estimates lack of them is spread over the nodes, as what was
- * counted is; later reads have it. Counts that are exact are left alone.
+ * counted is; later reads have it.
+ *
+ * Counts that are exact are left alone, unless perf events were lost: where a
+ * CPU of a cgroup went or came, or where CPU time lacks more than one part in
+ * TALLY_EVENTS_LACK_PART and TALLY_EVENTS_LACK_NS of its total. Linux takes
+ * inherited events from a task that executes a program that is setuid, setgid
+ * or that it may not read, and so from all the task starts. All that they lack
+ * is then of no node.
  */
+#define TALLY_EVENTS_LACK_PART 50
+#define TALLY_EVENTS_LACK_NS   20000000
+
 TALLY_API void
 tally_kernel_events_settle(struct tally_events *events,
 			   const struct tally_event_counts *totals);
