@@ -2,57 +2,8 @@
 # SPDX-License-Identifier: MIT
 # numatally run: what it passes through to the command and back, and what it
 # says of it.
-tool=${NUMATALLY:-./tools/numatally}
+. "$srcdir/tests/tool_run_lib.sh"
 refuse=./tests/refuse
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-NUMATALLY_DIR=$dir/ledgers
-export NUMATALLY_DIR
-count=0
-
-report() {
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		for log in out err json table; do
-			[ ! -s "$dir/$log" ] || sed "s/^/# $log: /" "$dir/$log"
-		done
-	fi
-}
-
-skip() {
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
-}
-
-# status NAME EXPECTED ARGUMENT...: runs the tool
-status() {
-	tried=$1 expected=$2
-	shift 2
-	: >"$dir/json"
-	"$tool" run "$@" >"$dir/out" 2>"$dir/err"
-	got=$?
-	report "$tried" test "$got" -eq "$expected"
-}
-
-# member NAME: the numbers that members of this name have, one a line
-member() {
-	grep -o "\"$1\":[0-9]*" "$dir/json" | cut -d : -f 2
-}
-
-sum() {
-	member "$1" | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
-}
-
-has() {
-	grep -q -e "$1" "$dir/$2"
-}
-
-busy='i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done'
 
 # ---- exit statuses
 status "the command's exit status" 7 sh -c 'exit 7'
@@ -120,23 +71,6 @@ sh -c "$group" >"$dir/bare"
 report "the process group is ours" cmp -s "$dir/bare" "$dir/out"
 
 # ---- signals
-# await COMMAND...: until it succeeds, or long has passed
-await() {
-	tries=0
-	until "$@" 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -lt 500 ] || return 1
-		sleep 0.02
-	done
-}
-
-is_in_state() {
-	case $(sed 's/.*) //' "/proc/$1/stat") in
-	$2*) true ;;
-	*) false ;;
-	esac
-}
-
 for signal in TERM HUP USR1; do
 	rm -f "$dir/ready"
 	"$tool" run -o "$dir/table" sh -c "trap 'exit 9' $signal

@@ -1,0 +1,113 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# numatally run in hard surroundings: it counts what can be counted, says what
+# could not be, and the command runs as if nothing were.
+. "$srcdir/tests/tool_run_lib.sh"
+
+# In a mount namespace of its own, where that is allowed.
+if unshare -m true 2>/dev/null; then
+	apart='unshare -m'
+elif unshare -rm true 2>/dev/null; then
+	apart='unshare -rm'
+else
+	apart=
+fi
+
+# apart NAME EXPECTED MOUNT ARGUMENT...: runs the tool where MOUNT, words of a
+# shell, was done; as the user that it would be
+apart() {
+	tried=$1 expected=$2 mount=$3
+	shift 3
+	if [ -z "$apart" ] || ! $apart sh -c "$mount" 2>/dev/null; then
+		skip "$tried" "nothing may be mounted here"
+		return 1
+	fi
+	: >"$dir/json"
+	# shellcheck disable=SC2016
+	NUMATALLY_DIR='' timeout -s KILL 60 $apart sh -c "$mount"'; exec "$@"' \
+		sh "$tool" run "$@" >"$dir/out" 2>"$dir/err"
+	got=$?
+	report "$tried" test "$got" -eq "$expected"
+}
+
+# ---- /dev/shm has no room
+shm='mount -t tmpfs -o mode=1777'
+for room in size=4k size=16k size=32k; do
+	apart "/dev/shm of $room: the exit status" 7 \
+		"$shm,$room none /dev/shm" sh -c "echo x; $busy; exit 7" ||
+		continue
+	report "/dev/shm of $room: stdout is the command's" \
+		test "$(cat "$dir/out")" = x
+	report "/dev/shm of $room: the table" has '^node 0 .*%' err
+	report "/dev/shm of $room: is said" \
+		has "^no ledger 'run-[0-9]*': No space left" err
+done
+apart "a full /dev/shm: the exit status" 7 \
+	"$shm,size=64k none /dev/shm; cat /dev/zero >/dev/shm/x 2>&1 || :" \
+	--json sh -c "$busy; exit 7" && {
+	report "a full /dev/shm: is said" \
+		has "no ledger 'run-[0-9]*': No space left" err
+	report "a full /dev/shm: no ledger, in JSON" has '"ledger":null' err
+}
+apart "no inodes in /dev/shm: the exit status" 7 \
+	"$shm,nr_inodes=1 none /dev/shm" sh -c 'exit 7' &&
+	report "no inodes in /dev/shm: is said" \
+		has "no ledger 'run-[0-9]*': No space left" err
+apart "/dev/shm that fills up: the exit status" 7 \
+	"$shm,size=1m none /dev/shm" --interval 0.01 sh -c \
+	"cat /dev/zero >/dev/shm/x 2>/dev/null; $busy; exit 7" &&
+	report "/dev/shm that fills up: the table" has '^node 0 .*%' err
+apart "/dev/shm is read-only: the exit status" 7 \
+	"$shm,ro none /dev/shm" sh -c "$busy; exit 7" && {
+	report "/dev/shm is read-only: the table" has '^node 0 .*%' err
+	report "/dev/shm is read-only: is said" \
+		has "^no ledger 'run-[0-9]*': Read-only" err
+}
+
+# ---- programs whose events Linux takes away
+"$tool" run --json --events=inherit -o "$dir/json" tests/spin 200
+report "nothing is of no node" test "$(of_none cpu_ns)" -eq 0
+inherited=false
+has '"events":"inherit"' json && inherited=true
+
+# lost NAME PROGRAM: it and what it starts
+lost() {
+	timeout -s KILL 60 "$tool" run --json --events=inherit -o "$dir/json" \
+		sh -c "'$2' 300; exit 3" 2>"$dir/err"
+	report "$1: the exit status" test $? -eq 3
+	report "$1: no time is lost" \
+		awk -v all="$(sum cpu_ns)" -v rusage="$(rusage_ns)" \
+		'BEGIN { exit all < 0.97 * rusage || all > 1.01 * rusage }'
+	report "$1: it is of no node" test "$(of_none cpu_ns)" -ge 250000000
+	report "$1: is said" has 'of no node (setuid' json
+	"$tool" run --events=inherit -o "$dir/table" sh -c "'$2' 300"
+	report "$1: is in the table" has '^no node .* ms .*%' table
+}
+
+# Not where the file system is mounted so, nor as root without more users.
+setuid_works() {
+	"$dir/spin" 5000 &
+	await has_no_root $!
+	worked=$?
+	kill $!
+	wait $!
+	return $worked
+}
+
+has_no_root() {
+	grep -q '^Uid:	0	1	' "/proc/$1/status"
+}
+
+cp tests/spin "$dir/spin"
+chmod 755 "$dir" "$dir/spin"
+if ! $inherited; then
+	skip "events that are taken away" "perf events are refused"
+elif [ "$(id -u)" -ne 0 ]; then
+	chmod 111 "$dir/spin"
+	lost "a program that can't be read" "$dir/spin"
+elif chown 1 "$dir/spin" && chmod 4755 "$dir/spin" && setuid_works; then
+	lost "a setuid program" "$dir/spin"
+else
+	skip "a setuid program" "none takes effect in $dir"
+fi
+echo "1..$count"
