@@ -104,6 +104,25 @@ static void copy_out(char *once, const struct layout *l)
 	       plan->resources.stride * plan->resources.count);
 }
 
+static int index_lanes(struct layout *l)
+{
+	const struct layout_params *params = &l->header.params;
+	uint32_t first = 0;
+
+	l->by_slot = calloc(params->nr_lanes, sizeof(*l->by_slot));
+	l->first_slot = calloc(params->nr_nodes, sizeof(*l->first_slot));
+	if (!l->by_slot || !l->first_slot)
+		return -ENOMEM;
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		l->first_slot[n] = first;
+		first += l->nodes[n].nr_lanes;
+	}
+	for (uint32_t i = 0; i < params->nr_lanes; i++)
+		l->by_slot[l->first_slot[l->lanes[i].node] + l->lanes[i].slot] =
+			i;
+	return 0;
+}
+
 static int map_file(struct layout *l)
 {
 	size_t bytes = l->header.file_bytes;
@@ -122,7 +141,7 @@ static int map_file(struct layout *l)
 	madvise(origin, bytes, MADV_DONTDUMP);
 	assert(l->header.params.nr_nodes > 0);
 	l->regions = calloc(l->header.params.nr_nodes, sizeof(*l->regions));
-	return l->regions ? 0 : -ENOMEM;
+	return l->regions ? index_lanes(l) : -ENOMEM;
 }
 
 static int init_region(struct layout *l, uint32_t n, int node)
@@ -149,7 +168,7 @@ static int make_region(struct layout *l, uint32_t n)
 
 	if (err)
 		return err;
-	err = tally_region_fault(&l->regions[n], 0, node->areas_offset);
+	err = tally_region_fault(&l->regions[n], 0, node->marks_offset);
 	if (err)
 		return err;
 	head->id = node->id;
@@ -159,15 +178,25 @@ static int make_region(struct layout *l, uint32_t n)
 
 static void make_records(struct layout *l)
 {
+	uint32_t nr_planes = l->header.params.nr_nodes;
+	uint64_t nr_buckets = l->plan->nr_buckets;
+
 	for (uint32_t i = 0; i < l->header.params.nr_lanes; i++) {
 		struct tally_slice *record =
 			layout_record(l, l->lanes[i].node, l->lanes[i].slot);
 
-		for (uint32_t p = 0; p < l->header.params.nr_nodes; p++)
-			tally_slice_place(&record[p],
-					  layout_headers_offset(l, i, p),
-					  l->plan->nr_buckets);
+		for (uint32_t bp = 0; bp < LAYOUT_NR_BANKS * nr_planes; bp++)
+			tally_slice_place(&record[bp],
+					  layout_headers_offset(l, i,
+								bp / nr_planes,
+								bp % nr_planes),
+					  nr_buckets);
 	}
+	for (uint32_t n = 0; n < nr_planes; n++)
+		for (uint32_t p = 0; l->nodes[n].nr_lanes && p < nr_planes; p++)
+			tally_slice_place(&layout_settled(l, n)[p],
+					  layout_states_offset(l, n, p),
+					  nr_buckets);
 }
 
 /* Sized, with every page of the metadata that is not filled as it is used. */
@@ -418,6 +447,8 @@ void layout_unmap(struct layout *l)
 	free(l->lanes);
 	free(l->resources);
 	free(l->regions);
+	free(l->by_slot);
+	free(l->first_slot);
 	free(l);
 }
 

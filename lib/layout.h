@@ -11,28 +11,41 @@
  *   written once, under a checksum       changed by every writer
  *
  *  ┌─ region of a node: page-aligned, bound to the node, one per node ──────┐
- *  │ region head │ lane records         ││ lane area │ lane area │ …         │
- *  │             │ [lane][plane]        ││                                   │
+ *  │ head │ settled │ lane records       ││ marks │ settled │ lane │ lane │ … │
+ *  │      │ records │ [lane][bank][plane] ││       │ area    │ areas │
  *  └────────────────────────────────────────────────────────────────────────┘
- *   exists from the start                a hole until it is touched
+ *   exists from the start                 holes until they are touched
  *
  * A lane belongs to one CPU and lies in the region of the CPU's node. A plane
  * is one node's share of a lane: amounts that are *for* that node. A CPU adds
  * to the plane of its own node nearly always; an amount of another node's
  * memory or cores goes to that node's plane, in the same, local, lane.
  *
- *  lane record: a cache line or more, written by the lane's CPU alone
- *  ┌─────────────────┬─────────────────┬──
- *  │ slice, plane 0  │ slice, plane 1  │ …   base → the plane's bucket headers
- *  └─────────────────┴─────────────────┴──   len: up to the last one touched
+ * A bank is one of two sets of cells. Adds go to the bank of the epoch's parity
+ * (struct layout_control); the other one is frozen by a snapshot, folded into
+ * the settled cells of its region when the snapshot is released, and zero
+ * until the epoch moves on. What an account has is the sum of all three.
+ *
+ *  lane record: cache lines written by the lane's CPU alone
+ *  ┌──────────────────┬──────────────────┬──
+ *  │ bank 0, plane 0  │ bank 0, plane 1  │ …  base → the plane's bucket headers
+ *  └──────────────────┴──────────────────┴──  len: up to the last one touched
  *
  *  lane area                                  n: planes, b: buckets
- *  ┌───────────────────────────┬───────────────────────────────────────┐
- *  │ bucket headers [n][b]     │ stagger │ cells [n][b][64 rows][row]   │
- *  └───────────────────────────┴───────────────────────────────────────┘
+ *  ┌──────────────────────────┬──────────────────────────────────────────┐
+ *  │ bucket headers [2][n][b] │ stagger │ cells [2][n][b][64 rows][row]  │
+ *  └──────────────────────────┴──────────────────────────────────────────┘
+ *
+ *  settled area: what folding leaves, in two copies of which one counts
+ *  ┌──────────────────────────┬──────────────────────────────────────────┐
+ *  │ bucket states [n][b]     │ cells [2][n][b][64 rows][row]            │
+ *  └──────────────────────────┴──────────────────────────────────────────┘
+ *  settled record [n]: base → the plane's bucket states, len as above
+ *  bucket state: epoch of its last fold << 1 | the copy that counts
  *
  *  bucket header: a slice over 64 rows; base → row 0, len 0 until touched
  *  row: one account's cells in this lane and plane, a cache line or more
+ *  marks: a line for every thread slot, see struct layout_thread
  *
  * The stagger is (lane mod 64) cache lines, so that one account's rows in many
  * lanes don't fall into one set of the first-level cache.
@@ -66,6 +79,9 @@
 #define LAYOUT_MAX_ACCOUNTS  (1u << 26)
 #define LAYOUT_MAX_KEY	     4095u
 #define LAYOUT_NR_WRITERS    256u
+#define LAYOUT_NR_THREADS    4096u
+#define LAYOUT_NR_BANKS	     2u
+#define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
 
 /* What a ledger is made of; all else follows. */
 struct layout_params {
@@ -75,6 +91,8 @@ struct layout_params {
 	uint32_t max_accounts;
 	uint32_t max_key_bytes; /* without the NUL */
 	uint32_t page_bytes;
+	uint32_t flags;
+	uint32_t pad;
 };
 
 /* A table in the file. */
@@ -90,17 +108,22 @@ struct layout_plan {
 	struct layout_table lanes;
 	struct layout_table resources;
 	struct layout_table writers;
+	struct layout_table threads;
 	struct layout_table heads;
 	struct layout_table accounts;
 	uint64_t once_bytes;	   /* header .. resources: written once */
+	uint64_t control_offset;   /* of struct layout_control */
 	uint64_t directory_offset; /* of struct layout_directory */
 	uint64_t regions_offset;   /* of the first region */
 	uint64_t record_bytes;	   /* of a lane record */
+	uint64_t settled_bytes;	   /* of the settled records */
 	uint64_t nr_buckets;	   /* in a plane */
 	uint64_t row_bytes;
 	uint64_t bucket_bytes;
-	uint64_t cells_offset; /* in a lane area */
-	uint64_t area_bytes;   /* of a lane area */
+	uint64_t cells_offset;	/* in a lane area */
+	uint64_t area_bytes;	/* of a lane area */
+	uint64_t copies_offset; /* of cells in a settled area */
+	uint64_t copies_bytes;	/* of a settled area */
 };
 
 struct layout_header {
@@ -127,7 +150,9 @@ struct layout_node {
 	uint32_t nr_lanes; /* lane records in its region */
 	uint64_t region_offset;
 	uint64_t region_bytes;
-	uint64_t areas_offset; /* in the region */
+	uint64_t marks_offset;	 /* in the region, as the next two */
+	uint64_t settled_offset; /* of the settled area */
+	uint64_t areas_offset;	 /* of the lane areas */
 };
 
 struct layout_lane {
@@ -142,12 +167,48 @@ struct layout_resource {
 	uint32_t pad;
 };
 
+/*
+ * Epochs. E = epoch: adds go to bank E mod 2. Three words tell how far the
+ * other bank, of epoch E - 1, has come, each behind the one before:
+ *
+ *	epoch		adds have left it, but for those that were under way
+ *	frozen		... and nobody adds to it any more
+ *	folded		... and it is settled, and zero again
+ */
+struct layout_control {
+	uint64_t epoch; /* alone in its line: every add reads it */
+	uint64_t pad[7];
+	uint64_t frozen;
+	uint64_t folded;
+	uint32_t owner; /* writer slot + 1 of who moves epochs on; 0: none */
+	uint32_t nr_threads; /* thread slots ever used */
+};
+
+/* A thread that marks what it does; free where writer is 0. */
+struct layout_thread {
+	uint32_t writer; /* its process's slot + 1 */
+	uint32_t pad;
+};
+
+/*
+ * A thread's mark, one in each region, alone in its line: epoch << 1 | 1 while
+ * it adds to the bank of that epoch, in a way that a membarrier doesn't end;
+ * else 0. What it is about to do, for when it is killed half-way.
+ */
+struct layout_mark {
+	uint64_t epoch;
+	uint32_t nr_rows; /* of the charge; 0: one add */
+	uint32_t row[2];
+};
+
 /* A process that has the ledger open; free where pid is 0. */
 struct layout_writer {
 	uint32_t pid;
-	uint32_t pad;
+	uint32_t pins; /* that it holds on the frozen bank */
 	uint64_t start;
 	uint64_t namespace;
+	uint32_t fenced; /* no membarrier reaches it */
+	uint32_t pad;
 };
 
 struct layout_directory {
@@ -173,6 +234,8 @@ struct layout {
 	struct layout_lane *lanes;
 	struct layout_resource *resources;
 	struct tally_region *regions; /* by node index */
+	uint32_t *by_slot;	      /* lanes, region by region */
+	uint32_t *first_slot;	      /* in by_slot, by node index */
 };
 
 /*
@@ -213,21 +276,53 @@ void layout_unmap(struct layout *layout);
 /* The index of the node with this number, or -ENOENT. */
 int layout_node_index(const struct layout *layout, int node);
 
-/* The lane record of the slot-th lane in the region of a node: slices over
- * bucket headers, one per plane. */
-static inline struct tally_slice *layout_record(const struct layout *layout,
-						uint32_t node, uint32_t slot)
+static inline struct layout_control *layout_control(const struct layout *l)
 {
-	return (struct tally_slice *)(layout->origin +
-				      layout->nodes[node].region_offset +
-				      LAYOUT_LINE +
-				      slot * layout->plan->record_bytes);
+	return (struct layout_control *)(l->origin + l->plan->control_offset);
 }
 
-/* Where the plan puts bucket headers and cells, as offsets in the file. */
+/* The number of the slot-th lane in the region of a node. */
+static inline uint32_t layout_lane_at(const struct layout *l, uint32_t node,
+				      uint32_t slot)
+{
+	return l->by_slot[l->first_slot[node] + slot];
+}
+
+/* The slices over a node's settled bucket states, one per plane. */
+static inline struct tally_slice *layout_settled(const struct layout *l,
+						 uint32_t node)
+{
+	return (struct tally_slice *)(l->origin + l->nodes[node].region_offset +
+				      LAYOUT_LINE);
+}
+
+/* The record of the slot-th lane in the region of a node: slices over bucket
+ * headers, [bank][plane]. */
+static inline struct tally_slice *layout_record(const struct layout *l,
+						uint32_t node, uint32_t slot)
+{
+	return (struct tally_slice *)((char *)layout_settled(l, node) +
+				      l->plan->settled_bytes +
+				      slot * l->plan->record_bytes);
+}
+
+/* The mark of a thread slot in the region of a node. */
+static inline struct layout_mark *layout_mark(const struct layout *l,
+					      uint32_t node, uint32_t thread)
+{
+	return (struct layout_mark *)(l->origin + l->nodes[node].region_offset +
+				      l->nodes[node].marks_offset +
+				      (uint64_t)thread * LAYOUT_LINE);
+}
+
+/* Where the plan puts things, as offsets in the file. */
 uint64_t layout_headers_offset(const struct layout *layout, uint32_t lane,
-			       uint32_t plane);
+			       uint32_t bank, uint32_t plane);
 uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
-			     uint32_t plane, uint64_t bucket);
+			     uint32_t bank, uint32_t plane, uint64_t bucket);
+uint64_t layout_states_offset(const struct layout *layout, uint32_t node,
+			      uint32_t plane);
+uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
+			      uint32_t copy, uint32_t plane, uint64_t bucket);
 
 #endif

@@ -46,13 +46,15 @@ static bool params_valid(const struct layout_params *p)
 	       in(p->max_accounts, LAYOUT_MAX_ACCOUNTS) &&
 	       in(p->max_key_bytes, LAYOUT_MAX_KEY) && p->page_bytes >= 4096 &&
 	       p->page_bytes <= (1u << 20) &&
-	       (p->page_bytes & (p->page_bytes - 1)) == 0;
+	       (p->page_bytes & (p->page_bytes - 1)) == 0 &&
+	       (p->flags & ~LAYOUT_EXCLUSIVE) == 0;
 }
 
 int layout_plan(const struct layout_params *params, struct layout_plan *out)
 {
 	struct layout_plan plan = {0};
 	uint64_t page = params->page_bytes;
+	uint64_t slices = params->nr_nodes * sizeof(struct tally_slice);
 	uint64_t at, nr_headers, cells_bytes;
 
 	if (!params_valid(params))
@@ -65,8 +67,12 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	plan.once_bytes = at;
 	at = put(&plan.writers, align(at, page), LAYOUT_LINE,
 		 LAYOUT_NR_WRITERS);
+	plan.control_offset = at;
+	at += align(sizeof(struct layout_control), LAYOUT_LINE);
 	plan.directory_offset = at;
 	at += LAYOUT_LINE;
+	at = put(&plan.threads, at, sizeof(struct layout_thread),
+		 LAYOUT_NR_THREADS);
 	/* One to two accounts in a chain when the directory is full. */
 	at = put(&plan.heads, at, sizeof(uint64_t),
 		 power_of_two_from((params->max_accounts + 1) / 2));
@@ -76,22 +82,26 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 		 params->max_accounts);
 	plan.regions_offset = align(at, page);
 
-	plan.record_bytes = align(params->nr_nodes * sizeof(struct tally_slice),
-				  LAYOUT_LINE);
+	plan.settled_bytes = align(slices, LAYOUT_LINE);
+	plan.record_bytes = align(LAYOUT_NR_BANKS * slices, LAYOUT_LINE);
 	plan.nr_buckets = align(params->max_accounts, LAYOUT_BUCKET_ROWS) /
 			  LAYOUT_BUCKET_ROWS;
-	plan.row_bytes =
-		align(params->nr_resources * sizeof(int64_t), LAYOUT_LINE);
+	plan.row_bytes = power_of_two_from(
+		align(params->nr_resources * sizeof(int64_t), LAYOUT_LINE));
 	plan.bucket_bytes = plan.row_bytes * LAYOUT_BUCKET_ROWS;
 	nr_headers = plan.nr_buckets * params->nr_nodes;
-	plan.cells_offset =
-		align(nr_headers * sizeof(struct tally_slice), page);
-	if (__builtin_mul_overflow(nr_headers, plan.bucket_bytes,
+	if (__builtin_mul_overflow(nr_headers,
+				   plan.bucket_bytes * LAYOUT_NR_BANKS,
 				   &cells_bytes) ||
 	    cells_bytes > MAX_FILE_BYTES)
 		return -E2BIG;
+	plan.cells_offset =
+		align(LAYOUT_NR_BANKS * nr_headers * sizeof(struct tally_slice),
+		      page);
 	plan.area_bytes = align(
 		plan.cells_offset + LAYOUT_STAGGER_BYTES + cells_bytes, page);
+	plan.copies_offset = align(nr_headers * sizeof(uint64_t), page);
+	plan.copies_bytes = align(plan.copies_offset + cells_bytes, page);
 	*out = plan;
 	return 0;
 }
@@ -115,9 +125,18 @@ int layout_place(const struct layout_params *params,
 
 		if (node->id < 0 || (n && node->id <= nodes[n - 1].id))
 			return -EINVAL;
-		node->areas_offset =
-			align(LAYOUT_LINE + node->nr_lanes * plan->record_bytes,
+		node->marks_offset =
+			align(LAYOUT_LINE + plan->settled_bytes +
+				      node->nr_lanes * plan->record_bytes,
 			      params->page_bytes);
+		node->settled_offset = node->marks_offset;
+		/* Nobody marks or folds where no CPU is. */
+		if (node->nr_lanes)
+			node->settled_offset +=
+				align((uint64_t)LAYOUT_NR_THREADS * LAYOUT_LINE,
+				      params->page_bytes);
+		node->areas_offset = node->settled_offset +
+				     (node->nr_lanes ? plan->copies_bytes : 0);
 		if (__builtin_mul_overflow(node->nr_lanes, plan->area_bytes,
 					   &areas) ||
 		    areas > MAX_FILE_BYTES)
@@ -166,18 +185,47 @@ static uint64_t area_offset(const struct layout *layout, uint32_t lane)
 }
 
 uint64_t layout_headers_offset(const struct layout *layout, uint32_t lane,
-			       uint32_t plane)
+			       uint32_t bank, uint32_t plane)
 {
-	return area_offset(layout, lane) +
-	       plane * layout->plan->nr_buckets * sizeof(struct tally_slice);
+	uint64_t nr_planes = layout->header.params.nr_nodes;
+
+	return area_offset(layout, lane) + (bank * nr_planes + plane) *
+						   layout->plan->nr_buckets *
+						   sizeof(struct tally_slice);
 }
 
 uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
-			     uint32_t plane, uint64_t bucket)
+			     uint32_t bank, uint32_t plane, uint64_t bucket)
 {
 	const struct layout_plan *plan = layout->plan;
+	uint64_t nr_planes = layout->header.params.nr_nodes;
 
 	return area_offset(layout, lane) + plan->cells_offset +
 	       (uint64_t)lane * LAYOUT_LINE % LAYOUT_STAGGER_BYTES +
-	       (plane * plan->nr_buckets + bucket) * plan->bucket_bytes;
+	       ((bank * nr_planes + plane) * plan->nr_buckets + bucket) *
+		       plan->bucket_bytes;
+}
+
+static uint64_t settled_offset(const struct layout *layout, uint32_t node)
+{
+	return layout->nodes[node].region_offset +
+	       layout->nodes[node].settled_offset;
+}
+
+uint64_t layout_states_offset(const struct layout *layout, uint32_t node,
+			      uint32_t plane)
+{
+	return settled_offset(layout, node) +
+	       plane * layout->plan->nr_buckets * sizeof(uint64_t);
+}
+
+uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
+			      uint32_t copy, uint32_t plane, uint64_t bucket)
+{
+	const struct layout_plan *plan = layout->plan;
+	uint64_t nr_planes = layout->header.params.nr_nodes;
+
+	return settled_offset(layout, node) + plan->copies_offset +
+	       ((copy * nr_planes + plane) * plan->nr_buckets + bucket) *
+		       plan->bucket_bytes;
 }

@@ -13,8 +13,14 @@
 #include <numatally/ledger.h>
 #include <numatally/region.h>
 
+#ifdef HAVE_SYS_RSEQ_H
+#include <sys/rseq.h>
+#endif
+
 #include "directory.h"
+#include "epoch.h"
 #include "ledger_internal.h"
+#include "mark.h"
 #include "writer.h"
 
 static int set_resources(const struct tally_resource *from, unsigned int nr,
@@ -71,7 +77,7 @@ static uint32_t default_node(const struct tally_topo *topo)
 static struct layout_lane *set_lanes(const struct tally_topo *topo)
 {
 	unsigned int nr = tally_topo_nr_cpus(topo);
-	struct layout_lane *lanes = calloc(nr, sizeof(*lanes));
+	struct layout_lane *lanes = calloc(2 * (size_t)nr, sizeof(*lanes));
 	uint32_t fallback = default_node(topo);
 
 	for (unsigned int i = 0; lanes && i < nr; i++) {
@@ -79,6 +85,7 @@ static struct layout_lane *set_lanes(const struct tally_topo *topo)
 		int index = node < 0 ? -1 : tally_topo_index(topo, node);
 
 		lanes[i].node = index < 0 ? fallback : (uint32_t)index;
+		lanes[nr + i].node = lanes[i].node;
 	}
 	return lanes;
 }
@@ -120,48 +127,156 @@ static int give_name(int fd, const char *path)
 	return 0;
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define SEES_SEQUENCES 0 /* it would take their adds for races */
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SEES_SEQUENCES 0
+#endif
+#endif
+#ifndef SEES_SEQUENCES
+#define SEES_SEQUENCES 1
+#endif
+
+/* Whether this thread's rseq area is registered, as glibc (2.35 and later) does
+ * it for every thread, and where it is. */
+static bool have_sequences(ptrdiff_t *offset)
+{
+#if defined(__x86_64__) && defined(HAVE_SYS_RSEQ_H)
+	const struct rseq *area =
+		(const struct rseq *)((char *)__builtin_thread_pointer() +
+				      __rseq_offset);
+
+	*offset = __rseq_offset;
+	return SEES_SEQUENCES && __rseq_size && (int)area->cpu_id >= 0;
+#else
+	*offset = 0;
+	return false;
+#endif
+}
+
+static uint32_t vector_bytes(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("avx2") ? 32 : 16;
+#else
+	return 8;
+#endif
+}
+
+static int open_lanes(struct tally_ledger *l)
+{
+	const struct layout *layout = l->layout;
+	const struct layout_params *params = &layout->header.params;
+	size_t bytes = params->nr_lanes * sizeof(*l->fast.lanes);
+
+	l->fast.lanes = aligned_alloc(sizeof(*l->fast.lanes), bytes);
+	if (!l->fast.lanes)
+		return -ENOMEM;
+	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
+			   params->nr_nodes * layout->plan->nr_buckets;
+	l->touched = mmap(NULL, l->touched_bytes, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (l->touched == MAP_FAILED) {
+		l->touched = NULL;
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < params->nr_lanes; i++) {
+		struct tally_lane *lane = &l->fast.lanes[i];
+
+		memset(lane, 0, sizeof(*lane));
+		lane->number = i;
+		lane->plane = layout->lanes[i].node;
+		lane->marks = (char *)layout_mark(layout, lane->plane, 0);
+		for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
+			lane->rows[b] = layout->origin +
+					layout_cells_offset(layout, i, b,
+							    lane->plane, 0);
+			lane->touched[b] = ledger_touched(l, i, b, lane->plane);
+		}
+	}
+	return 0;
+}
+
+static void close_over(struct tally_ledger *l)
+{
+	directory_close(l->accounts);
+	if (l->touched)
+		munmap(l->touched, l->touched_bytes);
+	free(l->fast.lanes);
+	pthread_mutex_destroy(&l->lock);
+	layout_unmap(l->layout);
+	free(l);
+}
+
 static int open_over(struct layout *layout, struct tally_ledger **ledger)
 {
 	const struct layout_params *params = &layout->header.params;
-	const struct layout_plan *plan = layout->plan;
+	bool exclusive = params->flags & LAYOUT_EXCLUSIVE;
 	struct tally_ledger *l = calloc(1, sizeof(*l));
-	int err = -ENOMEM;
+	int err;
 
-	if (!l)
-		goto fail;
-	l->layout = layout;
-	l->origin = layout->origin;
-	l->row_bytes = plan->row_bytes;
-	l->nr_buckets = plan->nr_buckets;
-	l->nr_lanes = params->nr_lanes;
-	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
-	if (!l->lanes)
-		goto fail;
-	for (uint32_t i = 0; i < params->nr_lanes; i++) {
-		struct ledger_lane *lane = &l->lanes[i];
-
-		lane->headers = (struct tally_slice *)(layout->origin +
-						       layout_headers_offset(
-							       layout, i, 0));
-		lane->local = layout->lanes[i].node;
-		lane->record = layout_record(layout, lane->local,
-					     layout->lanes[i].slot);
+	if (!l) {
+		layout_unmap(layout);
+		return -ENOMEM;
 	}
-	err = directory_open(layout, &l->accounts);
-	if (err)
-		goto fail;
-	err = writer_join(layout, &l->writer);
-	if (err)
-		goto fail;
+	l->layout = layout;
+	pthread_mutex_init(&l->lock, NULL);
+	l->fast.epoch = &layout_control(layout)->epoch;
+	l->fast.nr_lanes = params->nr_lanes / 2;
+	l->fast.row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
+	l->fast.vector_bytes = vector_bytes();
+	l->sequences = have_sequences(&l->fast.rseq);
+	l->fenced = epoch_register(exclusive) != 0;
+	/* Nothing but a membarrier ends a sequence that is not marked. */
+	l->fast.inlined = exclusive && l->sequences && !l->fenced;
+	err = open_lanes(l);
+	if (!err)
+		err = directory_open(layout, &l->accounts);
+	if (!err)
+		err = writer_join(layout, &l->writer);
+	if (!err) {
+		epoch_inherit(l);
+		writer_set_fenced(layout, l->writer, l->fenced);
+		err = ledger_list_add(l);
+		if (err)
+			writer_leave(layout, l->writer);
+	}
+	if (err) {
+		close_over(l);
+		return err;
+	}
 	*ledger = l;
 	return 0;
-fail:
-	if (l) {
-		directory_close(l->accounts);
-		free(l->lanes);
-		free(l);
+}
+
+void ledger_forked(struct tally_ledger *l)
+{
+	l->pins = 0;
+	l->fast.inlined = 0;
+	l->forbidden = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
+	l->writer = LEDGER_NO_WRITER;
+}
+
+int ledger_join(struct tally_ledger *l)
+{
+	int err = 0;
+
+	if (l->forbidden)
+		return -EPERM;
+	pthread_mutex_lock(&l->lock);
+	if (l->writer == LEDGER_NO_WRITER) {
+		uint32_t slot;
+
+		err = writer_join(l->layout, &slot);
+		if (!err) {
+			l->writer = slot;
+			l->fenced = epoch_register(false) != 0;
+			epoch_inherit(l);
+			writer_set_fenced(l->layout, slot, l->fenced);
+		}
 	}
-	layout_unmap(layout);
+	pthread_mutex_unlock(&l->lock);
 	return err;
 }
 
@@ -171,9 +286,10 @@ static int make_layout(int fd, const struct tally_topo *topo,
 		       const struct tally_ledger_options *options,
 		       struct layout **layout)
 {
+	bool exclusive = options && options->exclusive;
 	const struct layout_params params = {
 		.nr_nodes = tally_topo_nr_nodes(topo),
-		.nr_lanes = tally_topo_nr_cpus(topo),
+		.nr_lanes = 2 * tally_topo_nr_cpus(topo),
 		.nr_resources = nr_resources,
 		.max_accounts = options && options->max_accounts
 					? options->max_accounts
@@ -182,6 +298,7 @@ static int make_layout(int fd, const struct tally_topo *topo,
 					 ? options->max_key_bytes
 					 : 191,
 		.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
+		.flags = exclusive ? LAYOUT_EXCLUSIVE : 0,
 	};
 	struct layout_resource *columns = NULL;
 	struct layout_node *nodes;
@@ -245,6 +362,7 @@ unlink:
 
 int tally_ledger_open(const char *path, struct tally_ledger **ledger)
 {
+	struct tally_ledger *l;
 	struct layout *layout;
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int err;
@@ -258,18 +376,30 @@ int tally_ledger_open(const char *path, struct tally_ledger **ledger)
 		layout_unmap(layout);
 		return -ESTALE;
 	}
-	return open_over(layout, ledger);
+	err = open_over(layout, &l);
+	if (err)
+		return err;
+	/* The maker of an exclusive one may have died: then it is ours. */
+	if (layout->header.params.flags & LAYOUT_EXCLUSIVE &&
+	    !writer_alone(layout, l->writer)) {
+		tally_ledger_close(l);
+		return -EBUSY;
+	}
+	*ledger = l;
+	return 0;
 }
 
 void tally_ledger_close(struct tally_ledger *l)
 {
 	if (!l)
 		return;
-	writer_leave(l->layout, l->writer);
-	directory_close(l->accounts);
-	layout_unmap(l->layout);
-	free(l->lanes);
-	free(l);
+	ledger_list_remove(l);
+	if (l->writer != LEDGER_NO_WRITER) {
+		epoch_close(l);
+		mark_drop(l->layout, l->writer);
+		writer_leave(l->layout, l->writer);
+	}
+	close_over(l);
 }
 
 struct tally_accounts *tally_ledger_accounts(struct tally_ledger *l)

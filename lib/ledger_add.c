@@ -1,140 +1,382 @@
 // SPDX-License-Identifier: MIT
-/* The path of every update: this CPU's lane, the bucket's header, the cell. */
+/* The updates that are not inlined, and first touch. */
 #include "config.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
+#include <string.h>
 
-#include <numatally/ledger.h>
 #include <numatally/region.h>
 
-#include "layout.h"
 #include "ledger_internal.h"
+#include "mark.h"
 
 /*
- * First touch. Pages exist before a header says so: whoever trusts a len never
- * meets a hole, which on a full file system would raise SIGBUS. All of it may
- * be done by several at once, or begun by one that died: each step does
- * nothing where it was done.
+ * Pages exist before a header says so: whoever trusts a len never meets a
+ * hole, which on a full file system would raise SIGBUS. All of it may be done
+ * by several at once, or begun by one that died: each step does nothing where
+ * it was done.
  */
-static int touch(struct tally_ledger *l, uint32_t lane, uint32_t plane,
-		 uint64_t bucket)
+int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
+		 uint32_t plane, uint64_t bucket)
 {
 	struct layout *layout = l->layout;
 	const struct layout_plan *plan = layout->plan;
 	const struct layout_lane *at = &layout->lanes[lane];
 	const struct tally_region *region = &layout->regions[at->node];
 	uint64_t start = layout->nodes[at->node].region_offset;
-	struct tally_slice *headers = &l->lanes[lane].record[plane];
-	uint64_t cells = layout_cells_offset(layout, lane, plane, bucket);
+	struct tally_slice *headers = &layout_record(
+		layout, at->node,
+		at->slot)[bank * layout->header.params.nr_nodes + plane];
+	uint64_t first = layout_headers_offset(layout, lane, bank, plane);
+	uint64_t cells = layout_cells_offset(layout, lane, bank, plane, bucket);
 	uint64_t from = tally_slice_len(headers);
 	struct tally_slice *header;
 	int err;
 
 	err = tally_region_fault(region, cells - start, plan->bucket_bytes);
+	if (!err && from <= bucket)
+		err = tally_region_fault(region,
+					 first + from * sizeof(*header) - start,
+					 (bucket + 1 - from) * sizeof(*header));
 	if (err)
 		return err;
-	if (from <= bucket) {
-		uint64_t first = layout_headers_offset(layout, lane, plane) +
-				 from * sizeof(*header);
-
-		err = tally_region_fault(region, first - start,
-					 (bucket + 1 - from) * sizeof(*header));
-		if (err)
-			return err;
-	}
-	header = &l->lanes[lane].headers[plane * plan->nr_buckets + bucket];
+	header = (struct tally_slice *)(layout->origin + first) + bucket;
 	tally_slice_place(header, cells, LAYOUT_BUCKET_ROWS);
 	err = tally_slice_grow(header, LAYOUT_BUCKET_ROWS);
-	return err ? err : tally_slice_grow(headers, bucket + 1);
+	if (!err)
+		err = tally_slice_grow(headers, bucket + 1);
+	if (!err)
+		__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket],
+				 1, __ATOMIC_RELEASE);
+	return err;
 }
 
-static inline struct ledger_lane *this_lane(struct tally_ledger *l)
+/* Where one update goes: a lane, for as long as its mark is set. */
+struct target {
+	struct tally_ledger *ledger;
+	struct tally_lane *lane;
+	struct layout_mark *mark;
+	uint32_t cpu;
+	uint32_t thread;
+	uint32_t bank;
+	bool ours;
+};
+
+static int begin(struct tally_ledger *l, struct target *t)
 {
+	t->ledger = l;
+	return mark_thread(l, &t->thread);
+}
+
+/* The CPU's lane for sequences or for atomics; marks, and reads the bank. */
+static void enter(struct target *t, bool atomics)
+{
+	struct tally_ledger *l = t->ledger;
 	unsigned int cpu = (unsigned int)sched_getcpu();
 
-	/* Where the CPU is not known any lane is exact, if not local. */
-	return &l->lanes[cpu < l->nr_lanes ? cpu : 0];
+	/* Where the CPU is not known any lane for atomics is exact. */
+	t->cpu = cpu < l->fast.nr_lanes ? cpu : 0;
+	t->lane = &l->fast.lanes[t->cpu + (atomics ? l->fast.nr_lanes : 0)];
+	t->mark = (struct layout_mark *)(t->lane->marks +
+					 (size_t)t->thread * LAYOUT_LINE);
+	t->ours = mark_enter(l, t->mark);
+	t->bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
 }
 
-static inline int64_t *cell_at(struct tally_ledger *l,
-			       const struct tally_slice *header, uint32_t row,
-			       unsigned int resource)
+static void leave(struct target *t)
 {
-	return (int64_t *)tally_slice_at(l->origin, header, l->row_bytes, row) +
+	mark_leave(t->mark, t->ours);
+}
+
+static bool is_touched(const struct target *t, uint32_t plane, uint32_t row)
+{
+	const unsigned char *touched =
+		ledger_touched(t->ledger, t->lane->number, t->bank, plane);
+
+	return __atomic_load_n(&touched[row / LAYOUT_BUCKET_ROWS],
+			       __ATOMIC_ACQUIRE) != 0;
+}
+
+static int touch(const struct target *t, uint32_t plane, uint32_t row)
+{
+	return ledger_touch(t->ledger, t->lane->number, t->bank, plane,
+			    row / LAYOUT_BUCKET_ROWS);
+}
+
+static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
+		     unsigned int resource)
+{
+	const struct tally_ledger *l = t->ledger;
+	int64_t away = (int64_t)plane - (int64_t)t->lane->plane;
+
+	return (int64_t *)(t->lane->rows[t->bank] +
+			   away * (int64_t)(l->layout->plan->nr_buckets *
+					    l->layout->plan->bucket_bytes) +
+			   ((uint64_t)row << l->fast.row_shift)) +
 	       resource;
 }
 
+#if defined(__x86_64__) && !defined(__cppcheck__)
+
 /*
- * The header whose bucket holds the row, touched. The record is asked before
- * the header is: what lies above its len may be a hole.
+ * Adds to one, two or four cells side by side, if this CPU is still the one
+ * that the cells are for. false: it is not, or the thread was interrupted.
  */
-static inline int ready_header(struct tally_ledger *l, struct ledger_lane *lane,
-			       uint32_t plane, uint32_t row,
-			       struct tally_slice **header)
+#define ON_CPU(commit, ...)                                            \
+	__asm__ goto(".pushsection __rseq_cs, \"aw\"\n\t"              \
+		     ".balign 32\n"                                    \
+		     "3:\n\t"                                          \
+		     ".long 0, 0\n\t"                                  \
+		     ".quad 1f, 2f - 1f, 4f\n\t"                       \
+		     ".popsection\n\t"                                 \
+		     ".pushsection __rseq_cs_ptr_array, \"aw\"\n\t"    \
+		     ".quad 3b\n\t"                                    \
+		     ".popsection\n\t"                                 \
+		     "leaq 3b(%%rip), %%rax\n\t"                       \
+		     "movq %%rax, %%fs:8(%[rseq])\n"                   \
+		     "1:\n\t"                                          \
+		     "cmpl %[cpu], %%fs:4(%[rseq])\n\t"                \
+		     "jne %l[moved]\n\t" commit "\n"                   \
+		     "2:\n\t"                                          \
+		     ".pushsection __rseq_failure, \"ax\"\n\t"         \
+		     ".byte 0x0f, 0xb9, 0x3d\n\t"                      \
+		     ".long 0x53053053\n"                              \
+		     "4:\n\t"                                          \
+		     "jmp %l[moved]\n\t"                               \
+		     ".popsection\n\t"                                 \
+		     : /* none */                                      \
+		     : [rseq] "r"(rseq), [cpu] "r"(cpu), [to] "r"(to), \
+		       __VA_ARGS__                                     \
+		     : "memory", "cc", "rax", "xmm0"                   \
+		     : moved)
+
+static bool add_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+		       const int64_t *amounts, unsigned int nr)
 {
-	uint64_t bucket = row / LAYOUT_BUCKET_ROWS;
-	struct tally_slice *h = &lane->headers[plane * l->nr_buckets + bucket];
+	if (nr == 1)
+		ON_CPU("addq %[amount], (%[to])", [amount] "r"(*amounts));
+	else if (nr == 2)
+		ON_CPU("movdqu (%[from]), %%xmm0\n\t"
+		       "paddq (%[to]), %%xmm0\n\t"
+		       "movdqa %%xmm0, (%[to])",
+		       [from] "r"(amounts));
+	else
+		ON_CPU("vmovdqu (%[from]), %%ymm0\n\t"
+		       "vpaddq (%[to]), %%ymm0, %%ymm0\n\t"
+		       "vmovdqa %%ymm0, (%[to])",
+		       [from] "r"(amounts));
+	return true;
+moved:
+	return false;
+}
 
-	if (__builtin_expect(bucket >= tally_slice_len(&lane->record[plane]) ||
-				     row % LAYOUT_BUCKET_ROWS >=
-					     tally_slice_len(h),
-			     0)) {
-		int err = touch(l, (uint32_t)(lane - l->lanes), plane, bucket);
+#else
 
-		if (err)
-			return err;
+static bool add_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+		       const int64_t *amounts, unsigned int nr)
+{
+	(void)rseq, (void)cpu, (void)to, (void)amounts, (void)nr;
+	return false;
+}
+
+#endif
+
+/* One store, marked: what threads of several processes do. */
+static int add_marked(struct tally_ledger *l, struct tally_account account,
+		      unsigned int resource, const int64_t *amounts,
+		      unsigned int nr)
+{
+	struct target t;
+	int err = begin(l, &t);
+
+	while (!err) {
+		bool done = false, touched;
+
+		enter(&t, false);
+		touched = is_touched(&t, t.lane->plane, account.row);
+		if (touched)
+			done = add_on_cpu(
+				l->fast.rseq, t.cpu,
+				cell(&t, t.lane->plane, account.row, resource),
+				amounts, nr);
+		leave(&t);
+		if (done)
+			break;
+		if (!touched)
+			err = touch(&t, t.lane->plane, account.row);
 	}
-	*header = h;
+	return err;
+}
+
+static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
+{
+	int index;
+
+	if (node == TALLY_NODE_LOCAL)
+		return 0;
+	index = layout_node_index(l->layout, node);
+	if (index < 0)
+		return index;
+	*plane = (uint32_t)index;
 	return 0;
 }
 
-int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
-		     unsigned int resource, int64_t amount)
+/* The first entry whose bucket is not touched, or nr. */
+static unsigned int untouched(const struct target *t,
+			      const struct tally_entry *entries,
+			      const uint32_t *planes, unsigned int nr)
 {
-	struct ledger_lane *lane = this_lane(l);
-	struct tally_slice *header;
-	int err;
+	for (unsigned int i = 0; i < nr; i++)
+		if (!is_touched(t, planes[i], entries[i].account.row))
+			return i;
+	return nr;
+}
 
-	assert(account.row < l->layout->header.params.max_accounts &&
-	       resource < l->layout->header.params.nr_resources);
-	err = ready_header(l, lane, lane->local, account.row, &header);
-	if (err)
-		return err;
-	/* Atomic, since the thread may have left the lane's CPU by now. */
-	__atomic_fetch_add(
-		cell_at(l, header, account.row % LAYOUT_BUCKET_ROWS, resource),
-		amount, __ATOMIC_RELAXED);
-	return 0;
+static void set_local(const struct target *t, const struct tally_entry *entries,
+		      uint32_t *planes, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		if (entries[i].node == TALLY_NODE_LOCAL)
+			planes[i] = t->lane->plane;
+}
+
+int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
+		      unsigned int nr)
+{
+	uint32_t planes[64];
+	struct target t;
+	int err = begin(l, &t);
+
+	assert(nr <= 64);
+	for (unsigned int i = 0; !err && i < nr; i++)
+		err = plane_of(l, entries[i].node, &planes[i]);
+	while (!err) {
+		unsigned int i;
+
+		enter(&t, true);
+		set_local(&t, entries, planes, nr);
+		i = untouched(&t, entries, planes, nr);
+		if (i < nr) {
+			leave(&t);
+			err = touch(&t, planes[i], entries[i].account.row);
+			continue;
+		}
+		for (i = 0; i < nr; i++)
+			__atomic_fetch_add(cell(&t, planes[i],
+						entries[i].account.row,
+						entries[i].resource),
+					   entries[i].amount, __ATOMIC_RELAXED);
+		leave(&t);
+		break;
+	}
+	return err;
 }
 
 int tally_ledger_charge(struct tally_ledger *l, struct tally_account account,
 			int node, const struct tally_amount *amounts,
-			unsigned int nr_amounts)
+			unsigned int nr)
 {
-	struct ledger_lane *lane = this_lane(l);
-	struct tally_slice *header;
-	uint32_t row = account.row % LAYOUT_BUCKET_ROWS;
-	uint32_t plane = lane->local;
-	int err;
+	struct tally_entry entries[64];
 
-	assert(account.row < l->layout->header.params.max_accounts);
-	if (node != TALLY_NODE_LOCAL) {
-		int index = layout_node_index(l->layout, node);
+	assert(nr <= 64);
+	for (unsigned int i = 0; i < nr; i++)
+		entries[i] = (struct tally_entry){
+			.account = account,
+			.node = node,
+			.resource = amounts[i].resource,
+			.amount = amounts[i].amount,
+		};
+	return tally_ledger_post(l, entries, nr);
+}
 
-		if (index < 0)
-			return index;
-		plane = (uint32_t)index;
+static int post_side_by_side(struct tally_ledger *l,
+			     struct tally_account account,
+			     unsigned int resource, const int64_t *amounts,
+			     unsigned int nr)
+{
+	struct tally_entry entries[4];
+
+	for (unsigned int i = 0; i < nr; i++)
+		entries[i] = (struct tally_entry){
+			.account = account,
+			.node = TALLY_NODE_LOCAL,
+			.resource = resource + i,
+			.amount = amounts[i],
+		};
+	return tally_ledger_post(l, entries, nr);
+}
+
+static int add_side_by_side(struct tally_ledger *l,
+			    struct tally_account account, unsigned int resource,
+			    const int64_t *amounts, unsigned int nr)
+{
+	assert(account.row < l->layout->header.params.max_accounts &&
+	       resource % nr == 0 &&
+	       resource + nr <= l->layout->header.params.nr_resources);
+	if (l->sequences && nr * sizeof(*amounts) <= l->fast.vector_bytes)
+		return add_marked(l, account, resource, amounts, nr);
+	return post_side_by_side(l, account, resource, amounts, nr);
+}
+
+/* Touches the bucket for the lane that the thread is on now. */
+static int touch_here(struct tally_ledger *l, struct tally_account account)
+{
+	unsigned int cpu = (unsigned int)sched_getcpu();
+	uint32_t bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
+
+	if (cpu >= l->fast.nr_lanes)
+		return 0;
+	return ledger_touch(l, cpu, bank, l->fast.lanes[cpu].plane,
+			    account.row / LAYOUT_BUCKET_ROWS);
+}
+
+/* Where the inlined path could not go on: an untouched bucket, mostly. */
+int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
+		     unsigned int resource, int64_t amount)
+{
+	if (tally_ledger_try_add(l, account, resource, amount))
+		return 0;
+	if (l->fast.inlined) {
+		int err = touch_here(l, account);
+
+		if (err)
+			return err;
+		if (tally_ledger_try_add(l, account, resource, amount))
+			return 0;
 	}
-	err = ready_header(l, lane, plane, account.row, &header);
-	if (err)
-		return err;
-	for (unsigned int i = 0; i < nr_amounts; i++) {
-		assert(amounts[i].resource <
-		       l->layout->header.params.nr_resources);
-		__atomic_fetch_add(cell_at(l, header, row, amounts[i].resource),
-				   amounts[i].amount, __ATOMIC_RELAXED);
+	return add_side_by_side(l, account, resource, &amount, 1);
+}
+
+int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
+		      unsigned int resource, const int64_t amounts[2])
+{
+	if (tally_ledger_try_add2(l, account, resource, amounts))
+		return 0;
+	if (l->fast.inlined) {
+		int err = touch_here(l, account);
+
+		if (err)
+			return err;
+		if (tally_ledger_try_add2(l, account, resource, amounts))
+			return 0;
 	}
-	return 0;
+	return add_side_by_side(l, account, resource, amounts, 2);
+}
+
+int tally_ledger_add4(struct tally_ledger *l, struct tally_account account,
+		      unsigned int resource, const int64_t amounts[4])
+{
+	if (tally_ledger_try_add4(l, account, resource, amounts))
+		return 0;
+	if (l->fast.inlined) {
+		int err = touch_here(l, account);
+
+		if (err)
+			return err;
+		if (tally_ledger_try_add4(l, account, resource, amounts))
+			return 0;
+	}
+	return add_side_by_side(l, account, resource, amounts, 4);
 }

@@ -3,29 +3,59 @@
 #ifndef LEDGER_INTERNAL_H
 #define LEDGER_INTERNAL_H
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#include <numatally/ledger.h>
+#include <numatally/ledger_inline.h>
 #include <numatally/slice.h>
 
-struct layout;
+#include "layout.h"
 
-/* A CPU's lane, in its node's region. */
-struct ledger_lane {
-	struct tally_slice *headers; /* [plane][bucket] */
-	struct tally_slice *record;  /* [plane] */
-	uint32_t local;		     /* the plane of the CPU's own node */
-};
-
+/*
+ * Every CPU has two lanes: one that restartable sequences add to, without
+ * atomics, and one for atomics, of threads that have no sequences and of
+ * charges that don't fit one store. Mixed in one lane they would lose adds.
+ */
 struct tally_ledger {
-	char *origin;
-	struct ledger_lane *lanes;
-	uint64_t row_bytes;
-	uint64_t nr_buckets;
-	uint32_t nr_lanes;
-	uint32_t writer; /* this process's slot */
+	struct tally_fast fast; /* lanes: [nr_lanes], then as many for atomics */
 	struct layout *layout;
 	struct tally_accounts *accounts;
+	unsigned char *touched; /* [lane][bank][plane][bucket] */
+	uint64_t touched_bytes;
+	uint64_t serial; /* never used again in this process */
+	uint32_t writer; /* this process's slot */
+	bool sequences;	 /* this process's threads have rseq */
+	bool forbidden;	 /* forked off from an exclusive one */
+	bool fenced;	 /* no membarrier reaches us: marks need fences */
+	uint32_t pins;
+	pthread_mutex_t lock; /* of moving epochs on, within the process */
+	struct tally_ledger *next;
 };
+
+/* The ledgers that this process has open, for threads that end and for fork. */
+int ledger_list_add(struct tally_ledger *ledger);
+void ledger_list_remove(struct tally_ledger *ledger);
+
+/* In the child of a fork: the writer slot is the parent's. The child takes one
+ * of its own when it first needs one. -EPERM: it may not; -EUSERS. */
+#define LEDGER_NO_WRITER UINT32_MAX
+void ledger_forked(struct tally_ledger *ledger);
+int ledger_join(struct tally_ledger *ledger);
+
+/* Makes the bucket of that lane, bank and plane usable. */
+int ledger_touch(struct tally_ledger *ledger, uint32_t lane, uint32_t bank,
+		 uint32_t plane, uint64_t bucket);
+
+static inline unsigned char *ledger_touched(const struct tally_ledger *l,
+					    uint32_t lane, uint32_t bank,
+					    uint32_t plane)
+{
+	uint64_t nr_planes = l->layout->header.params.nr_nodes;
+
+	return l->touched +
+	       ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes + plane) *
+		       l->layout->plan->nr_buckets;
+}
 
 #endif

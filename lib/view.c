@@ -6,12 +6,16 @@
 #include <stdlib.h>
 
 #include "directory.h"
+#include "epoch.h"
 #include "ledger_internal.h"
+#include "sum.h"
 #include "view_internal.h"
 
 struct tally_view {
 	const struct layout *layout;
 	const struct tally_accounts *accounts;
+	struct tally_ledger *pinned; /* by a snapshot; else NULL */
+	struct tally_snapshot_info info;
 	struct tally_resource *resources;
 	struct tally_slice records[]; /* by node index */
 };
@@ -27,6 +31,8 @@ int view_over(const struct layout *layout,
 		return -ENOMEM;
 	v->layout = layout;
 	v->accounts = accounts;
+	v->pinned = NULL;
+	v->info = (struct tally_snapshot_info){0};
 	v->resources = calloc(params->nr_resources, sizeof(*v->resources));
 	if (!v->resources) {
 		free(v);
@@ -40,7 +46,8 @@ int view_over(const struct layout *layout,
 	}
 	for (uint32_t n = 0; n < params->nr_nodes; n++) {
 		v->records[n].base =
-			layout->nodes[n].region_offset + LAYOUT_LINE;
+			(uint64_t)((char *)layout_record(layout, n, 0) -
+				   layout->origin);
 		v->records[n].len = layout->nodes[n].nr_lanes;
 		v->records[n].cap = layout->nodes[n].nr_lanes;
 	}
@@ -53,10 +60,37 @@ int tally_view_open(struct tally_ledger *ledger, struct tally_view **view)
 	return view_over(ledger->layout, ledger->accounts, view);
 }
 
+int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
+			int64_t timeout_ns, struct tally_view **view)
+{
+	struct tally_view *v;
+	int err = view_over(ledger->layout, ledger->accounts, &v);
+
+	if (err)
+		return err;
+	err = epoch_pin(ledger, flags & TALLY_SNAPSHOT_JOIN, timeout_ns,
+			&v->info.epoch, &v->info.nr_doubtful);
+	if (err) {
+		tally_view_close(v);
+		return err;
+	}
+	v->pinned = ledger;
+	*view = v;
+	return 0;
+}
+
+const struct tally_snapshot_info *
+tally_view_snapshot_info(const struct tally_view *view)
+{
+	return view->pinned ? &view->info : NULL;
+}
+
 void tally_view_close(struct tally_view *view)
 {
 	if (!view)
 		return;
+	if (view->pinned)
+		epoch_unpin(view->pinned);
 	free(view->resources);
 	free(view);
 }
@@ -98,146 +132,41 @@ const struct tally_slice *tally_view_slice(const struct tally_view *view,
 	return &view->records[index];
 }
 
-/* A walk over the lanes, for one plane or for all of them. */
-struct walk {
-	const struct tally_view *view;
-	uint32_t first_plane, end_plane;
-	int64_t *amounts;
-};
-
-static int begin(const struct tally_view *view, int node, int64_t *amounts,
-		 struct walk *w)
+static int sum_of(const struct tally_view *view, int node, uint64_t from,
+		  uint64_t to, int64_t *amounts)
 {
-	w->view = view;
-	w->amounts = amounts;
-	w->first_plane = 0;
-	w->end_plane = tally_view_nr_nodes(view);
+	struct sum s = {
+		.layout = view->layout,
+		.records = view->records,
+		.frozen = view->info.epoch,
+		.end_plane = tally_view_nr_nodes(view),
+		.from = from,
+		.to = to,
+	};
+
 	if (node != TALLY_VIEW_ALL) {
 		int index = layout_node_index(view->layout, node);
 
 		if (index < 0)
 			return index;
-		w->first_plane = (uint32_t)index;
-		w->end_plane = w->first_plane + 1;
+		s.first_plane = (uint32_t)index;
+		s.end_plane = s.first_plane + 1;
 	}
-	for (uint32_t i = 0; i < tally_view_nr_resources(view); i++)
-		amounts[i] = 0;
-	return 0;
-}
-
-/* Rows [from, to) of a bucket, on top of the amounts; wraps, as cells do. */
-static void add_rows(const struct walk *w, uint64_t base, uint64_t from,
-		     uint64_t to)
-{
-	const struct layout *layout = w->view->layout;
-	uint32_t nr = layout->header.params.nr_resources;
-
-	for (uint64_t row = from; row < to; row++) {
-		const int64_t *cells =
-			(const int64_t *)(layout->origin + base +
-					  row * layout->plan->row_bytes);
-
-		for (uint32_t i = 0; i < nr; i++)
-			w->amounts[i] =
-				(int64_t)((uint64_t)w->amounts[i] +
-					  (uint64_t)__atomic_load_n(
-						  &cells[i], __ATOMIC_RELAXED));
-	}
-}
-
-/* A header from the file, copied once; it must say what the plan says. */
-static int load(const struct tally_slice *from, uint64_t base, uint64_t cap,
-		uint64_t *len)
-{
-	uint64_t n = tally_slice_len(from);
-
-	if (n && (n > cap ||
-		  __atomic_load_n(&from->base, __ATOMIC_RELAXED) != base ||
-		  __atomic_load_n(&from->cap, __ATOMIC_RELAXED) != cap))
-		return -EBADMSG;
-	*len = n;
-	return 0;
-}
-
-static int add_bucket(const struct walk *w, uint32_t lane, uint32_t plane,
-		      const struct tally_slice *headers, uint64_t bucket,
-		      uint64_t from, uint64_t to)
-{
-	uint64_t base =
-		layout_cells_offset(w->view->layout, lane, plane, bucket);
-	uint64_t len;
-	int err = load(&headers[bucket], base, LAYOUT_BUCKET_ROWS, &len);
-
-	if (!err)
-		add_rows(w, base, from, to < len ? to : len);
-	return err;
-}
-
-/* The accounts [from, to) in one lane and plane. */
-static int add_plane(const struct walk *w, uint32_t lane, uint32_t plane,
-		     const struct tally_slice *record, uint64_t from,
-		     uint64_t to)
-{
-	const struct layout *layout = w->view->layout;
-	uint64_t at = layout_headers_offset(layout, lane, plane);
-	uint64_t bucket = from / LAYOUT_BUCKET_ROWS;
-	uint64_t len;
-	int err = load(&record[plane], at, layout->plan->nr_buckets, &len);
-
-	for (; !err && bucket < len && bucket * LAYOUT_BUCKET_ROWS < to;
-	     bucket++) {
-		uint64_t first = bucket * LAYOUT_BUCKET_ROWS;
-		uint64_t end = to - first;
-
-		err = add_bucket(
-			w, lane, plane,
-			(const struct tally_slice *)(layout->origin + at),
-			bucket, from > first ? from - first : 0,
-			end < LAYOUT_BUCKET_ROWS ? end : LAYOUT_BUCKET_ROWS);
-	}
-	return err;
-}
-
-static int add_accounts(const struct walk *w, uint64_t from, uint64_t to)
-{
-	const struct layout *layout = w->view->layout;
-	int err = 0;
-
-	for (uint32_t i = 0; i < layout->header.params.nr_lanes; i++) {
-		const struct layout_lane *lane = &layout->lanes[i];
-		const struct tally_slice *record = tally_slice_at(
-			layout->origin, &w->view->records[lane->node],
-			layout->plan->record_bytes, lane->slot);
-
-		for (uint32_t p = w->first_plane; p < w->end_plane; p++) {
-			err = add_plane(w, i, p, record, from, to);
-			if (err)
-				return err;
-		}
-	}
-	return 0;
+	return sum(&s, amounts);
 }
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
-	struct walk w;
-	int err = begin(view, node, amounts, &w);
-
-	if (err)
-		return err;
-	return add_accounts(&w, 0, directory_nr_rows(view->accounts));
+	return sum_of(view, node, 0, directory_nr_rows(view->accounts),
+		      amounts);
 }
 
 int tally_view_account(const struct tally_view *view,
 		       struct tally_account account, int node, int64_t *amounts)
 {
-	struct walk w;
-	int err = begin(view, node, amounts, &w);
-
-	if (err)
-		return err;
 	assert(account.row < view->layout->header.params.max_accounts);
-	return add_accounts(&w, account.row, (uint64_t)account.row + 1);
+	return sum_of(view, node, account.row, (uint64_t)account.row + 1,
+		      amounts);
 }
 
 static int each_of(const struct tally_view *view, struct tally_value *value,

@@ -59,6 +59,7 @@ void writer_leave(struct layout *layout, uint32_t i)
 
 	__atomic_store_n(&slot->start, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->namespace, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->pins, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
 }
 
@@ -75,4 +76,69 @@ int writer_next(const struct layout *layout, uint32_t *slot,
 		}
 	}
 	return -ENOENT;
+}
+
+int writer_at(const struct layout *layout, uint32_t i, struct process *process)
+{
+	struct process found;
+
+	read_slot(slot_at(layout, i), &found);
+	if (!found.pid)
+		return -ENOENT;
+	*process = found;
+	return 0;
+}
+
+void writer_set_pins(struct layout *layout, uint32_t i, uint32_t pins)
+{
+	__atomic_store_n(&slot_at(layout, i)->pins, pins, __ATOMIC_RELEASE);
+}
+
+uint32_t writer_pins(const struct layout *layout, uint32_t but)
+{
+	uint32_t pins = 0;
+
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++) {
+		const struct layout_writer *slot = slot_at(layout, i);
+		uint32_t n = __atomic_load_n(&slot->pins, __ATOMIC_ACQUIRE);
+		struct process process;
+
+		if (!n || i == but)
+			continue;
+		read_slot(slot, &process);
+		if (process.pid && process_alive(&process) != 0)
+			pins += n;
+	}
+	return pins;
+}
+
+void writer_set_fenced(struct layout *layout, uint32_t i, bool fenced)
+{
+	__atomic_store_n(&slot_at(layout, i)->fenced, fenced, __ATOMIC_RELEASE);
+}
+
+bool writer_all_fenced(const struct layout *layout)
+{
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++) {
+		const struct layout_writer *slot = slot_at(layout, i);
+		struct process process;
+
+		read_slot(slot, &process);
+		if (process.pid &&
+		    !__atomic_load_n(&slot->fenced, __ATOMIC_ACQUIRE) &&
+		    process_alive(&process) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool writer_alone(const struct layout *layout, uint32_t self)
+{
+	struct process process;
+
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
+		if (i != self && !writer_at(layout, i, &process) &&
+		    process_alive(&process) != 0)
+			return false;
+	return true;
 }

@@ -21,4 +21,20 @@ void writer_leave(struct layout *layout, uint32_t slot);
 int writer_next(const struct layout *layout, uint32_t *slot,
 		struct process *process);
 
+/* The process in a slot. -ENOENT: it is free. */
+int writer_at(const struct layout *layout, uint32_t slot,
+	      struct process *process);
+
+/* No other process that may live has a slot. */
+bool writer_alone(const struct layout *layout, uint32_t slot);
+
+/* How many pins processes that live hold, but for the one in that slot. */
+void writer_set_pins(struct layout *layout, uint32_t slot, uint32_t pins);
+uint32_t writer_pins(const struct layout *layout, uint32_t but);
+
+/* Whether marks are fenced, since no membarrier reaches the process: of one,
+ * and of all that live. */
+void writer_set_fenced(struct layout *layout, uint32_t slot, bool fenced);
+bool writer_all_fenced(const struct layout *layout);
+
 #endif

@@ -13,7 +13,7 @@
  * that may be plugged in; whatever the machine is that the test runs on. Memory
  * of nodes that it lacks is unplaced.
  */
-#define MACHINE_LANES 256
+#define MACHINE_LANES 512 /* two for each CPU */
 extern const int machine_nodes[3];
 
 struct machine {

@@ -227,15 +227,18 @@ static void a_reader_sees_what_is_added(void **state)
 	tally_ledger_close(ledger);
 }
 
-/* A lane's record in the region, of three planes in two cache lines: the one
- * whose CPU has added something, or NULL. */
-static uint64_t *used_record(char *region, uint64_t lanes)
+/* A lane's record: slices of two banks of three planes, in cache lines. */
+#define RECORD_SLICES 6
+#define RECORD_BYTES  192
+
+/* The one whose CPU has added something, or NULL. */
+static uint64_t *used_record(char *records, uint64_t lanes)
 {
 	for (uint64_t i = 0; i < lanes; i++) {
-		uint64_t *record = (uint64_t *)(region + 64 + i * 128);
+		uint64_t *record = (uint64_t *)(records + i * RECORD_BYTES);
 
-		for (int plane = 0; plane < 3; plane++)
-			if (record[3 * plane + 1])
+		for (int slice = 0; slice < RECORD_SLICES; slice++)
+			if (record[3 * slice + 1])
 				return record;
 	}
 	return NULL;
@@ -276,7 +279,7 @@ static void damaged_headers_are_errors(void **state)
 	struct tally_view *view;
 	int64_t amounts[2];
 	uint64_t *record = NULL;
-	size_t bytes = 64 + MACHINE_LANES * 128;
+	size_t bytes = 4096 + (size_t)MACHINE_LANES * RECORD_BYTES;
 	int fd;
 
 	make(m);
@@ -290,14 +293,17 @@ static void damaged_headers_are_errors(void **state)
 		const struct tally_region *region =
 			tally_reader_region(reader, n);
 		const void *origin;
+		const struct tally_slice *records =
+			tally_view_slice(view, n, &origin);
 		char *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				    MAP_SHARED, fd, region->offset);
 
 		assert_ptr_not_equal(mapped, MAP_FAILED);
-		record = used_record(mapped,
-				     tally_view_slice(view, n, &origin)->len);
+		record = used_record(mapped + records->base -
+					     (uint64_t)region->offset,
+				     records->len);
 		if (record)
-			break_words(record, 9, view);
+			break_words(record, 3 * RECORD_SLICES, view);
 		munmap(mapped, bytes);
 	}
 	assert_non_null(record);

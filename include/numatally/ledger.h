@@ -44,6 +44,9 @@ struct tally_ledger_options {
 				   used costs no memory, only addresses */
 	uint32_t max_key_bytes; /* 191 by default, 4095 at most */
 	mode_t mode;		/* of the file: 0640 by default */
+	int exclusive;		/* 1: this process alone will write to it, and
+				   its adds are faster; nobody else can open it
+				   but to read */
 };
 
 /*
@@ -74,6 +77,7 @@ TALLY_API int tally_ledger_create(const char *path,
  * -EAGAIN	its maker has not finished it
  * -ESTALE	made before the machine was booted
  * -EUSERS	too many processes have it open
+ * -EBUSY	its maker alone writes to it
  * other	what opening and mapping the file said
  */
 TALLY_API int tally_ledger_open(const char *path, struct tally_ledger **ledger);
@@ -112,14 +116,33 @@ TALLY_API int tally_ledger_resource(const struct tally_ledger *ledger,
 /*
  * Adds amount to the account's cell of that resource, for the node of the CPU
  * that it runs on. A failed add has changed nothing: fails only where this CPU
- * touches a run of 64 accounts for the first time. Async-signal-safe.
+ * touches a run of 64 accounts for the first time, or this thread the ledger.
+ * Async-signal-safe but for a thread's first add to the ledger.
+ * numatally/ledger_inline.h has the same without the call.
  *
  * -ENOSPC	the file system is full
  * -ENOMEM	no memory
+ * -EUSERS	4096 threads use the ledger
+ * -EPERM	a child of fork(2), in a ledger that one process writes to
  */
 TALLY_API int tally_ledger_add(struct tally_ledger *ledger,
 			       struct tally_account account,
 			       unsigned int resource, int64_t amount);
+
+/*
+ * Adds to 2, 4 resources of one account that stand side by side, the first
+ * one's number being a multiple of 2, 4 (asserted), for the node of the CPU: in
+ * one store where the CPU has one so wide, else as tally_ledger_post().
+ * Errors as tally_ledger_add().
+ */
+TALLY_API int tally_ledger_add2(struct tally_ledger *ledger,
+				struct tally_account account,
+				unsigned int resource,
+				const int64_t amounts[2]);
+TALLY_API int tally_ledger_add4(struct tally_ledger *ledger,
+				struct tally_account account,
+				unsigned int resource,
+				const int64_t amounts[4]);
 
 /* Which node an amount is for, where it is not the updating CPU's own. */
 #define TALLY_NODE_LOCAL (-1)
@@ -133,16 +156,34 @@ struct tally_amount {
 /*
  * Adds several amounts to one account, for one node: all of them or, on
  * failure, none. The cells are this CPU's own whatever the node: an amount is
- * *for* a node, it does not lie there. A live view may see some of the amounts
- * before others.
+ * *for* a node, it does not lie there. A snapshot has the charge whole or not
+ * at all; a live view may see some of the amounts before others; a process that
+ * is killed in the middle leaves some of them, and says so: see
+ * tally_snapshot_info.
  *
  * -ENOENT	the ledger has no such node
- * -ENOSPC, -ENOMEM	as tally_ledger_add()
+ * others	as tally_ledger_add()
  */
 TALLY_API int tally_ledger_charge(struct tally_ledger *ledger,
 				  struct tally_account account, int node,
 				  const struct tally_amount *amounts,
 				  unsigned int nr_amounts);
+
+/* An amount of a resource, of one account, for one node. */
+struct tally_entry {
+	struct tally_account account;
+	int node;
+	unsigned int resource;
+	int64_t amount;
+};
+
+/*
+ * The same over several accounts and nodes: what one gives another takes, and
+ * no snapshot sees it in between. 64 entries at most (asserted).
+ */
+TALLY_API int tally_ledger_post(struct tally_ledger *ledger,
+				const struct tally_entry *entries,
+				unsigned int nr_entries);
 
 TALLY_END
 

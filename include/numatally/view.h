@@ -7,8 +7,10 @@
  * Opening one copies as many headers as there are nodes, and no cell, however
  * many accounts there are.
  *
- * A view here is live: each cell is read once, as it is at that moment, and a
- * sum over lanes is exact once the adds that it should hold have returned.
+ * A live view reads each cell as it is at that moment: a sum over lanes holds
+ * every add that had returned before the call, and may or may not hold those
+ * that run beside it. A snapshot stands still: it holds each add and charge
+ * whole or not at all, and none that came after one that it lacks.
  *
  * A view is borrowed from a ledger or a reader, which must outlive it. Threads
  * may share one. Amounts that are for a node are asked for by its number;
@@ -40,7 +42,39 @@ struct tally_view;
  */
 TALLY_API int tally_view_open(struct tally_ledger *ledger,
 			      struct tally_view **view);
+
+/* Rather than -EBUSY: pin what is pinned already, though it is older. */
+#define TALLY_SNAPSHOT_JOIN 1u
+
+/*
+ * Takes a snapshot of the ledger, without stopping anybody who adds, and
+ * whatever the number of accounts: adds go to another bank of cells from now
+ * on. Closing the view gives the first one back, which is then folded into
+ * settled cells: that takes time by the number of accounts that were touched.
+ * Any number of views may pin the same snapshot (TALLY_SNAPSHOT_JOIN), in any
+ * process that has the ledger open; a newer one can be taken when the last of
+ * them is closed. A process that dies holds no pin.
+ *
+ * -EBUSY	an older snapshot is held, and flags lack TALLY_SNAPSHOT_JOIN
+ * -EAGAIN	a thread was in the middle of an add, or another process of
+ *		taking or folding a snapshot, for timeout_ns
+ * -ENOSYS	membarrier(2) is refused to us, and others rely on it
+ * -EPERM	a child of fork(2), in a ledger that one process writes to
+ * -ENOSPC, -ENOMEM	no memory, or no room to settle an older snapshot
+ */
+TALLY_API int tally_view_snapshot(struct tally_ledger *ledger,
+				  unsigned int flags, int64_t timeout_ns,
+				  struct tally_view **view);
 TALLY_API void tally_view_close(struct tally_view *view);
+
+/* Of a snapshot; NULL for a live view. Belongs to the view. */
+struct tally_snapshot_info {
+	uint64_t epoch;	      /* grows with every snapshot of the ledger */
+	uint32_t nr_doubtful; /* charges that a process which was killed had
+				 begun: it holds all, a part or none of each */
+};
+TALLY_API const struct tally_snapshot_info *
+tally_view_snapshot_info(const struct tally_view *view);
 
 /* The columns, in the order in which they were declared. The resource belongs
  * to what the view was opened from. index < nr_resources is asserted. */

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "epoch.h"
+#include "fold.h"
+#include "mark.h"
+#include "writer.h"
+
+/* Spins before it sleeps, and sleeps before it asks whether the other lives. */
+#define SPINS	       200
+#define SLEEP_NS       20000
+#define SLEEPS_PER_ASK 50
+
+static int membarrier(int command)
+{
+	return syscall(__NR_membarrier, command, 0, 0) ? -errno : 0;
+}
+
+int epoch_register(bool exclusive)
+{
+	return membarrier(
+		exclusive ? MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+			  : MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* One more turn of a wait: -EAGAIN when it has lasted too long. */
+struct wait {
+	int64_t deadline;
+	unsigned int turns;
+};
+
+static int wait_turn(struct wait *w, bool *ask)
+{
+	const struct timespec nap = {0, SLEEP_NS};
+
+	*ask = false;
+	if (w->turns++ < SPINS) {
+		sched_yield();
+		return 0;
+	}
+	*ask = w->turns % SLEEPS_PER_ASK == SPINS % SLEEPS_PER_ASK + 1;
+	if (now_ns() >= w->deadline)
+		return -EAGAIN;
+	nanosleep(&nap, NULL);
+	return 0;
+}
+
+/* True where the process in that writer slot is known to be gone. */
+static bool is_dead(const struct layout *layout, uint32_t writer)
+{
+	struct process process;
+
+	if (writer >= LAYOUT_NR_WRITERS)
+		return true;
+	return writer_at(layout, writer, &process) != 0 ||
+	       process_alive(&process) == 0;
+}
+
+static int own(struct tally_ledger *l, struct wait *w)
+{
+	uint32_t *owner = &layout_control(l->layout)->owner;
+
+	for (;;) {
+		uint32_t other = 0;
+		bool ask;
+		int err;
+
+		if (__atomic_compare_exchange_n(owner, &other, l->writer + 1,
+						false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return 0;
+		err = wait_turn(w, &ask);
+		/* Whoever has died has left a step to be done again. */
+		if ((ask || err) && is_dead(l->layout, other - 1) &&
+		    __atomic_compare_exchange_n(owner, &other, l->writer + 1,
+						false, __ATOMIC_ACQ_REL,
+						__ATOMIC_ACQUIRE))
+			return 0;
+		if (err)
+			return err;
+	}
+}
+
+static void disown(struct tally_ledger *l)
+{
+	uint32_t self = l->writer + 1;
+
+	__atomic_compare_exchange_n(&layout_control(l->layout)->owner, &self, 0,
+				    false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* Ends the sequences that don't mark, and makes every thread's next look at
+ * the epoch, or its mark, be seen. */
+static int barrier(const struct tally_ledger *l)
+{
+	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!l->fenced)
+		return membarrier(
+			exclusive ? MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+				  : MEMBARRIER_CMD_GLOBAL_EXPEDITED);
+	return writer_all_fenced(l->layout) ? 0 : -ENOSYS;
+}
+
+/* Waits until a mark is not of an older epoch any more. */
+static int wait_for_mark(const struct tally_ledger *l, uint32_t thread,
+			 const struct layout_mark *mark, uint64_t epoch,
+			 struct wait *w, uint32_t *nr_doubtful)
+{
+	uint64_t m;
+
+	while ((m = __atomic_load_n(&mark->epoch, __ATOMIC_ACQUIRE)) != 0 &&
+	       m >> 1 < epoch) {
+		uint32_t writer = mark_writer(l->layout, thread);
+		bool ask;
+		int err = wait_turn(w, &ask);
+
+		if ((ask || err) && is_dead(l->layout, writer)) {
+			*nr_doubtful += mark_drop(l->layout, writer);
+			return 0;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Nobody adds to the bank of an older epoch any more. */
+static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w,
+		 uint32_t *nr_doubtful)
+{
+	const struct layout *layout = l->layout;
+	uint32_t nr_threads = mark_nr_threads(layout);
+	int err = barrier(l);
+
+	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
+		for (uint32_t t = 0;
+		     layout->nodes[n].nr_lanes && t < nr_threads && !err; t++)
+			err = wait_for_mark(l, t, layout_mark(layout, n, t),
+					    epoch, w, nr_doubtful);
+	if (!err)
+		__atomic_store_n(&layout_control(layout)->frozen, epoch,
+				 __ATOMIC_RELEASE);
+	return err;
+}
+
+/* Makes the frozen bank, if there is one, zero. */
+static int settle(struct tally_ledger *l, struct wait *w, uint32_t *nr_doubtful)
+{
+	struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = control->epoch;
+	int err = 0;
+
+	if (control->folded == epoch)
+		return 0;
+	if (control->frozen != epoch)
+		err = grace(l, epoch, w, nr_doubtful);
+	if (!err)
+		err = fold(l->layout, epoch);
+	if (!err)
+		__atomic_store_n(&control->folded, epoch, __ATOMIC_RELEASE);
+	return err;
+}
+
+static int move_on(struct tally_ledger *l, bool join, struct wait *w,
+		   uint32_t *nr_doubtful)
+{
+	struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = control->epoch;
+	int err;
+
+	if (control->folded != epoch && control->frozen == epoch &&
+	    writer_pins(l->layout, UINT32_MAX))
+		return join ? 0 : -EBUSY;
+	err = settle(l, w, nr_doubtful);
+	if (err)
+		return err;
+	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
+	return grace(l, epoch + 1, w, nr_doubtful);
+}
+
+int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
+	      uint64_t *epoch, uint32_t *nr_doubtful)
+{
+	struct wait w = {.deadline = now_ns() + timeout_ns};
+	uint32_t doubtful = 0;
+	int err;
+
+	err = ledger_join(l);
+	if (err)
+		return err;
+	pthread_mutex_lock(&l->lock);
+	err = own(l, &w);
+	if (!err) {
+		err = move_on(l, join, &w, &doubtful);
+		if (!err) {
+			writer_set_pins(l->layout, l->writer, ++l->pins);
+			*epoch = layout_control(l->layout)->epoch;
+			*nr_doubtful = doubtful;
+		}
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+void epoch_unpin(struct tally_ledger *l)
+{
+	struct wait w = {.deadline = now_ns() + 1000000000};
+	uint32_t doubtful = 0;
+
+	pthread_mutex_lock(&l->lock);
+	writer_set_pins(l->layout, l->writer, --l->pins);
+	if (!l->pins && !own(l, &w)) {
+		if (!writer_pins(l->layout, UINT32_MAX))
+			settle(l, &w, &doubtful);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+void epoch_close(struct tally_ledger *l)
+{
+	if (!l->pins)
+		return;
+	l->pins = 1;
+	epoch_unpin(l);
+}
+
+void epoch_inherit(struct tally_ledger *l)
+{
+	writer_set_pins(l->layout, l->writer, 0);
+	mark_drop(l->layout, l->writer);
+	disown(l);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FOLD_H
+#define FOLD_H
+
+#include <stdint.h>
+
+#include "layout.h"
+
+/*
+ * Adds the frozen bank, that of epoch - 1, to the settled cells, and zeroes
+ * it. Whoever calls it alone may; after it was broken off anywhere, calling it
+ * again finishes it.
+ *
+ * A bucket is settled by one store of its state: before it the frozen rows and
+ * the old copy count, after it the new copy alone. Only then are rows zeroed.
+ *
+ * -ENOSPC, -ENOMEM	no room for settled cells
+ */
+int fold(struct layout *layout, uint64_t epoch);
+
+#endif

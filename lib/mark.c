@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "mark.h"
+
+/* A thread's slot in one ledger; a thread has a list of them. */
+struct slot {
+	uint64_t serial;
+	uint32_t thread;
+	struct slot *next;
+};
+
+/* The one used last, so that looking it up is one comparison. */
+static __thread struct slot *slots __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int key_error;
+
+static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct tally_ledger *list;
+
+static struct layout_thread *thread_at(const struct layout *layout,
+				       uint32_t thread)
+{
+	const struct layout_table *table = &layout->plan->threads;
+
+	return (struct layout_thread *)(layout->origin + table->offset +
+					thread * table->stride);
+}
+
+uint32_t mark_nr_threads(const struct layout *layout)
+{
+	uint32_t n = __atomic_load_n(&layout_control(layout)->nr_threads,
+				     __ATOMIC_ACQUIRE);
+
+	return n < LAYOUT_NR_THREADS ? n : LAYOUT_NR_THREADS;
+}
+
+uint32_t mark_writer(const struct layout *layout, uint32_t thread)
+{
+	return __atomic_load_n(&thread_at(layout, thread)->writer,
+			       __ATOMIC_ACQUIRE) -
+	       1;
+}
+
+static void give_back(struct layout *layout, uint32_t thread)
+{
+	__atomic_store_n(&thread_at(layout, thread)->writer, 0,
+			 __ATOMIC_RELEASE);
+}
+
+/* A thread ends: its slots go back, in ledgers that are still open. */
+static void end_thread(void *arg)
+{
+	struct slot *s = arg;
+
+	pthread_mutex_lock(&list_lock);
+	while (s) {
+		struct slot *next = s->next;
+
+		for (struct tally_ledger *l = list; l; l = l->next)
+			if (l->serial == s->serial)
+				give_back(l->layout, s->thread);
+		free(s);
+		s = next;
+	}
+	pthread_mutex_unlock(&list_lock);
+	slots = NULL;
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&list_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&list_lock);
+}
+
+/* The slots are the parent's: the child takes its own when it adds. */
+static void after_fork_in_child(void)
+{
+	while (slots) {
+		struct slot *next = slots->next;
+
+		free(slots);
+		slots = next;
+	}
+	pthread_setspecific(key, NULL);
+	for (struct tally_ledger *l = list; l; l = l->next)
+		ledger_forked(l);
+	pthread_mutex_unlock(&list_lock);
+}
+
+static void init(void)
+{
+	key_error = pthread_key_create(&key, end_thread);
+	if (!key_error)
+		key_error = pthread_atfork(before_fork, after_fork_in_parent,
+					   after_fork_in_child);
+}
+
+int ledger_list_add(struct tally_ledger *ledger)
+{
+	static uint64_t serial;
+
+	pthread_once(&once, init);
+	if (key_error)
+		return -key_error;
+	pthread_mutex_lock(&list_lock);
+	ledger->serial = ++serial;
+	ledger->next = list;
+	list = ledger;
+	pthread_mutex_unlock(&list_lock);
+	return 0;
+}
+
+void ledger_list_remove(struct tally_ledger *ledger)
+{
+	pthread_mutex_lock(&list_lock);
+	for (struct tally_ledger **l = &list; *l; l = &(*l)->next) {
+		if (*l == ledger) {
+			*l = ledger->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&list_lock);
+}
+
+/* Marks of a slot exist, and are 0, in every region before it is used. */
+static int make_marks(struct layout *layout, uint32_t thread)
+{
+	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++) {
+		const struct layout_node *node = &layout->nodes[n];
+		int err;
+
+		if (!node->nr_lanes)
+			continue;
+		err = tally_region_fault(&layout->regions[n],
+					 node->marks_offset +
+						 (size_t)thread * LAYOUT_LINE,
+					 LAYOUT_LINE);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int take(struct tally_ledger *l, uint32_t *thread)
+{
+	uint32_t *nr = &layout_control(l->layout)->nr_threads;
+
+	for (uint32_t i = 0; i < LAYOUT_NR_THREADS; i++) {
+		uint32_t none = 0, n = __atomic_load_n(nr, __ATOMIC_RELAXED);
+		int err;
+
+		if (!__atomic_compare_exchange_n(
+			    &thread_at(l->layout, i)->writer, &none,
+			    l->writer + 1, false, __ATOMIC_ACQ_REL,
+			    __ATOMIC_RELAXED))
+			continue;
+		err = make_marks(l->layout, i);
+		if (err) {
+			give_back(l->layout, i);
+			return err;
+		}
+		while (n <= i && !__atomic_compare_exchange_n(
+					 nr, &n, i + 1, true, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+			;
+		*thread = i;
+		return 0;
+	}
+	return -EUSERS;
+}
+
+static int take_slot(struct tally_ledger *l, uint32_t *thread)
+{
+	struct slot *s = malloc(sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	err = ledger_join(l);
+	if (!err)
+		err = take(l, &s->thread);
+	if (!err)
+		err = -pthread_setspecific(key, s);
+	if (err) {
+		free(s);
+		return err;
+	}
+	s->serial = l->serial;
+	s->next = slots;
+	slots = s;
+	*thread = s->thread;
+	return 0;
+}
+
+int mark_thread(struct tally_ledger *l, uint32_t *thread)
+{
+	for (struct slot *s = slots; s; s = s->next) {
+		if (s->serial == l->serial) {
+			*thread = s->thread;
+			return 0;
+		}
+	}
+	return take_slot(l, thread);
+}
+
+uint32_t mark_drop(struct layout *layout, uint32_t writer)
+{
+	uint32_t end = mark_nr_threads(layout), nr_marked = 0;
+
+	for (uint32_t i = 0; i < end; i++) {
+		if (__atomic_load_n(&thread_at(layout, i)->writer,
+				    __ATOMIC_ACQUIRE) != writer + 1)
+			continue;
+		for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++) {
+			struct layout_mark *mark = layout_mark(layout, n, i);
+
+			if (!layout->nodes[n].nr_lanes ||
+			    !__atomic_load_n(&mark->epoch, __ATOMIC_ACQUIRE))
+				continue;
+			__atomic_store_n(&mark->epoch, 0, __ATOMIC_RELEASE);
+			nr_marked++;
+		}
+		give_back(layout, i);
+	}
+	return nr_marked;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Sums cells over lanes, banks and settled cells, where they lie. */
+#ifndef SUM_H
+#define SUM_H
+
+#include <stdint.h>
+
+#include "layout.h"
+
+struct sum {
+	const struct layout *layout;
+	const struct tally_slice *records; /* of lanes, by node index */
+	uint64_t frozen; /* the epoch whose bank stands still, plus 1; 0: live */
+	uint32_t first_plane, end_plane;
+	uint64_t from, to; /* rows */
+};
+
+/*
+ * The sums of every resource, into amounts[nr_resources]; they wrap at 64 bits.
+ *
+ * -EBADMSG	a header in the file is damaged, or never stands still
+ */
+int sum(const struct sum *s, int64_t *amounts);
+
+/* In a row. */
+static inline uint64_t sum_cells(const struct layout *layout)
+{
+	return layout->plan->row_bytes / sizeof(int64_t);
+}
+
+#endif

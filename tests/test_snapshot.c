@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <numatally/ledger_inline.h>
+#include <numatally/view.h>
+
+#include "machine.h"
+
+#define SECOND INT64_C(1000000000)
+
+static struct tally_view *snapshot(struct tally_ledger *ledger)
+{
+	struct tally_view *view = NULL;
+	int err;
+
+	do
+		err = tally_view_snapshot(ledger, 0, SECOND, &view);
+	while (err == -EAGAIN);
+	/* A container may refuse membarrier(2) to us alone. */
+	if (err == -ENOSYS)
+		skip();
+	assert_int_equal(err, 0);
+	return view;
+}
+
+static int64_t total(const struct tally_view *view, unsigned int resource)
+{
+	int64_t amounts[2];
+
+	assert_int_equal(tally_view_totals(view, TALLY_VIEW_ALL, amounts), 0);
+	return amounts[resource];
+}
+
+static void a_snapshot_stands_still(void **state)
+{
+	struct tally_ledger *ledger = machine_ledger(*state, 0);
+	struct tally_account a = machine_account(ledger, "a");
+	uint64_t epoch = 0;
+
+	for (int i = 0; i < 5; i++) {
+		struct tally_view *view;
+
+		assert_int_equal(tally_ledger_add(ledger, a, 0, 10), 0);
+		view = snapshot(ledger);
+		assert_true(tally_view_snapshot_info(view)->epoch > epoch);
+		epoch = tally_view_snapshot_info(view)->epoch;
+		assert_int_equal(tally_view_snapshot_info(view)->nr_doubtful,
+				 0);
+		assert_int_equal(tally_ledger_add(ledger, a, 0, 1), 0);
+		assert_int_equal(total(view, 0), 11 * i + 10);
+		assert_int_equal(machine_total(ledger, 0), 11 * i + 11);
+		assert_int_equal(total(view, 0), 11 * i + 10);
+		tally_view_close(view);
+		assert_int_equal(machine_total(ledger, 0), 11 * i + 11);
+	}
+	tally_ledger_close(ledger);
+}
+
+static void one_epoch_is_held_at_a_time(void **state)
+{
+	struct tally_ledger *ledger = machine_ledger(*state, 0);
+	struct tally_account a = machine_account(ledger, "a");
+	struct tally_view *first = snapshot(ledger), *joined, *other = NULL;
+
+	assert_int_equal(tally_ledger_add(ledger, a, 0, 1), 0);
+	assert_int_equal(tally_view_snapshot(ledger, 0, SECOND, &other),
+			 -EBUSY);
+	assert_null(other);
+	assert_int_equal(tally_view_snapshot(ledger, TALLY_SNAPSHOT_JOIN,
+					     SECOND, &joined),
+			 0);
+	assert_int_equal(tally_view_snapshot_info(joined)->epoch,
+			 tally_view_snapshot_info(first)->epoch);
+	tally_view_close(first);
+	assert_int_equal(total(joined, 0), 0);
+	assert_int_equal(tally_view_snapshot(ledger, 0, SECOND, &other),
+			 -EBUSY);
+	tally_view_close(joined);
+	other = snapshot(ledger);
+	assert_int_equal(total(other, 0), 1);
+	tally_view_close(other);
+	tally_ledger_close(ledger);
+}
+
+/* Whoever dies with a pin, or as the one who moves the epoch on, holds nobody
+ * up. */
+static void a_dead_process_holds_no_pin(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_account a = machine_account(ledger, "a");
+	struct tally_view *view;
+	int status;
+	pid_t pid;
+
+	assert_int_equal(tally_ledger_add(ledger, a, 0, 3), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct tally_ledger *own;
+
+		if (tally_ledger_open(m->path, &own) ||
+		    tally_view_snapshot(own, 0, SECOND, &view))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	waitpid(pid, &status, 0);
+	if (!WIFSIGNALED(status))
+		skip();
+	assert_int_equal(tally_ledger_add(ledger, a, 0, 4), 0);
+	view = snapshot(ledger);
+	assert_int_equal(total(view, 0), 7);
+	tally_view_close(view);
+	tally_ledger_close(ledger);
+}
+
+/* Writers in threads and processes that give to one account what they take
+ * from another. */
+struct giver {
+	struct tally_ledger *ledger;
+	struct tally_account from, to;
+	int *stop;
+	int64_t nr;
+	int err;
+};
+
+static void *give(void *arg)
+{
+	struct giver *g = arg;
+	const struct tally_entry entries[2] = {
+		{g->from, TALLY_NODE_LOCAL, 1, -7},
+		{g->to, 5, 1, 7},
+	};
+
+	while (!__atomic_load_n(g->stop, __ATOMIC_RELAXED) && !g->err) {
+		g->err = tally_ledger_post(g->ledger, entries, 2);
+		if (!g->err)
+			g->err =
+				tally_ledger_inline_add(g->ledger, g->to, 0, 1);
+		g->nr += !g->err;
+	}
+	return NULL;
+}
+
+static int give_as_process(const char *path, int *stop, int64_t *nr)
+{
+	struct giver g = {.stop = stop};
+
+	if (tally_ledger_open(path, &g.ledger))
+		return 1;
+	g.from = machine_account(g.ledger, "from");
+	g.to = machine_account(g.ledger, "to");
+	give(&g);
+	*nr = g.nr;
+	tally_ledger_close(g.ledger);
+	return g.err != 0;
+}
+
+static void every_snapshot_is_whole(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct {
+		int stop;
+		int64_t nr;
+	} *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct giver givers[2];
+	pthread_t threads[2];
+	int64_t last = 0, nr;
+	int status;
+	pid_t pid;
+
+	assert_ptr_not_equal(shared, MAP_FAILED);
+	machine_account(ledger, "from");
+	machine_account(ledger, "to");
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(give_as_process(m->path, &shared->stop, &shared->nr));
+	for (int i = 0; i < 2; i++) {
+		givers[i] = (struct giver){
+			.ledger = ledger,
+			.from = machine_account(ledger, "from"),
+			.to = machine_account(ledger, "to"),
+			.stop = &shared->stop,
+		};
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, give, &givers[i]), 0);
+	}
+	for (int i = 0; i < 100; i++) {
+		struct tally_view *view = snapshot(ledger);
+		int64_t events = total(view, 0);
+
+		assert_int_equal(total(view, 1), 0);
+		assert_true(events >= last);
+		assert_int_equal(total(view, 0), events);
+		last = events;
+		tally_view_close(view);
+	}
+	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	nr = shared->nr;
+	for (int i = 0; i < 2; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(givers[i].err, 0);
+		nr += givers[i].nr;
+	}
+	assert_int_equal(machine_total(ledger, 0), nr);
+	assert_int_equal(machine_total(ledger, 1), 0);
+	munmap(shared, 4096);
+	tally_ledger_close(ledger);
+}
+
+/* The inlined adds of a ledger that one process writes to, while its threads
+ * hop, are interrupted by signals, and snapshots are taken. */
+#define INLINED 200000
+
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+static void *add_inlined(void *arg)
+{
+	struct giver *g = arg;
+	const int64_t two[2] = {1, -1};
+	cpu_set_t set;
+
+	for (unsigned int i = 0; i < INLINED; i++) {
+		if (i % 4096 == 0) {
+			CPU_ZERO(&set);
+			CPU_SET(i / 4096 % 2, &set);
+			sched_setaffinity(0, sizeof(set), &set);
+		}
+		if (i % 3)
+			g->err |= tally_ledger_inline_add2(g->ledger, g->to, 0,
+							   two);
+		else
+			g->err |= tally_ledger_inline_add(g->ledger, g->from, 0,
+							  1);
+	}
+	g->nr = 1;
+	return NULL;
+}
+
+static void inlined_adds_are_exact(void **state)
+{
+	struct machine *m = *state;
+	const struct tally_ledger_options options = {.exclusive = 1};
+	struct giver givers[4];
+	struct tally_ledger *ledger, *other = NULL;
+	pthread_t threads[4];
+	int64_t nr_twos = 4 * (int64_t)(INLINED - (INLINED + 2) / 3);
+	int status;
+	pid_t pid;
+
+	assert_int_equal(tally_ledger_create(m->path, m->topo,
+					     machine_resources, 2, &options,
+					     &ledger),
+			 0);
+	assert_int_equal(tally_ledger_open(m->path, &other), -EBUSY);
+	signal(SIGUSR1, on_signal);
+	for (int i = 0; i < 4; i++) {
+		givers[i] = (struct giver){
+			.ledger = ledger,
+			.from = machine_account(ledger, "from"),
+			.to = machine_account(ledger, "to"),
+		};
+		assert_int_equal(pthread_create(&threads[i], NULL, add_inlined,
+						&givers[i]),
+				 0);
+	}
+	for (int i = 0; i < 200; i++) {
+		struct tally_view *view = snapshot(ledger);
+		int64_t amounts[2];
+
+		pthread_kill(threads[i % 4], SIGUSR1);
+		/* Two resources in one store are never seen apart. */
+		assert_int_equal(tally_view_account(view, givers[0].to,
+						    TALLY_VIEW_ALL, amounts),
+				 0);
+		assert_int_equal(amounts[0], -amounts[1]);
+		tally_view_close(view);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(givers[i].err, 0);
+	}
+	assert_int_equal(machine_total(ledger, 0), 4 * INLINED);
+	assert_int_equal(machine_total(ledger, 1), -nr_twos);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(tally_ledger_inline_add(ledger, givers[0].to, 0, 1) !=
+		      -EPERM);
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	tally_ledger_close(ledger);
+	/* Its writer is gone: another may have it now. */
+	assert_int_equal(tally_ledger_open(m->path, &other), 0);
+	assert_int_equal(machine_total(other, 0), 4 * INLINED);
+	tally_ledger_close(other);
+}
+
+/* Steps the release of a snapshot by single instructions, and kills it after
+ * so many: whatever it had done, nothing is lost and nothing counts twice. */
+static int release_stepped(const char *path)
+{
+	struct tally_ledger *ledger;
+	struct tally_view *view;
+
+	if (tally_ledger_open(path, &ledger) ||
+	    tally_view_snapshot(ledger, 0, SECOND, &view))
+		return 1;
+	if (ptrace(PTRACE_TRACEME, 0, 0, 0))
+		return 2;
+	raise(SIGSTOP);
+	tally_view_close(view);
+	return 0;
+}
+
+/* Returns false when the release ended before. */
+static bool kill_after(const char *path, long nr_steps, bool *traced)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(release_stepped(path));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	*traced = WIFSTOPPED(status);
+	if (!*traced)
+		return false;
+	for (long i = 0; i < nr_steps; i++) {
+		if (ptrace(PTRACE_SINGLESTEP, pid, 0, 0) ||
+		    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+			return false;
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return true;
+}
+
+static void a_release_killed_anywhere(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 64);
+	struct tally_account a = machine_account(ledger, "a");
+	struct tally_account b = machine_account(ledger, "b");
+	int64_t expected = 0;
+	bool traced = true;
+	int nr_killed = 0;
+
+	/* An emulated machine takes minutes for the same instructions. */
+	if (getenv("NUMATALLY_GUEST")) {
+		tally_ledger_close(ledger);
+		skip();
+	}
+	for (long steps = 1; traced && nr_killed < 48; steps += 1 + steps / 5) {
+		struct tally_view *view;
+
+		assert_int_equal(tally_ledger_add(ledger, a, 0, steps), 0);
+		assert_int_equal(tally_ledger_add(ledger, b, 1, -steps), 0);
+		expected += steps;
+		if (!kill_after(m->path, steps, &traced))
+			break;
+		nr_killed++;
+		assert_int_equal(machine_total(ledger, 0), expected);
+		assert_int_equal(machine_total(ledger, 1), -expected);
+		/* Every other time nobody finishes what it left before the next
+		 * one has to. */
+		if (nr_killed % 2)
+			continue;
+		view = snapshot(ledger);
+		assert_int_equal(total(view, 0), expected);
+		assert_int_equal(total(view, 1), -expected);
+		tally_view_close(view);
+	}
+	assert_int_equal(machine_total(ledger, 0), expected);
+	if (!traced && !nr_killed)
+		skip();
+	assert_true(nr_killed > 8);
+	tally_ledger_close(ledger);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_snapshot_stands_still),	T(one_epoch_is_held_at_a_time),
+		T(a_dead_process_holds_no_pin), T(every_snapshot_is_whole),
+		T(inlined_adds_are_exact),	T(a_release_killed_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
