@@ -35,7 +35,8 @@ struct perf_set {
 	int64_t before_ns; /* of the cgroup, when its events began; -1: not
 			      known */
 	int64_t missed_ns; /* of CPUs that came, before they were counted */
-	struct perf_group whole; /* of a task only */
+	struct perf_group whole; /* of a task, wherever it runs: where the CPUs
+				    apart would tell no more, or not all */
 	unsigned int nr_groups;
 	struct perf_group groups[];
 };
@@ -195,16 +196,57 @@ static bool is_for_cpu(int ret)
 	return ret == -ENODEV || ret == -ENXIO || ret == -EINVAL;
 }
 
-static int set_open(struct perf_set *set)
+/* CPUs that sysfs links to a node may be offline now, and come. */
+static bool cpu_may_run(const struct tally_topo *topo, int cpu)
+{
+	return tally_topo_cpu_online(topo, cpu) ||
+	       tally_topo_cpu_node(topo, cpu) >= 0;
+}
+
+/* The row of the CPU's node, the last one where that isn't known. */
+static unsigned int cpu_row(const struct tally_topo *topo, int cpu)
+{
+	int node = tally_topo_cpu_node(topo, cpu);
+	int index = node < 0 ? -1 : tally_topo_index(topo, node);
+
+	return index < 0 ? tally_topo_nr_nodes(topo) : (unsigned int)index;
+}
+
+/* CPUs of which each has events of its own on a task. 0: all that may ever be
+ * are on one node, so that one set for all of them tells as much. */
+static unsigned int nr_cpus_apart(const struct tally_topo *topo)
+{
+	int nr_cpus = (int)tally_topo_nr_cpus(topo);
+	unsigned int nr = 0, nr_first = 0;
+
+	for (int cpu = 0; cpu < nr_cpus; cpu++) {
+		if (!cpu_may_run(topo, cpu))
+			continue;
+		nr++;
+		if (cpu_row(topo, cpu) == cpu_row(topo, 0))
+			nr_first++;
+	}
+	return nr_first == (unsigned int)nr_cpus ? 0 : nr;
+}
+
+/* Whether every CPU that may ever be has events of its own. */
+static bool is_complete(const struct tally_topo *topo, unsigned int nr_apart)
+{
+	return nr_apart == tally_topo_nr_cpus(topo);
+}
+
+unsigned int tally_kernel_events_nr_inherited(const struct tally_topo *topo)
+{
+	unsigned int nr_apart = nr_cpus_apart(topo);
+
+	return (nr_apart + !is_complete(topo, nr_apart)) * TALLY_NR_EVENTS;
+}
+
+static int set_open(struct perf_set *set, bool complete)
 {
 	unsigned int nr_open = 0;
 	int ret, bad = 0;
 
-	if (set->cgroup_fd < 0) {
-		ret = group_open(set, &set->whole);
-		if (ret)
-			return ret;
-	}
 	for (unsigned int i = 0; i < set->nr_groups; i++) {
 		ret = group_open(set, &set->groups[i]);
 		if (ret && !is_for_cpu(ret))
@@ -214,14 +256,9 @@ static int set_open(struct perf_set *set)
 		else
 			nr_open++;
 	}
+	if (set->cgroup_fd < 0 && (bad || !complete))
+		return group_open(set, &set->whole);
 	return nr_open ? 0 : bad ? bad : -ENODEV;
-}
-
-/* CPUs that sysfs links to a node may be offline now, and come. */
-static bool cpu_may_run(const struct tally_topo *topo, int cpu)
-{
-	return tally_topo_cpu_online(topo, cpu) ||
-	       tally_topo_cpu_node(topo, cpu) >= 0;
 }
 
 int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
@@ -229,6 +266,7 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 {
 	unsigned int nr_nodes = tally_topo_nr_nodes(topo);
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
+	unsigned int nr_apart = nr_cpus_apart(topo);
 	struct perf_set *s;
 	int ret;
 
@@ -243,15 +281,11 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 	s->before_ns = -1;
 	s->missed_ns = 0;
 	s->nr_groups = 0;
-	group_init(&s->whole, -1, nr_nodes);
-	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
-		int node = tally_topo_cpu_node(topo, cpu);
-		int index = node < 0 ? -1 : tally_topo_index(topo, node);
-
-		if (cpu_may_run(topo, cpu))
+	group_init(&s->whole, -1, nr_apart ? nr_nodes : cpu_row(topo, 0));
+	for (int cpu = 0; cpu < (int)nr_cpus; cpu++)
+		if (cpu_may_run(topo, cpu) && (nr_apart || cgroup_fd >= 0))
 			group_init(&s->groups[s->nr_groups++], cpu,
-				   index < 0 ? nr_nodes : (unsigned int)index);
-	}
+				   cpu_row(topo, cpu));
 	ret = 0;
 	if (cgroup_fd >= 0) {
 		/* Kept, to open anew on a CPU that comes back. */
@@ -260,7 +294,7 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 			ret = -errno;
 	}
 	if (!ret)
-		ret = set_open(s);
+		ret = set_open(s, is_complete(topo, nr_apart));
 	if (ret) {
 		perf_set_close(s);
 		return ret;
@@ -339,6 +373,7 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 {
 	struct tally_event_counts whole, counts;
 	struct tally_event_counts *unknown = &rows[set->nr_rows - 1];
+	struct tally_event_counts *rest = &rows[set->whole.row];
 	int64_t cgroup_ns = 0, counted_ns = 0;
 	bool dead;
 	int ret, err;
@@ -369,7 +404,7 @@ int perf_set_read(struct perf_set *set, struct tally_event_counts *rows)
 	}
 	for (int e = 0; e < TALLY_NR_EVENTS; e++)
 		if (whole.count[e] > 0)
-			unknown->count[e] += whole.count[e];
+			rest->count[e] += whole.count[e];
 	unknown->count[TALLY_EVENT_CPU_NS] +=
 		missed_ns(set, cgroup_ns, counted_ns);
 	return ret;

@@ -216,6 +216,43 @@ static void nothing_counts_before_the_exec(void **state)
 	command_cancel(&c);
 }
 
+static unsigned int nr_open_files(void)
+{
+	unsigned int nr = 0;
+
+	for (int fd = 0; fd < 4096; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
+/* Each fork pays for them: no set more than the nodes and CPUs ask for. */
+static void events_are_as_many_as_said(void **state)
+{
+	unsigned int before, nr = tally_kernel_events_nr_inherited(topo);
+	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
+	struct tally_events *events;
+	bool all_known = true;
+	struct command c;
+
+	(void)state;
+	before = nr_open_files();
+	open_way(TALLY_EVENTS_SAMPLE, &c, &events);
+	before = nr_open_files() - before; /* else than perf's */
+	tally_kernel_events_close(events);
+	command_cancel(&c);
+	before += nr_open_files();
+	open_way(TALLY_EVENTS_INHERIT, &c, &events);
+	assert_int_equal(nr_open_files() - before, nr);
+	tally_kernel_events_close(events);
+	command_cancel(&c);
+	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++)
+		all_known &= tally_topo_cpu_node(topo, (int)cpu) >= 0;
+	if (all_known && nr_rows == 2)
+		assert_int_equal(nr, TALLY_NR_EVENTS);
+	else
+		assert_true(nr <= (nr_cpus + 1) * TALLY_NR_EVENTS);
+}
+
 static void samples_are_estimates(void **state)
 {
 	struct tally_events *events;
@@ -416,6 +453,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inherited_events_are_rusage),
 		cmocka_unit_test(nothing_counts_before_the_exec),
+		cmocka_unit_test(events_are_as_many_as_said),
 		cmocka_unit_test(samples_are_estimates),
 		cmocka_unit_test(samples_settle_to_the_totals),
 		cmocka_unit_test(what_is_missing_is_spread_like_what_was_seen),

@@ -23,17 +23,6 @@
  */
 #define INHERIT_MAX_EVENTS 64
 
-static unsigned long count_events(const struct tally_topo *topo)
-{
-	unsigned long nr_cpus = 0;
-
-	for (unsigned int cpu = 0; cpu < tally_topo_nr_cpus(topo); cpu++)
-		if (tally_topo_cpu_online(topo, (int)cpu) ||
-		    tally_topo_cpu_node(topo, (int)cpu) >= 0)
-			nr_cpus++;
-	return (nr_cpus + 1) * TALLY_NR_EVENTS;
-}
-
 static int open_events(struct run_account *a, enum tally_events_way way,
 		       pid_t pid)
 {
@@ -64,10 +53,13 @@ static const char *say_perf_error(int ret)
 /* The best way that is allowed, or the one that was asked for. */
 static int choose_events(struct run_account *a, int asked, pid_t pid)
 {
-	unsigned long nr_events = count_events(a->topo);
+	unsigned int nr_events = tally_kernel_events_nr_inherited(a->topo);
 	int ret = -ENOENT;
 
-	run_child_raise_files(nr_events);
+	/* A cgroup's are one set per CPU, in any case. */
+	run_child_raise_files((unsigned long)tally_topo_nr_cpus(a->topo) *
+				      TALLY_NR_EVENTS +
+			      nr_events);
 	if (asked == TALLY_EVENTS_CGROUP ||
 	    (asked < 0 && nr_events > INHERIT_MAX_EVENTS))
 		ret = open_events(a, TALLY_EVENTS_CGROUP, pid);
