@@ -51,7 +51,7 @@ int tally_kernel_mem_create(const char *root,
 	if (o.budget_ppm > PPM || o.burst_ns < 0 || o.first_interval_ns < 0 ||
 	    o.last_interval_ns < 0 || o.large_bytes < 0)
 		return -EINVAL;
-	o.budget_ppm = o.budget_ppm ? o.budget_ppm : 10000;
+	o.budget_ppm = o.budget_ppm ? o.budget_ppm : 5000;
 	o.burst_ns = o.burst_ns ? o.burst_ns : 1000000;
 	if (!o.first_interval_ns)
 		o.first_interval_ns = 1000000;

@@ -394,7 +394,7 @@ struct tally_mem_result {
 struct tally_mem_options {
 	/* Of wall time, in parts per million, that sampling may take; and what
 	 * it may take at once beyond that, in the beginning or after a pause,
-	 * so that a short command gets several samples. 10,000 (1 %), 1 ms. */
+	 * so that a short command gets several samples. 5,000 (0.5 %), 1 ms. */
 	unsigned int budget_ppm;
 	int64_t burst_ns;
 	/* Between the end of a sample and the next, if the budget allows: the
