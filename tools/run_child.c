@@ -233,12 +233,17 @@ static void reap(struct run_child *child, bool *stop)
 		child->alone = true;
 }
 
-/* The terminal has told the whole group, the command has told itself. */
+/*
+ * The terminal has told the whole group, the command has told itself. But where
+ * we lead the session, a terminal that hangs up tells us alone.
+ */
 static bool is_to_be_forwarded(const struct run_child *child,
 			       const struct signalfd_siginfo *info)
 {
-	return !child->ended && info->ssi_code != SI_KERNEL &&
-	       (pid_t)info->ssi_pid != child->pid;
+	if (child->ended || (pid_t)info->ssi_pid == child->pid)
+		return false;
+	return info->ssi_code != SI_KERNEL ||
+	       (info->ssi_signo == SIGHUP && getsid(0) == getpid());
 }
 
 static void take_signals(struct run_child *child, bool *continued)
