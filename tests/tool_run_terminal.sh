@@ -1,0 +1,206 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# numatally run on a terminal, under a shell with job control: keys reach the
+# command, both stop and go on together, and the shell always gets its turn.
+. "$srcdir/tests/tool_run_lib.sh"
+
+./tests/terminal true </dev/null 2>"$dir/err"
+if [ $? -eq 77 ]; then
+	echo "1..0 # SKIP $(cat "$dir/err")"
+	exit 0
+fi
+cat >"$dir/is_foreground" <<'END'
+set -- $(sed 's/.*) //' /proc/$$/stat)
+[ "$3" = "$6" ] && echo fore""ground || echo back""ground
+END
+# Words are typed so that their echo isn't taken for the answer.
+run="$tool run -o $dir/table"
+export run dir
+
+# A key that makes a signal throws away what was typed before: hence each is
+# followed by what the shell says then.
+
+# session NAME: plays stdin on a shell's terminal
+session() {
+	: >"$dir/table"
+	ENV='' PS1="next> " HISTFILE=/dev/null ./tests/terminal sh -i \
+		>"$dir/out" 2>"$dir/err"
+	report "$1" test $? -eq 0
+}
+
+session "the command is in the foreground, and reads the terminal" <<-'END'
+	type $run sh -c '. $dir/is_foreground; read x; echo ha""s=$x'\n
+	await foreground
+	type one\n
+	await has=one
+	type echo stat""us=$?\n
+	await status=0
+	type exit 0\n
+	exit 0
+END
+report "the table is there" has '^node ' table
+
+session "Ctrl-C reaches the command" <<-'END'
+	type $run sh -c 'echo read""y; while :; do sleep 0.1; done'\n
+	await ready
+	type ^C
+	await next>
+	type echo stat""us=$?\n
+	await status=130
+	type exit 0\n
+	exit 0
+END
+report "Ctrl-C: the table is there" has '^node ' table
+
+session "Ctrl-C is left to a command that takes it" <<-'END'
+	type $run sh -c 'trap "c=1" INT; echo read""y; until [ "$c" ]; do sleep 0.1; done; exit 5'\n
+	await ready
+	type ^C
+	await next>
+	type echo stat""us=$?\n
+	await status=5
+	type exit 0\n
+	exit 0
+END
+
+session "Ctrl-\\ reaches the command" <<-'END'
+	type ulimit -c 0\n
+	type $run sh -c 'echo read""y; while :; do sleep 0.1; done'\n
+	await ready
+	type ^\
+	await next>
+	type echo stat""us=$?\n
+	await status=131
+	type exit 0\n
+	exit 0
+END
+
+session "Ctrl-Z stops both, and fg goes on with both" <<-'END'
+	type $run sh -c 'echo $PPID $$ >$dir/pids; echo read""y; read x; echo ha""s=$x; . $dir/is_foreground; exit 6'\n
+	await ready
+	type ^Z
+	await Stopped
+	await next>
+	type echo stat""us=$?\n
+	await status=148
+	type for p in $(cat $dir/pids); do set -- $(sed 's/.*) //' /proc/$p/stat); echo sta""te=$1; done\n
+	await state=T
+	await state=T
+	type fg\n
+	type four\n
+	await has=four
+	await foreground
+	type echo stat""us=$?\n
+	await status=6
+	type exit 0\n
+	exit 0
+END
+report "Ctrl-Z: the table is there" has '^node ' table
+
+session "Ctrl-Z again and again" <<-'END'
+	type $run sh -c 'while read x; do echo ha""s=$x; [ $x != end ] || exit 6; done'\n
+	type one\n
+	await has=one
+	type ^Z
+	await Stopped
+	await next>
+	type fg\n
+	type two\n
+	await has=two
+	type ^Z
+	await Stopped
+	await next>
+	type fg\n
+	type three\n
+	await has=three
+	type ^Z
+	await Stopped
+	await next>
+	type fg\n
+	type end\n
+	await has=end
+	type echo stat""us=$?\n
+	await status=6
+	type exit 0\n
+	exit 0
+END
+
+session "a command that stops itself gives the shell its turn" <<-'END'
+	type $run sh -c 'echo read""y; kill -STOP $$; echo goes o""n; exit 4'\n
+	await ready
+	type echo stat""us=$?\n
+	await status=147
+	type fg\n
+	await goes on
+	type echo stat""us=$?\n
+	await status=4
+	type exit 0\n
+	exit 0
+END
+
+session "bg goes on with both" <<-'END'
+	type $run sh -c 'echo read""y; while ! [ -e $dir/go ]; do sleep 0.1; done; . $dir/is_foreground; exit 4'\n
+	await ready
+	type ^Z
+	await Stopped
+	await next>
+	type echo stat""us=$?\n
+	await status=148
+	type bg\n
+	type >$dir/go\n
+	await background
+	type wait %1; echo stat""us=$?\n
+	await status=4
+	type exit 0\n
+	exit 0
+END
+
+session "in the background, it stops where it reads the terminal" <<-'END'
+	type $run sh -c 'read x; echo ha""s=$x; exit 3' &\n
+	type until jobs >$dir/jobs; grep -q Stop $dir/jobs; do sleep 0.1; done; echo wait""s\n
+	await waits
+	type fg\n
+	type six\n
+	await has=six
+	type echo stat""us=$?\n
+	await status=3
+	type exit 0\n
+	exit 0
+END
+
+: >"$dir/table"
+./tests/terminal "$tool" run -o "$dir/table" \
+	sh -c 'echo ready; while :; do sleep 0.1; done' 2>"$dir/err" <<-'END'
+	await ready
+	type ^Z
+	type ^C
+	exit 130
+END
+report "without a shell, Ctrl-Z does nothing, and Ctrl-C all" test $? -eq 0
+
+: >"$dir/table"
+./tests/terminal "$tool" run -o "$dir/table" \
+	sh -c "echo \$\$ >$dir/pid; echo ready; while :; do sleep 0.1; done" \
+	2>"$dir/err" <<-'END'
+	await ready
+	hang up
+	exit 129
+END
+report "the terminal hangs up: the command ends" test $? -eq 0
+report "the terminal hangs up: the table is there" has '^node ' table
+
+session "the terminal of a shell hangs up" <<-'END'
+	type $run sh -c 'echo read""y; while :; do sleep 0.1; done'\n
+	await ready
+	hang up
+END
+report "hung up: the command ends, and the table is there" \
+	await has '^the largest' table
+
+./tests/terminal "$tool" run true 2>"$dir/err" <<-'END'
+	await node 0
+	await the largest process
+	exit 0
+END
+report "the table is on the terminal" test $? -eq 0
+echo "1..$count"
