@@ -118,70 +118,24 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
 	       resource;
 }
 
-#if defined(__x86_64__) && !defined(__cppcheck__)
-
 /*
  * Adds to one, two or four cells side by side, if this CPU is still the one
  * that the cells are for. false: it is not, or the thread was interrupted.
  */
-#define ON_CPU(commit, ...)                                            \
-	__asm__ goto(".pushsection __rseq_cs, \"aw\"\n\t"              \
-		     ".balign 32\n"                                    \
-		     "3:\n\t"                                          \
-		     ".long 0, 0\n\t"                                  \
-		     ".quad 1f, 2f - 1f, 4f\n\t"                       \
-		     ".popsection\n\t"                                 \
-		     ".pushsection __rseq_cs_ptr_array, \"aw\"\n\t"    \
-		     ".quad 3b\n\t"                                    \
-		     ".popsection\n\t"                                 \
-		     "leaq 3b(%%rip), %%rax\n\t"                       \
-		     "movq %%rax, %%fs:8(%[rseq])\n"                   \
-		     "1:\n\t"                                          \
-		     "cmpl %[cpu], %%fs:4(%[rseq])\n\t"                \
-		     "jne %l[moved]\n\t" commit "\n"                   \
-		     "2:\n\t"                                          \
-		     ".pushsection __rseq_failure, \"ax\"\n\t"         \
-		     ".byte 0x0f, 0xb9, 0x3d\n\t"                      \
-		     ".long 0x53053053\n"                              \
-		     "4:\n\t"                                          \
-		     "jmp %l[moved]\n\t"                               \
-		     ".popsection\n\t"                                 \
-		     : /* none */                                      \
-		     : [rseq] "r"(rseq), [cpu] "r"(cpu), [to] "r"(to), \
-		       __VA_ARGS__                                     \
-		     : "memory", "cc", "rax", "xmm0"                   \
-		     : moved)
-
 static bool add_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
 		       const int64_t *amounts, unsigned int nr)
 {
+#ifdef TALLY_RSEQ
 	if (nr == 1)
-		ON_CPU("addq %[amount], (%[to])", [amount] "r"(*amounts));
-	else if (nr == 2)
-		ON_CPU("movdqu (%[from]), %%xmm0\n\t"
-		       "paddq (%[to]), %%xmm0\n\t"
-		       "movdqa %%xmm0, (%[to])",
-		       [from] "r"(amounts));
-	else
-		ON_CPU("vmovdqu (%[from]), %%ymm0\n\t"
-		       "vpaddq (%[to]), %%ymm0, %%ymm0\n\t"
-		       "vmovdqa %%ymm0, (%[to])",
-		       [from] "r"(amounts));
-	return true;
-moved:
-	return false;
-}
-
+		return tally_rseq_on_cpu(rseq, cpu, to, amounts);
+	if (nr == 2)
+		return tally_rseq_on_cpu2(rseq, cpu, to, amounts);
+	return tally_rseq_on_cpu4(rseq, cpu, to, amounts);
 #else
-
-static bool add_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
-		       const int64_t *amounts, unsigned int nr)
-{
 	(void)rseq, (void)cpu, (void)to, (void)amounts, (void)nr;
 	return false;
-}
-
 #endif
+}
 
 /* One store, marked: what threads of several processes do. */
 static int add_marked(struct tally_ledger *l, struct tally_account account,
