@@ -110,4 +110,60 @@ elif chown 1 "$dir/spin" && chmod 4755 "$dir/spin" && setuid_works; then
 else
 	skip "a setuid program" "none takes effect in $dir"
 fi
+
+# ---- fewer CPUs than the machine has
+cpu=$(taskset -cp $$ 2>/dev/null | sed 's/.*[^0-9]//')
+if [ -n "$cpu" ]; then
+	for way in inherit cgroup sample; do
+		taskset -c "$cpu" "$tool" run --json --events=$way \
+			-o "$dir/json" sh -c "taskset -cp \$\$; tests/spin 100" \
+			>"$dir/out" 2>"$dir/err"
+		report "one CPU, $way: the command has no other" \
+			has "[^0-9,-]$cpu\$" out
+		report "one CPU, $way: all time is counted" \
+			test "$(sum cpu_ns)" -ge 100000000
+	done
+else
+	skip "one CPU" "there is no taskset"
+fi
+
+# ---- a procfs that hides, or is not there
+as_other=
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid=1 --regid=1 --clear-groups \
+	test -x "$tool" 2>/dev/null; then
+	as_other="$(command -v setpriv) --reuid=1 --regid=1 --clear-groups"
+fi
+for way in inherit sample; do
+	what="hidepid=2, $way"
+	if [ -z "$as_other" ] || ! unshare -mpf sh -c \
+		'mount -t proc -o hidepid=2 proc /proc' 2>/dev/null; then
+		skip "$what" "procfs may not be mounted so, or not as another"
+		continue
+	fi
+	: >"$dir/json"
+	chmod 666 "$dir/json"
+	timeout -s KILL 60 unshare -mpf sh -c "
+		mount -t proc -o hidepid=2 proc /proc
+		sleep 50 &
+		hidden=\$!
+		export hidden
+		exec $as_other '$tool' run --json --events=$way \
+			-o '$dir/json' sh -c '
+				[ -e /proc/\$hidden ] || echo hidden
+				tests/spin 200 & tests/spin 200; wait; exit 5'" \
+		>"$dir/out" 2>"$dir/err"
+	report "$what: the exit status" test $? -eq 5
+	report "$what: others are hidden" test "$(cat "$dir/out")" = hidden
+	report "$what: all time is counted" test "$(sum cpu_ns)" -ge 390000000
+	report "$what: memory is seen" \
+		test "$(member anonymous | sort -n | tail -n 1)" -gt 0
+	report "$what: no problem with it" \
+		test "$(grep -c '/proc does not\|memory:' "$dir/json")" -eq 0
+done
+for way in inherit sample; do
+	apart "no /proc, $way: the exit status" 7 'umount -l /proc' \
+		--events=$way sh -c "$busy; exit 7" || continue
+	report "no /proc, $way: the table" has '^node 0 .*%' err
+	report "no /proc, $way: is said" has '^/proc does not show' err
+done
 echo "1..$count"

@@ -91,6 +91,8 @@ if [ "$(id -u)" -ne 0 ] || [ -z "$cpu" ]; then
 	echo "1..$count"
 	exit 0
 fi
+nr=${cpu%/online}
+nr=${nr##*/cpu}
 
 # shellcheck disable=SC2016
 busy='for i in 1 2 3 4 5 6; do
@@ -114,5 +116,81 @@ for way in inherit cgroup; do
 		grep -q '"unattributed":{"cpu_ns":0,' "$dir/json"
 	report "$way: it was counted so" grep -q "\"events\":\"$way\"" "$dir/json"
 done
+
+# ---- a CPU that comes after the start, and has all the work
+for way in inherit cgroup; do
+	rm -f "$dir/ready"
+	echo 0 >"$cpu"
+	"$tool" run --json --events=$way --interval 0.1 -o "$dir/json" sh -c \
+		": >'$dir/ready'; until taskset -c $nr true; do sleep 0.1; done
+		exec taskset -c $nr tests/spin 400" 2>/dev/null &
+	pid=$!
+	until [ -e "$dir/ready" ]; do sleep 0.1; done
+	sleep 0.3
+	echo 1 >"$cpu"
+	wait $pid
+	report "$way: a CPU comes, and CPU time is all there" near \
+		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
+	# A cgroup's events begin when they are read next, which is soon.
+	least=200000000
+	[ $way = inherit ] || least=1
+	report "$way: a CPU comes, and its time is on its node" test \
+		"$(member "{\"id\":$cpu_node," cpu_ns)" -ge $least
+done
+
+# ---- a CPU that sysfs did not have at the start: here, that it hides
+hide='cd /sys/devices/system
+for list in cpu/possible cpu/present cpu/online node/node'$cpu_node'/cpulist; do
+	sed "s/[-,]'$nr'$//" $list >'$dir'/list.${list##*/}
+done
+for sub in cpu node; do
+	cp -r $sub '$dir'/ 2>/dev/null
+	mount --bind '$dir'/$sub $sub
+done
+rm -rf cpu/cpu'$nr' node/node'$cpu_node'/cpu'$nr'
+for list in cpu/possible cpu/present cpu/online node/node'$cpu_node'/cpulist; do
+	cp '$dir'/list.${list##*/} $list
+done
+cd "$OLDPWD" || exit 99'
+mkdir "$dir/cpu" "$dir/node"
+for way in inherit cgroup sample; do
+	unshare -m sh -c "$hide
+		\"$tool\" topo --json >$dir/topo
+		\"$tool\" run --json --events=$way -o \"$dir/json\" \
+			taskset -c $nr tests/spin 400"
+	report "$way: a CPU unknown at the start: it was" \
+		test "$(grep -c "[^0-9]$nr[],]" "$dir/topo")" -eq 0
+	report "$way: a CPU unknown at the start: CPU time is all there" near \
+		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
+	# Of what ended unseen an estimate tells nothing.
+	[ $way = sample ] ||
+		report "$way: a CPU unknown at the start: it is of no node" \
+		test "$(member unattributed cpu_ns)" -ge 350000000
+done
+
+# ---- fewer CPUs and nodes than the machine has
+cpuset=/sys/fs/cgroup/few
+few() {
+	echo +cpuset >$root && mkdir $cpuset &&
+		cat $nodes/node$cpu_node/cpulist >$cpuset/cpuset.cpus &&
+		echo "$cpu_node" >$cpuset/cpuset.mems
+}
+if few; then
+	for way in inherit cgroup sample; do
+		sh -c "echo \$\$ >$cpuset/cgroup.procs
+			exec \"$tool\" run --json --events=$way \
+			-o \"$dir/json\" sh -c 'tests/spin 400; exit 6'"
+		report "$way: a small cpuset: the exit status" test $? -eq 6
+		report "$way: a small cpuset: CPU time is on its node" share \
+			"$(member "{\"id\":$cpu_node," cpu_ns)" \
+			"$(sum cpu_ns)"
+		report "$way: a small cpuset: all nodes are told of" test \
+			"$(grep -o '"id":[0-9]*' "$dir/json" | wc -l)" -eq \
+			"$(ls -d $nodes/node[0-9]* | wc -l)"
+		report "$way: a small cpuset: there is a ledger" \
+			grep -q '"ledger":"run' "$dir/json"
+	done
+	rmdir $cpuset
+fi
 
 echo "1..$count"
