@@ -146,9 +146,11 @@ static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w,
 		 uint32_t *nr_doubtful)
 {
 	const struct layout *layout = l->layout;
-	uint32_t nr_threads = mark_nr_threads(layout);
+	uint32_t nr_threads;
 	int err = barrier(l);
 
+	/* Behind the barrier: a thread that is not in it reads the new epoch. */
+	nr_threads = mark_nr_threads(layout);
 	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
 		for (uint32_t t = 0;
 		     layout->nodes[n].nr_lanes && t < nr_threads && !err; t++)
