@@ -159,6 +159,8 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 				 f->epoch << 1 | !(state & 1),
 				 __ATOMIC_RELEASE);
 	}
+	/* Who sees a cell that is zero again sees that its amount is settled. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	zero_lanes(f, bucket);
 	return 0;
 }
