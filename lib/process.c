@@ -38,7 +38,9 @@ int process_alive(const struct process *process)
 	/* It lives, or is one that we may not look at. */
 	if (tally_kernel_stat_read(NULL, (pid_t)process->pid, 0, &stat_line))
 		return 1;
-	if (stat_line.state == 'Z' || stat_line.state == 'X')
+	/* Its first thread may have ended alone. */
+	if ((stat_line.state == 'Z' || stat_line.state == 'X') &&
+	    stat_line.nr_threads <= 1)
 		return 0;
 	return !process->start ||
 	       process->start == (uint64_t)stat_line.start_ticks;

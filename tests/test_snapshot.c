@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <numatally/kernel.h>
 #include <numatally/ledger_inline.h>
 #include <numatally/view.h>
 
@@ -126,6 +127,79 @@ static void a_dead_process_holds_no_pin(void **state)
 	view = snapshot(ledger);
 	assert_int_equal(total(view, 0), 7);
 	tally_view_close(view);
+	tally_ledger_close(ledger);
+}
+
+/* For as long as the test lives. */
+static void *linger(void *arg)
+{
+	const int *held = arg;
+	char byte;
+
+	while (read(*held, &byte, 1) > 0)
+		;
+	_exit(0);
+}
+
+static void open_snapshot_and_leave_it_to_a_thread(const char *path, int ready,
+						   int held_in)
+{
+	static int held;
+	struct tally_ledger *own;
+	struct tally_view *view;
+	pthread_t thread;
+
+	held = held_in;
+	if (tally_ledger_open(path, &own) ||
+	    tally_view_snapshot(own, 0, SECOND, &view) ||
+	    pthread_create(&thread, NULL, linger, &held) ||
+	    write(ready, "", 1) != 1)
+		_exit(1);
+	pthread_exit(NULL);
+}
+
+static void wait_for_state(pid_t pid, char state)
+{
+	struct tally_stat stat_line;
+
+	do {
+		sched_yield();
+		assert_int_equal(
+			tally_kernel_stat_read(NULL, pid, 0, &stat_line), 0);
+	} while (stat_line.state != state);
+}
+
+/* /proc shows a process as a zombie when its first thread alone has ended. */
+static void a_process_without_its_first_thread_lives(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_view *view = NULL;
+	int ready[2], held[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(held), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(held[1]);
+		open_snapshot_and_leave_it_to_a_thread(m->path, ready[1],
+						       held[0]);
+	}
+	close(ready[1]);
+	close(held[0]);
+	if (read(ready[0], &byte, 1) != 1)
+		skip();
+	wait_for_state(pid, 'Z');
+	assert_int_equal(tally_view_snapshot(ledger, 0, SECOND, &view), -EBUSY);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	view = snapshot(ledger);
+	tally_view_close(view);
+	close(ready[0]);
+	close(held[1]);
 	tally_ledger_close(ledger);
 }
 
@@ -407,9 +481,13 @@ static void a_release_killed_anywhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_snapshot_stands_still),	T(one_epoch_is_held_at_a_time),
-		T(a_dead_process_holds_no_pin), T(every_snapshot_is_whole),
-		T(inlined_adds_are_exact),	T(a_release_killed_anywhere),
+		T(a_snapshot_stands_still),
+		T(one_epoch_is_held_at_a_time),
+		T(a_dead_process_holds_no_pin),
+		T(a_process_without_its_first_thread_lives),
+		T(every_snapshot_is_whole),
+		T(inlined_adds_are_exact),
+		T(a_release_killed_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
