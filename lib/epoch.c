@@ -228,11 +228,14 @@ void epoch_unpin(struct tally_ledger *l)
 	uint32_t doubtful = 0;
 
 	pthread_mutex_lock(&l->lock);
-	writer_set_pins(l->layout, l->writer, --l->pins);
-	if (!l->pins && !own(l, &w)) {
-		if (!writer_pins(l->layout, UINT32_MAX))
-			settle(l, &w, &doubtful);
-		disown(l);
+	/* The child of a fork closes its copies of its parent's views. */
+	if (l->pins) {
+		writer_set_pins(l->layout, l->writer, --l->pins);
+		if (!l->pins && !own(l, &w)) {
+			if (!writer_pins(l->layout, UINT32_MAX))
+				settle(l, &w, &doubtful);
+			disown(l);
+		}
 	}
 	pthread_mutex_unlock(&l->lock);
 }

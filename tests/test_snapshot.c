@@ -203,6 +203,36 @@ static void a_process_without_its_first_thread_lives(void **state)
 	tally_ledger_close(ledger);
 }
 
+/* The child of a fork closes what it inherited, and goes on with its own. */
+static void a_child_closes_its_parents_views(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_account a = machine_account(ledger, "a");
+	struct tally_view *view = snapshot(ledger), *own;
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		tally_view_close(view);
+		if (tally_ledger_add(ledger, a, 0, 1))
+			_exit(1);
+		if (tally_view_snapshot(ledger, 0, SECOND, &own) != -EBUSY)
+			_exit(2);
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(total(view, 0), 0);
+	tally_view_close(view);
+	view = snapshot(ledger);
+	assert_int_equal(total(view, 0), 1);
+	tally_view_close(view);
+	tally_ledger_close(ledger);
+}
+
 /* Writers in threads and processes that give to one account what they take
  * from another. */
 struct giver {
@@ -485,6 +515,7 @@ int main(void)
 		T(one_epoch_is_held_at_a_time),
 		T(a_dead_process_holds_no_pin),
 		T(a_process_without_its_first_thread_lives),
+		T(a_child_closes_its_parents_views),
 		T(every_snapshot_is_whole),
 		T(inlined_adds_are_exact),
 		T(a_release_killed_anywhere),
