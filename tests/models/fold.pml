@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fold of a frozen bank into the settled copies (lib/fold.c), by movers
+ * that may be killed at any step, beside a live view (add_live() in lib/sum.c)
+ * and a writer. One bucket of two cells.
+ *
+ *   mover: own ─▶ settle ─▶ epoch + 1 ─▶ frozen ─▶ snapshot ─▶ settle ─▶ disown
+ *
+ *   settle: fold_bucket:
+ *                state says this epoch? ──────────── yes ──┐
+ *                   │ no                                   │
+ *                sum_lanes                                 │
+ *                   │                                      │
+ *                other copy = this copy + sums             │
+ *                   │                                      │
+ *                state = epoch << 1 | other copy           │
+ *                   │        counts from here on           │
+ *                fence                                     │
+ *                   │                                      │
+ *                zero_lanes  ◀─────────────────────────────┘
+ *                   │
+ *                folded = epoch
+ *
+ * Killed anywhere the next owner goes through the same steps once more.
+ *
+ * Holds: a snapshot has exactly what was added before its epoch; a live view
+ * has all that was added before it began, and nothing twice; at the end, all
+ * movers dead or done, each add counts once.
+ *
+ * must fail:
+ *   -DZERO_FIRST	zero_lanes before the state is stored
+ *   -DIN_PLACE		sums are added to the copy that counts
+ *   -DSTATE_UNREAD	what was folded in this epoch is folded again
+ *   -DFOLDED_EARLY	folded is stored before zero_lanes
+ *   -DNO_FENCE		zeros may overtake the state (fails on weak machines)
+ *   -DOVERTAKEN		the view takes a state of a later epoch than its own
+ *   -DNO_AGAIN		the view does not look at the state again
+ *   -DSTEAL_LIVE	an owner that lives is taken for a dead one
+ */
+#define NR_CPUS	 2
+#define NR_WORDS 10
+#define NR_SLOTS 3
+
+#define EPOCH	      0
+#define STATE	      1
+#define COPY(c, i)    (2 + (c) * 2 + (i))
+#define CELL(bank, i) (6 + (bank) * 2 + (i))
+
+#include "memory.pml"
+
+byte owner;
+byte frozen;
+byte folded;
+bool dead[2];
+byte nr_done;
+
+/* Adds to each cell, in all and by epoch. */
+byte nr_added[2];
+byte nr_in[6]; /* [epoch][cell] */
+
+inline fate()
+{
+	if
+	:: skip
+	:: dead[m] = true; goto out
+	fi
+}
+
+inline sum_cell(i, to)
+{
+	load(m, CELL(bank, i), to)
+}
+
+inline copy_cell(i, amount)
+{
+	load(m, COPY(state & 1, i), value);
+#ifdef IN_PLACE
+	store(m, COPY(state & 1, i), value + amount);
+#else
+	store(m, COPY(1 - (state & 1), i), value + amount);
+#endif
+	fate()
+}
+
+inline zero_cell(i)
+{
+	load(m, CELL(bank, i), value);
+	if
+	:: value -> store(m, CELL(bank, i), 0)
+	:: else
+	fi;
+	fate()
+}
+
+inline zero_lanes()
+{
+	zero_cell(0);
+	zero_cell(1)
+}
+
+inline set_folded()
+{
+	atomic {
+		fence(m);
+		folded = epoch
+	};
+	fate()
+}
+
+inline fold_bucket()
+{
+	bank = (epoch - 1) & 1;
+	load(m, STATE, state);
+#ifdef STATE_UNREAD
+	if
+	:: true ->
+#else
+	if
+	:: state >> 1 == epoch
+	:: else ->
+#endif
+		sum_cell(0, sum0);
+		sum_cell(1, sum1);
+		if
+		:: sum0 || sum1 ->
+			copy_cell(0, sum0);
+			copy_cell(1, sum1);
+#ifdef ZERO_FIRST
+			zero_lanes();
+#endif
+#ifdef IN_PLACE
+			store_release(m, STATE, epoch << 1 | (state & 1));
+#else
+			store_release(m, STATE, epoch << 1 | (1 - (state & 1)));
+#endif
+			fate()
+		:: else
+		fi
+	fi;
+#ifndef NO_FENCE
+	fence(m);
+#endif
+#ifdef FOLDED_EARLY
+	set_folded();
+#endif
+	zero_lanes();
+	d_step { bank = 0; state = 0; value = 0; sum0 = 0; sum1 = 0 }
+}
+
+inline settle()
+{
+	if
+	:: folded != epoch ->
+		assert(frozen == epoch);
+		fold_bucket();
+		set_folded()
+	:: else
+	fi
+}
+
+inline own()
+{
+	atomic {
+		if
+		:: owner == 0
+#ifdef STEAL_LIVE
+		:: owner == 2 - m
+#else
+		:: owner == 2 - m && dead[1 - m] && is_drained(1 - m)
+#endif
+		fi;
+		owner = m + 1
+	}
+}
+
+inline disown()
+{
+	atomic { fence(m) -> owner = 0 }
+}
+
+/* A snapshot's amount: the copy that counts and the frozen bank. */
+#define TAKEN(i) \
+	(mem[COPY(mem[STATE] & 1, i)] + mem[CELL((epoch - 1) & 1, i)])
+#define BEFORE(i) (nr_in[i] + (epoch > 1 -> nr_in[2 + (i)] : 0))
+
+proctype mover(byte m)
+{
+	byte epoch, bank, state, value, sum0, sum1;
+
+	own();
+	load(m, EPOCH, epoch);
+	if
+	:: frozen != epoch -> frozen = epoch
+	:: else
+	fi;
+	settle();
+	epoch++;
+	store_release(m, EPOCH, epoch);
+	fate();
+	atomic {
+		fence(m);
+		frozen = epoch
+	};
+	fate();
+	d_step {
+		assert(TAKEN(0) == BEFORE(0));
+		assert(TAKEN(1) == BEFORE(1))
+	};
+	settle();
+	disown();
+out:
+	nr_done++
+}
+
+#ifndef NR_ADDS
+#define NR_ADDS 2
+#endif
+
+/* Each add in one step: epoch.pml has the steps, and says that none goes on
+ * in a bank that is frozen. */
+proctype writer()
+{
+	byte n;
+
+	do
+	:: n < NR_ADDS ->
+		d_step {
+			mem[CELL(mem[EPOCH] & 1, n & 1)]++;
+			nr_in[mem[EPOCH] * 2 + (n & 1)]++;
+			nr_added[n & 1]++;
+			n++
+		}
+	:: else -> break
+	od;
+	nr_done++
+}
+
+/* add_live(), of one of the cells. */
+proctype view()
+{
+	byte epoch, state, sum, least;
+	bit i;
+
+	if
+	:: i = 0
+	:: i = 1
+	fi;
+	least = nr_added[i];
+again:
+	epoch = mem[EPOCH];
+	state = mem[STATE];
+#ifndef OVERTAKEN
+	if
+	:: state >> 1 > epoch -> goto again
+	:: else
+	fi;
+#endif
+	sum = mem[COPY(state & 1, i)];
+	sum = sum + mem[CELL(epoch & 1, i)];
+	if
+	:: state >> 1 != epoch -> sum = sum + mem[CELL(1 - (epoch & 1), i)]
+	:: else
+	fi;
+#ifndef NO_AGAIN
+	if
+	:: mem[STATE] != state -> goto again
+	:: else
+	fi;
+#endif
+	assert(sum >= least && sum <= nr_added[i]);
+	nr_done++
+}
+
+#define LIVE(i)                                          \
+	(mem[COPY(mem[STATE] & 1, i)] +                  \
+	 mem[CELL(mem[EPOCH] & 1, i)] +                  \
+	 (mem[STATE] >> 1 == mem[EPOCH] -> 0 :           \
+	  mem[CELL(1 - (mem[EPOCH] & 1), i)]))
+
+init {
+	atomic {
+		run memory(0);
+		run memory(1);
+		run mover(0);
+		run mover(1);
+		run writer();
+		run view()
+	};
+end:
+	nr_done == 4 && is_drained(0) && is_drained(1);
+	d_step {
+		assert(LIVE(0) == nr_added[0]);
+		assert(LIVE(1) == nr_added[1])
+	}
+}

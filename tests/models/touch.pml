@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * First touch of a bucket (ledger_touch() in lib/ledger_add.c), by two that
+ * race in one lane, may be killed at any step and may find no room, beside a
+ * view (add_lane() in lib/sum.c). Two buckets, each with a page of its own for
+ * its header and for its cells; what touches a page that is not there is a
+ * SIGBUS.
+ *
+ *   toucher of bucket b                     view
+ *
+ *   ┌─ from = headers.len                   ┌─ b < headers.len?
+ *   ├─ tally_region_fault: cells of b       ├─ header b: len > 0?
+ *   ├─ … : headers from … b                 ├─ header b: base as planned?
+ *   ├─ tally_slice_place: base of header b  └─ the cells of b
+ *   ├─ tally_slice_grow: len of header b
+ *   ├─ tally_slice_grow: headers.len
+ *   ├─ touched (in its process)
+ *   └─ the add
+ *
+ * Holds: whoever sees a len finds the pages, and base; an add that has
+ * returned is seen; no add is lost to one who makes its page.
+ *
+ * must fail:
+ *   -DRELAXED		lens are shown without the publication barrier,
+ *			TALLY_SLICE_PUBLISH (fails on weak machines)
+ *   -DLEN_FIRST	a header's len is grown before its cells' page is made
+ *   -DOWN_PAGE		only the header's own page is made, not those before it
+ *   -DGROW_STORE	a len is stored, not raised
+ *   -DTOUCHED_EARLY	touched is set before the headers say so
+ *   -DTOUCH_STORE	a page is made by storing what was loaded from it
+ */
+#define NR_CPUS	 2
+#define NR_WORDS 7
+#define NR_SLOTS 3
+
+#define LEN	0
+#define HLEN(b) (1 + (b))
+#define BASE(b) (3 + (b))
+#define CELL(b) (5 + (b))
+
+#include "memory.pml"
+
+/* Of the file: the kernel makes them, for all at once. */
+bool headers[2];
+bool cells[2];
+
+byte nr_added[2];
+byte nr_done;
+
+inline fate()
+{
+	if
+	:: skip
+	:: goto out
+	fi
+}
+
+/* tally_region_fault(): there may be no room. */
+inline fault(page)
+{
+	if
+	:: page = true
+	:: !page -> goto out
+	fi
+}
+
+inline fault_cells()
+{
+	fault(cells[b]);
+#ifdef TOUCH_STORE
+	load(t, CELL(b), value);
+	store(t, CELL(b), value);
+#endif
+	fate()
+}
+
+inline fault_headers()
+{
+	if
+	:: from <= b ->
+#ifndef OWN_PAGE
+		if
+		:: from == 0 -> fault(headers[0])
+		:: else
+		fi;
+#endif
+		fault(headers[b])
+	:: else
+	fi;
+	fate()
+}
+
+/* A compare-and-exchange, with release: behind what was stored before. */
+inline grow(word, to)
+{
+	atomic {
+#ifndef RELAXED
+		fence(t);
+#endif
+#ifdef GROW_STORE
+		mem[word] = to
+#else
+		if
+		:: mem[word] < to -> mem[word] = to
+		:: else
+		fi
+#endif
+	};
+	fate()
+}
+
+inline add()
+{
+	assert(cells[b]);
+	d_step {
+		mem[CELL(b)]++;
+		nr_added[b]++
+	}
+}
+
+/* Touches the bucket, and adds to it; then the other one. */
+proctype toucher(bit t)
+{
+	byte from, value, n;
+	bit b;
+
+	if
+	:: b = 0
+	:: b = 1
+	fi;
+	do
+	:: n < 2 ->
+		load(t, LEN, from);
+#ifndef LEN_FIRST
+		fault_cells();
+#endif
+		fault_headers();
+		assert(headers[b]);
+		store(t, BASE(b), 1);
+#ifdef TOUCHED_EARLY
+		add();
+#endif
+		grow(HLEN(b), 1);
+#ifdef LEN_FIRST
+		fault_cells();
+#endif
+		grow(LEN, b + 1);
+#ifndef TOUCHED_EARLY
+		add();
+#endif
+		n++;
+		b = 1 - b;
+		from = 0;
+		value = 0
+	:: else -> break
+	od;
+out:
+	nr_done++
+}
+
+proctype view()
+{
+	byte least, sum;
+	bit b;
+
+	if
+	:: b = 0
+	:: b = 1
+	fi;
+	least = nr_added[b];
+	if
+	:: mem[LEN] > b ->
+		assert(headers[b]);
+		if
+		:: mem[HLEN(b)] > 0 ->
+			assert(mem[BASE(b)] == 1);
+			assert(cells[b]);
+			sum = mem[CELL(b)]
+		:: else
+		fi
+	:: else
+	fi;
+	assert(sum >= least && sum <= nr_added[b]);
+	nr_done++
+}
+
+init {
+	atomic {
+		run memory(0);
+		run memory(1);
+		run toucher(0);
+		run toucher(1);
+		run view()
+	};
+end:
+	nr_done == 3 && is_drained(0) && is_drained(1);
+	d_step {
+		assert(mem[CELL(0)] == nr_added[0]);
+		assert(mem[CELL(1)] == nr_added[1])
+	}
+}
