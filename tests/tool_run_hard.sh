@@ -166,4 +166,69 @@ for way in inherit sample; do
 	report "no /proc, $way: the table" has '^node 0 .*%' err
 	report "no /proc, $way: is said" has '^/proc does not show' err
 done
+
+# ---- standard streams that are closed
+# shellcheck disable=SC2016
+look='for fd in 0 1 2; do
+	[ -e /proc/$$/fd/$fd ] && echo $fd is open
+done >>$dir/fds; exit 7'
+export dir
+for closed in '0<&-' '1>&-' '2>&-' '0<&- 1>&- 2>&-'; do
+	: >"$dir/fds"
+	eval "sh -c '$look' $closed"
+	mv "$dir/fds" "$dir/bare"
+	: >"$dir/fds"
+	eval "\"$tool\" run -o '$dir/table' sh -c '$look' $closed"
+	report "$closed: the exit status" test $? -eq 7
+	report "$closed: it is closed for the command" \
+		cmp -s "$dir/bare" "$dir/fds"
+	report "$closed: the table" has '^node 0 .*%' table
+done
+"$tool" run sh -c 'exit 7' 2>&-
+report "no stderr for the table: the exit status" test $? -eq 7
+: >"$dir/table"
+"$tool" run -l "$dir/none/x" -o "$dir/table" "$dir/no-such-command" 2>&-
+report "no stderr: the table has no diagnostics" \
+	test "$(grep -c ':.*No such file' "$dir/table")" -eq 0
+
+# ---- who reads has gone
+"$tool" run -o "$dir/table" sh -c 'while echo x; do :; done; exit 9' \
+	2>/dev/null | :
+report "a command that writes to nobody: the table" has '^node 0 .*%' table
+{
+	"$tool" run sh -c "until [ -e '$dir/gone' ]; do sleep 0.02; done; exit 7"
+	echo $? >"$dir/status"
+} 2>&1 | : &
+sleep 0.1
+touch "$dir/gone"
+await test -s "$dir/status"
+report "a table that nobody reads: the exit status" \
+	test "$(cat "$dir/status")" = 7
+
+# ---- parents that ignore SIGCHLD
+(
+	trap '' CHLD
+	exec "$tool" run -o "$dir/table" sh -c 'sleep 0.05 & wait; exit 7'
+)
+report "SIGCHLD ignored: the exit status" test $? -eq 7
+report "SIGCHLD ignored: the table" has '^node 0 .*%' table
+
+# ---- few files may be open, to somebody who can't raise that
+for nr in 18 24 40; do
+	# shellcheck disable=SC2016
+	timeout -s KILL 20 sh -c "ulimit -n $nr"'; exec "$@"' sh \
+		$as_other "$tool" run sh -c "$busy; exit 7" 2>"$dir/err"
+	report "$nr files: the exit status" test $? -eq 7
+	report "$nr files: the table" has '^node 0 .*%' err
+done
+
+# ---- daemons outlive the command
+rm -f "$dir/daemon"
+"$tool" run --json -o "$dir/json" sh -c "
+	(setsid sh -c 'echo \$\$ >$dir/daemon; exec sleep 50' >/dev/null 2>&1 &)
+	until [ -s $dir/daemon ]; do sleep 0.02; done; exit 7"
+report "a daemon: the exit status" test $? -eq 7
+report "a daemon: is told of" has '"still_running":1' json
+report "a daemon: lives on" is_in_state "$(cat "$dir/daemon")" S
+kill "$(cat "$dir/daemon")"
 echo "1..$count"

@@ -3,6 +3,12 @@
 # Sourced by the tests of numatally run: what they report, and how they read
 # what it says.
 tool=${NUMATALLY:-./tools/numatally}
+# Not libtool's script, which needs more around it than the program does.
+if [ -x "${tool%/*}/.libs/${tool##*/}" ]; then
+	tool=${tool%/*}/.libs/${tool##*/}
+	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	export LD_LIBRARY_PATH
+fi
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 NUMATALLY_DIR=$dir/ledgers

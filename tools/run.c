@@ -130,7 +130,8 @@ static FILE *open_report(const struct run_options *o)
 
 	if (!f && fd >= 0)
 		close(fd);
-	return f;
+	/* Nobody wants to hear it, and the command runs all the same. */
+	return f || o->file ? f : fopen("/dev/null", "we");
 }
 
 static void watch(struct run_account *a, struct run_child *child, bool all)
