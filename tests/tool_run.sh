@@ -131,11 +131,13 @@ near() {
 # ---- what is counted
 four='for i in 1 2 3 4; do ('$busy') & done; wait'
 for way in inherit cgroup sample; do
-	"$tool" run --json --events=$way -o "$dir/json" sh -c "$four"
+	"$tool" run --json --events=$way -o "$dir/json" sh -c "$four" &
+	run=$!
+	wait $run
 	rusage=$(($(sum user_ns) + $(sum system_ns)))
 	near "$way: the nodes add up to rusage" "$(sum cpu_ns)" $rusage
 	report "$way: no cgroup is left" \
-		test -z "$(find /sys/fs/cgroup -name 'numatally-run-*')"
+		test -z "$(find /sys/fs/cgroup -name "numatally-run-$run")"
 done
 report "sampled counts are estimates" has \
 	'"estimates":\["cpu_ns","page_faults","context_switches","migrations"' \
