@@ -82,7 +82,7 @@ session "Ctrl-Z stops both, and fg goes on with both" <<-'END'
 	await Stopped
 	await next>
 	type echo stat""us=$?\n
-	await status=148
+	await status=147
 	type for p in $(cat $dir/pids); do set -- $(sed 's/.*) //' /proc/$p/stat); echo sta""te=$1; done\n
 	await state=T
 	await state=T
@@ -145,7 +145,7 @@ session "bg goes on with both" <<-'END'
 	await Stopped
 	await next>
 	type echo stat""us=$?\n
-	await status=148
+	await status=147
 	type bg\n
 	type >$dir/go\n
 	await background

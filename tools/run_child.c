@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The command stays in our process group, as under time(1), so that a terminal
- * reaches us both: it interrupts the command alone, since we ignore that, and
- * stops us both. What is sent to us alone is passed on.
+ * reaches us both: it interrupts and stops the command alone, and we stop after
+ * it: a shell that sees us stop must find nobody who still reads what is typed.
+ * What is sent to us alone is passed on.
  */
 #include "config.h"
 
@@ -18,13 +19,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <numatally/kernel.h>
+
 #include "run_child.h"
 
 #define NS_PER_S INT64_C(1000000000)
 
+/* What a command gets to stop, when the terminal asks it to. */
+#define STOP_NS (NS_PER_S / 10)
+
 /* Signals that we take note of while the command runs. */
 static const int noted_signals[] = {
-	SIGCHLD, SIGCONT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+	SIGCHLD, SIGCONT, SIGTSTP, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
 };
 
 /* Signals that must not end us before the command ends. */
@@ -201,6 +207,7 @@ static bool shell_waits(void)
 static void child_changed(struct run_child *child, int status, bool *stop)
 {
 	if (WIFSTOPPED(status)) {
+		child->stop_due_ns = 0;
 		child->stopped = true;
 		*stop = true;
 		return;
@@ -257,27 +264,49 @@ static void take_signals(struct run_child *child, bool *continued)
 			*continued = true;
 		else if (is_to_be_forwarded(child, &info))
 			kill(child->pid, (int)info.ssi_signo);
+		if (info.ssi_signo == SIGTSTP)
+			child->stop_due_ns = run_now() + STOP_NS;
 	}
+}
+
+/*
+ * A command that is in vfork(2) just then can't stop before its child executes
+ * something, which is stopped already; nor would the shell get its turn.
+ */
+static bool is_stuck(struct run_child *child)
+{
+	struct tally_stat stat_line;
+
+	if (!child->stop_due_ns || run_now() < child->stop_due_ns)
+		return false;
+	child->stop_due_ns = 0;
+	return !tally_kernel_stat_read(NULL, child->pid, 0, &stat_line) &&
+	       stat_line.state == 'D';
 }
 
 void run_child_wait(struct run_child *child, int64_t until_ns)
 {
 	struct pollfd poll_fd = {.fd = child->signals, .events = POLLIN};
-	int64_t left = until_ns - run_now();
 	struct timespec timeout = {0, 0};
 	bool stop = false, continued = false;
+	int64_t left;
 
+	if (child->stop_due_ns && child->stop_due_ns < until_ns)
+		until_ns = child->stop_due_ns;
+	left = until_ns - run_now();
 	if (left > 0) {
 		timeout.tv_sec = left / NS_PER_S;
 		timeout.tv_nsec = left % NS_PER_S;
 	}
-	if (ppoll(&poll_fd, 1, &timeout, NULL) <= 0)
+	if (ppoll(&poll_fd, 1, &timeout, NULL) > 0) {
+		take_signals(child, &continued);
+		reap(child, &stop);
+	}
+	if (child->ended)
 		return;
-	take_signals(child, &continued);
-	reap(child, &stop);
-	if (continued && child->stopped && !child->ended)
+	if (continued && child->stopped)
 		kill(child->pid, SIGCONT);
-	else if (stop && child->stopped && !child->ended && shell_waits())
+	else if (((stop && child->stopped) || is_stuck(child)) && shell_waits())
 		raise(SIGSTOP);
 }
 

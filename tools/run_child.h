@@ -19,9 +19,10 @@ enum {
 
 struct run_child {
 	pid_t pid;
-	int go;	     /* closed once the command may execute */
-	int failure; /* says why execve(2) failed */
-	int signals; /* a signalfd */
+	int go;		     /* closed once the command may execute */
+	int failure;	     /* says why execve(2) failed */
+	int signals;	     /* a signalfd */
+	int64_t stop_due_ns; /* 0, or until when it may take to stop */
 	bool stopped;
 	bool ended;
 	bool alone; /* no child is left: neither it nor an orphan */
