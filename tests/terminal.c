@@ -81,7 +81,7 @@ static void type(const char *line, const char *text)
 			c = '\r';
 			text++;
 		} else if (c == '^' && text[1]) {
-			c = *++text & 0x1f;
+			c = (char)(*++text & 0x1f);
 		}
 		if (write(term.fd, &c, 1) != 1)
 			fail(line, strerror(errno));
