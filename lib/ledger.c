@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -142,7 +143,7 @@ static int give_name(int fd, const char *path)
  * it for every thread, and where it is. */
 static bool have_sequences(ptrdiff_t *offset)
 {
-#if defined(__x86_64__) && defined(HAVE_SYS_RSEQ_H)
+#if TALLY_RSEQ_BYTES > 0 && defined(HAVE_SYS_RSEQ_H)
 	const struct rseq *area =
 		(const struct rseq *)((char *)__builtin_thread_pointer() +
 				      __rseq_offset);
@@ -155,12 +156,14 @@ static bool have_sequences(ptrdiff_t *offset)
 #endif
 }
 
-static uint32_t vector_bytes(void)
+static void set_stores(struct tally_fast *fast)
 {
+	fast->vector_bytes = TALLY_RSEQ_BYTES;
 #if defined(__x86_64__)
-	return __builtin_cpu_supports("avx2") ? 32 : 16;
-#else
-	return 8;
+	if (!__builtin_cpu_supports("avx2"))
+		fast->vector_bytes = 16;
+#elif defined(__aarch64__)
+	fast->pairs = (getauxval(AT_HWCAP) & HWCAP_USCAT) != 0;
 #endif
 }
 
@@ -225,7 +228,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	l->fast.epoch = &layout_control(layout)->epoch;
 	l->fast.nr_lanes = params->nr_lanes / 2;
 	l->fast.row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
-	l->fast.vector_bytes = vector_bytes();
+	set_stores(&l->fast);
 	l->sequences = have_sequences(&l->fast.rseq);
 	l->fenced = epoch_register(exclusive) != 0;
 	/* Nothing but a membarrier ends a sequence that is not marked. */

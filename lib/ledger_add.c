@@ -122,17 +122,21 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
  * Adds to one, two or four cells side by side, if this CPU is still the one
  * that the cells are for. false: it is not, or the thread was interrupted.
  */
-static bool add_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+static bool add_on_cpu(const struct target *t, int64_t *to,
 		       const int64_t *amounts, unsigned int nr)
 {
-#ifdef TALLY_RSEQ
+#if TALLY_RSEQ_BYTES > 0
+	const struct tally_fast *fast = &t->ledger->fast;
+
 	if (nr == 1)
-		return tally_rseq_on_cpu(rseq, cpu, to, amounts);
+		return tally_rseq_on_cpu(fast, t->cpu, to, amounts);
 	if (nr == 2)
-		return tally_rseq_on_cpu2(rseq, cpu, to, amounts);
-	return tally_rseq_on_cpu4(rseq, cpu, to, amounts);
+		return tally_rseq_on_cpu2(fast, t->cpu, to, amounts);
+#endif
+#if TALLY_RSEQ_BYTES >= 32
+	return tally_rseq_on_cpu4(fast, t->cpu, to, amounts);
 #else
-	(void)rseq, (void)cpu, (void)to, (void)amounts, (void)nr;
+	(void)t, (void)to, (void)amounts, (void)nr;
 	return false;
 #endif
 }
@@ -152,7 +156,7 @@ static int add_marked(struct tally_ledger *l, struct tally_account account,
 		touched = is_touched(&t, t.lane->plane, account.row);
 		if (touched)
 			done = add_on_cpu(
-				l->fast.rseq, t.cpu,
+				&t,
 				cell(&t, t.lane->plane, account.row, resource),
 				amounts, nr);
 		leave(&t);

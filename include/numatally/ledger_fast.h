@@ -33,7 +33,9 @@ struct tally_fast {
 	uint32_t nr_lanes;
 	uint32_t row_shift;    /* of a row's bytes */
 	uint32_t inlined;      /* not 0: this process alone writes, with rseq */
-	uint32_t vector_bytes; /* of the widest store */
+	uint32_t vector_bytes; /* of the widest store of a sequence */
+	uint32_t pairs;	       /* aarch64: not 0: a plain store of two cells is
+				  whole */
 };
 
 /*

@@ -17,11 +17,17 @@
 #include <numatally/export.h>
 #include <numatally/ledger.h>
 #include <numatally/ledger_fast.h>
+#include <numatally/ledger_rseq_aarch64.h>
 #include <numatally/ledger_rseq_x86.h>
+
+/* The widest store that this architecture's sequences ever use. */
+#ifndef TALLY_RSEQ_BYTES
+#define TALLY_RSEQ_BYTES 0
+#endif
 
 TALLY_BEGIN
 
-#ifdef TALLY_RSEQ
+#if TALLY_RSEQ_BYTES > 0
 
 /*
  * The bare path: false where nothing was added, and the function without try_
@@ -48,17 +54,6 @@ static inline bool tally_ledger_try_add2(struct tally_ledger *ledger,
 	       tally_rseq_add2(fast, account, resource, amounts);
 }
 
-static inline bool tally_ledger_try_add4(struct tally_ledger *ledger,
-					 struct tally_account account,
-					 unsigned int resource,
-					 const int64_t amounts[4])
-{
-	const struct tally_fast *fast = (const struct tally_fast *)ledger;
-
-	return __builtin_expect(fast->inlined && fast->vector_bytes >= 32, 1) &&
-	       tally_rseq_add4(fast, account, resource, amounts);
-}
-
 #else
 
 static inline bool tally_ledger_try_add(struct tally_ledger *ledger,
@@ -77,6 +72,23 @@ static inline bool tally_ledger_try_add2(struct tally_ledger *ledger,
 	(void)ledger, (void)account, (void)resource, (void)amounts;
 	return false;
 }
+
+#endif
+
+#if TALLY_RSEQ_BYTES >= 32
+
+static inline bool tally_ledger_try_add4(struct tally_ledger *ledger,
+					 struct tally_account account,
+					 unsigned int resource,
+					 const int64_t amounts[4])
+{
+	const struct tally_fast *fast = (const struct tally_fast *)ledger;
+
+	return __builtin_expect(fast->inlined && fast->vector_bytes >= 32, 1) &&
+	       tally_rseq_add4(fast, account, resource, amounts);
+}
+
+#else
 
 static inline bool tally_ledger_try_add4(struct tally_ledger *ledger,
 					 struct tally_account account,

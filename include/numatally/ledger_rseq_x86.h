@@ -15,7 +15,7 @@
 
 TALLY_BEGIN
 
-#define TALLY_RSEQ 1
+#define TALLY_RSEQ_BYTES 32
 
 /* clang-format off */
 
@@ -134,13 +134,14 @@ slow:
  * Add to cells of a CPU's lane, of several processes, under a mark. false:
  * nothing was added, since this is another CPU or the thread was interrupted.
  */
-static inline bool tally_rseq_on_cpu(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+static inline bool tally_rseq_on_cpu(const struct tally_fast *fast,
+				     uint32_t cpu, int64_t *to,
 				     const int64_t *amounts)
 {
 	__asm__ goto(TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU
 		     "addq %[amount], (%[to])\n" TALLY_RSEQ_END("%l[moved]")
 		     : /* none */
-		     : [rseq] "r"(rseq), [cpu] "r"(cpu), [to] "r"(to),
+		     : [rseq] "r"(fast->rseq), [cpu] "r"(cpu), [to] "r"(to),
 		       [amount] "r"(*amounts)
 		     : "memory", "cc", "rax"
 		     : moved);
@@ -149,7 +150,8 @@ moved:
 	return false;
 }
 
-static inline bool tally_rseq_on_cpu2(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+static inline bool tally_rseq_on_cpu2(const struct tally_fast *fast,
+				      uint32_t cpu, int64_t *to,
 				      const int64_t amounts[2])
 {
 	__asm__ goto(TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU
@@ -157,7 +159,7 @@ static inline bool tally_rseq_on_cpu2(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
 		     "paddq (%[to]), %%xmm0\n\t"
 		     "movdqa %%xmm0, (%[to])\n" TALLY_RSEQ_END("%l[moved]")
 		     : /* none */
-		     : [rseq] "r"(rseq), [cpu] "r"(cpu), [to] "r"(to),
+		     : [rseq] "r"(fast->rseq), [cpu] "r"(cpu), [to] "r"(to),
 		       [amounts] "r"(amounts)
 		     : "memory", "cc", "rax", "xmm0"
 		     : moved);
@@ -166,7 +168,8 @@ moved:
 	return false;
 }
 
-static inline bool tally_rseq_on_cpu4(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
+static inline bool tally_rseq_on_cpu4(const struct tally_fast *fast,
+				      uint32_t cpu, int64_t *to,
 				      const int64_t amounts[4])
 {
 	__asm__ goto(TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU
@@ -175,7 +178,7 @@ static inline bool tally_rseq_on_cpu4(ptrdiff_t rseq, uint32_t cpu, int64_t *to,
 		     "vmovdqa %%ymm0, (%[to])\n" TALLY_RSEQ_END(
 			     "%l[moved]") "vzeroupper\n\t"
 		     : /* none */
-		     : [rseq] "r"(rseq), [cpu] "r"(cpu), [to] "r"(to),
+		     : [rseq] "r"(fast->rseq), [cpu] "r"(cpu), [to] "r"(to),
 		       [amounts] "r"(amounts)
 		     : "memory", "cc", "rax", "xmm0"
 		     : moved);
