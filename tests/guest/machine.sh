@@ -51,6 +51,10 @@ two)
 	report "one node and one of CPUs only" test "$(kinds)" = "c cm"
 	report "distances" test "$(distances)" = "10 20"
 	;;
+pair)
+	report "two nodes" test "$(kinds)" = "cm cm"
+	report "distances" test "$(distances)" = "10 20"
+	;;
 one | off)
 	report "one node" test "$(kinds)" = "cm"
 	report "distances" test "$(distances)" = "10"
