@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "doubt.h"
 #include "epoch.h"
 #include "fold.h"
 #include "mark.h"
@@ -17,6 +18,7 @@
 #define SPINS	       200
 #define SLEEP_NS       20000
 #define SLEEPS_PER_ASK 50
+#define SECOND_NS      INT64_C(1000000000)
 
 static int membarrier(int command)
 {
@@ -35,7 +37,14 @@ static int64_t now_ns(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+	return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+static int64_t deadline(int64_t timeout_ns)
+{
+	int64_t now = now_ns();
+
+	return timeout_ns < INT64_MAX - now ? now + timeout_ns : INT64_MAX;
 }
 
 /* One more turn of a wait: -EAGAIN when it has lasted too long. */
@@ -60,48 +69,54 @@ static int wait_turn(struct wait *w, bool *ask)
 	return 0;
 }
 
-/* True where the process in that writer slot is known to be gone. */
-static bool is_dead(const struct layout *layout, uint32_t writer)
+/* By a new ticket, so that an owner is never taken for an earlier one that had
+ * the same slot. */
+static bool take_over(struct tally_ledger *l, uint64_t from)
 {
-	struct process process;
+	uint64_t *owner = &layout_control(l->layout)->owner;
 
-	if (writer >= LAYOUT_NR_WRITERS)
-		return true;
-	return writer_at(layout, writer, &process) != 0 ||
-	       process_alive(&process) == 0;
+	return __atomic_compare_exchange_n(
+		owner, &from,
+		((from >> 32) + 1) << 32 | (uint32_t)(l->writer + 1), false,
+		__ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static int own(struct tally_ledger *l, struct wait *w)
 {
-	uint32_t *owner = &layout_control(l->layout)->owner;
+	const uint64_t *owner = &layout_control(l->layout)->owner;
 
 	for (;;) {
-		uint32_t other = 0;
+		uint64_t other = __atomic_load_n(owner, __ATOMIC_ACQUIRE);
 		bool ask;
 		int err;
 
-		if (__atomic_compare_exchange_n(owner, &other, l->writer + 1,
-						false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
-			return 0;
+		if (!(uint32_t)other) {
+			if (take_over(l, other))
+				return 0;
+			continue;
+		}
 		err = wait_turn(w, &ask);
 		/* Whoever has died has left a step to be done again. */
-		if ((ask || err) && is_dead(l->layout, other - 1) &&
-		    __atomic_compare_exchange_n(owner, &other, l->writer + 1,
-						false, __ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
+		if ((ask || err) &&
+		    writer_is_dead(l->layout, (uint32_t)other - 1) &&
+		    take_over(l, other))
 			return 0;
 		if (err)
 			return err;
 	}
 }
 
+/* Does nothing where the slot's owner before us died as the owner, and somebody
+ * else has taken over. */
 static void disown(struct tally_ledger *l)
 {
-	uint32_t self = l->writer + 1;
+	uint64_t *owner = &layout_control(l->layout)->owner;
+	uint64_t self = __atomic_load_n(owner, __ATOMIC_RELAXED);
 
-	__atomic_compare_exchange_n(&layout_control(l->layout)->owner, &self, 0,
-				    false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+	if ((uint32_t)self == l->writer + 1)
+		__atomic_compare_exchange_n(owner, &self, self >> 32 << 32,
+					    false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED);
 }
 
 /* Ends the sequences that don't mark, and makes every thread's next look at
@@ -121,18 +136,15 @@ static int barrier(const struct tally_ledger *l)
 /* Waits until a mark is not of an older epoch any more. */
 static int wait_for_mark(const struct tally_ledger *l, uint32_t thread,
 			 const struct layout_mark *mark, uint64_t epoch,
-			 struct wait *w, uint32_t *nr_doubtful)
+			 struct wait *w)
 {
-	uint64_t m;
-
-	while ((m = __atomic_load_n(&mark->epoch, __ATOMIC_ACQUIRE)) != 0 &&
-	       m >> 1 < epoch) {
-		uint32_t writer = mark_writer(l->layout, thread);
+	while (layout_mark_differs(
+		__atomic_load_n(&mark->word, __ATOMIC_ACQUIRE), epoch)) {
 		bool ask;
 		int err = wait_turn(w, &ask);
 
-		if ((ask || err) && is_dead(l->layout, writer)) {
-			*nr_doubtful += mark_drop(l->layout, writer);
+		if ((ask || err) && doubt_is_dead(l->layout, thread)) {
+			doubt_reap(l->layout, thread);
 			return 0;
 		}
 		if (err)
@@ -142,8 +154,7 @@ static int wait_for_mark(const struct tally_ledger *l, uint32_t thread,
 }
 
 /* Nobody adds to the bank of an older epoch any more. */
-static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w,
-		 uint32_t *nr_doubtful)
+static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w)
 {
 	const struct layout *layout = l->layout;
 	uint32_t nr_threads;
@@ -155,7 +166,7 @@ static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w,
 		for (uint32_t t = 0;
 		     layout->nodes[n].nr_lanes && t < nr_threads && !err; t++)
 			err = wait_for_mark(l, t, layout_mark(layout, n, t),
-					    epoch, w, nr_doubtful);
+					    epoch, w);
 	if (!err)
 		__atomic_store_n(&layout_control(layout)->frozen, epoch,
 				 __ATOMIC_RELEASE);
@@ -163,7 +174,7 @@ static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w,
 }
 
 /* Makes the frozen bank, if there is one, zero. */
-static int settle(struct tally_ledger *l, struct wait *w, uint32_t *nr_doubtful)
+static int settle(struct tally_ledger *l, struct wait *w)
 {
 	struct layout_control *control = layout_control(l->layout);
 	uint64_t epoch = control->epoch;
@@ -172,7 +183,7 @@ static int settle(struct tally_ledger *l, struct wait *w, uint32_t *nr_doubtful)
 	if (control->folded == epoch)
 		return 0;
 	if (control->frozen != epoch)
-		err = grace(l, epoch, w, nr_doubtful);
+		err = grace(l, epoch, w);
 	if (!err)
 		err = fold(l->layout, epoch);
 	if (!err)
@@ -180,8 +191,7 @@ static int settle(struct tally_ledger *l, struct wait *w, uint32_t *nr_doubtful)
 	return err;
 }
 
-static int move_on(struct tally_ledger *l, bool join, struct wait *w,
-		   uint32_t *nr_doubtful)
+static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 {
 	struct layout_control *control = layout_control(l->layout);
 	uint64_t epoch = control->epoch;
@@ -190,31 +200,42 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w,
 	if (control->folded != epoch && control->frozen == epoch &&
 	    writer_pins(l->layout, UINT32_MAX))
 		return join ? 0 : -EBUSY;
-	err = settle(l, w, nr_doubtful);
+	err = settle(l, w);
 	if (err)
 		return err;
 	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
-	return grace(l, epoch + 1, w, nr_doubtful);
+	return grace(l, epoch + 1, w);
+}
+
+/* Another thread of ours may be waiting for a grace period. */
+static int lock(struct tally_ledger *l, const struct wait *w)
+{
+	const struct timespec until = {
+		.tv_sec = w->deadline / SECOND_NS,
+		.tv_nsec = w->deadline % SECOND_NS,
+	};
+
+	return pthread_mutex_clocklock(&l->lock, CLOCK_MONOTONIC, &until);
 }
 
 int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
-	      uint64_t *epoch, uint32_t *nr_doubtful)
+	      uint64_t *epoch, uint64_t *nr_doubts)
 {
-	struct wait w = {.deadline = now_ns() + timeout_ns};
-	uint32_t doubtful = 0;
+	struct wait w = {.deadline = deadline(timeout_ns)};
 	int err;
 
 	err = ledger_join(l);
 	if (err)
 		return err;
-	pthread_mutex_lock(&l->lock);
+	if (lock(l, &w))
+		return -EAGAIN;
 	err = own(l, &w);
 	if (!err) {
-		err = move_on(l, join, &w, &doubtful);
+		err = move_on(l, join, &w);
 		if (!err) {
 			writer_set_pins(l->layout, l->writer, ++l->pins);
 			*epoch = layout_control(l->layout)->epoch;
-			*nr_doubtful = doubtful;
+			*nr_doubts = doubt_count(l->layout);
 		}
 		disown(l);
 	}
@@ -224,8 +245,7 @@ int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 
 void epoch_unpin(struct tally_ledger *l)
 {
-	struct wait w = {.deadline = now_ns() + 1000000000};
-	uint32_t doubtful = 0;
+	struct wait w = {.deadline = deadline(SECOND_NS)};
 
 	pthread_mutex_lock(&l->lock);
 	/* The child of a fork closes its copies of its parent's views. */
@@ -233,7 +253,7 @@ void epoch_unpin(struct tally_ledger *l)
 		writer_set_pins(l->layout, l->writer, --l->pins);
 		if (!l->pins && !own(l, &w)) {
 			if (!writer_pins(l->layout, UINT32_MAX))
-				settle(l, &w, &doubtful);
+				settle(l, &w);
 			disown(l);
 		}
 	}
@@ -248,9 +268,29 @@ void epoch_close(struct tally_ledger *l)
 	epoch_unpin(l);
 }
 
-void epoch_inherit(struct tally_ledger *l)
+int epoch_reap(struct tally_ledger *l, bool marked)
 {
-	writer_set_pins(l->layout, l->writer, 0);
-	mark_drop(l->layout, l->writer);
+	struct wait w = {.deadline = deadline(SECOND_NS)};
+	int err;
+
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		doubt_reap_all(l->layout, marked);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+void epoch_join(struct tally_ledger *l)
+{
+	struct wait now = {.turns = SPINS};
+
 	disown(l);
+	if (!own(l, &now)) {
+		doubt_reap_all(l->layout, true);
+		disown(l);
+	}
 }

@@ -23,8 +23,8 @@ int epoch_register(bool exclusive);
 
 /*
  * Freezes what was added until now, and pins it; or, with join, pins what is
- * frozen already. *epoch: the one whose cells are frozen, plus 1. *nr_doubtful:
- * charges of dead processes that may be in it in part.
+ * frozen already. *epoch: the one whose cells are frozen, plus 1. *nr_doubts:
+ *how many there are in the file by now.
  *
  * -EBUSY	an older one is pinned, and join is false
  * -EAGAIN	a thread that is in the middle of an add, or a process that
@@ -33,7 +33,7 @@ int epoch_register(bool exclusive);
  * -ENOSPC, -ENOMEM	no room to fold an older one
  */
 int epoch_pin(struct tally_ledger *ledger, bool join, int64_t timeout_ns,
-	      uint64_t *epoch, uint32_t *nr_doubtful);
+	      uint64_t *epoch, uint64_t *nr_doubts);
 
 /* Unpins; the last one folds. What goes wrong in that is left to the next
  * epoch_pin(). */
@@ -42,7 +42,13 @@ void epoch_unpin(struct tally_ledger *ledger);
 /* Before the process leaves: nothing of it stays pinned. */
 void epoch_close(struct tally_ledger *ledger);
 
-/* After the process took the writer slot of one that died. */
-void epoch_inherit(struct tally_ledger *ledger);
+/* Once the process has its writer slot: goes on from where the one before it
+ * died, and notes what threads that are dead were doing, unless another process
+ * moves epochs on just now, who does so itself. */
+void epoch_join(struct tally_ledger *ledger);
+
+/* Notes what dead threads were doing, and gives their slots back: of all, or of
+ * those that are marked. -EAGAIN: the one who moves epochs on takes long. */
+int epoch_reap(struct tally_ledger *ledger, bool marked);
 
 #endif

@@ -80,6 +80,9 @@
 #define LAYOUT_MAX_KEY	     4095u
 #define LAYOUT_NR_WRITERS    256u
 #define LAYOUT_NR_THREADS    4096u
+#define LAYOUT_NR_DOUBTS     256u
+#define LAYOUT_MARK_ROWS     11u
+#define LAYOUT_DOUBT_ROWS    10u
 #define LAYOUT_NR_BANKS	     2u
 #define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
 
@@ -109,6 +112,7 @@ struct layout_plan {
 	struct layout_table resources;
 	struct layout_table writers;
 	struct layout_table threads;
+	struct layout_table doubts;
 	struct layout_table heads;
 	struct layout_table accounts;
 	uint64_t once_bytes;	   /* header .. resources: written once */
@@ -180,25 +184,43 @@ struct layout_control {
 	uint64_t pad[7];
 	uint64_t frozen;
 	uint64_t folded;
-	uint32_t owner; /* writer slot + 1 of who moves epochs on; 0: none */
+	/* Who moves epochs on: how many have << 32 | writer slot + 1; 0 in the
+	 * lower half: nobody does. */
+	uint64_t owner;
+	uint64_t nr_doubts;  /* ever; the last ones are in the table */
 	uint32_t nr_threads; /* thread slots ever used */
+	uint32_t pad2;
 };
 
-/* A thread that marks what it does; free where writer is 0. */
+/* A thread that marks what it does; free where owner is 0. */
 struct layout_thread {
-	uint32_t writer; /* its process's slot + 1 */
+	uint64_t owner; /* generation of its process's slot << 32 | slot + 1 */
+	uint32_t pid;
 	uint32_t pad;
 };
 
 /*
- * A thread's mark, one in each region, alone in its line: epoch << 1 | 1 while
- * it adds to the bank of that epoch, in a way that a membarrier doesn't end;
- * else 0. What it is about to do, for when it is killed half-way.
+ * A thread's mark, one in each region, alone in its line. The word is not 0
+ * while the thread adds to the bank of that epoch in a way that a membarrier
+ * doesn't end, and names the epoch and the row, in one store, for when it is
+ * killed half-way. A charge of several rows names the others behind it.
+ *
+ *	word: epoch << 27 | row << 1 | 1	(older: another epoch than ours)
  */
 struct layout_mark {
+	uint64_t word;
+	uint64_t doubt; /* number that it got, once its thread was dead */
+	uint32_t nr_more;
+	uint32_t more[LAYOUT_MARK_ROWS];
+};
+
+/* What a thread was doing when its process died. */
+struct layout_doubt {
+	uint64_t number; /* from 1; stored last */
 	uint64_t epoch;
-	uint32_t nr_rows; /* of the charge; 0: one add */
-	uint32_t row[2];
+	uint32_t pid;
+	uint32_t nr_rows;
+	uint32_t row[LAYOUT_DOUBT_ROWS];
 };
 
 /* A process that has the ledger open; free where pid is 0. */
@@ -207,8 +229,8 @@ struct layout_writer {
 	uint32_t pins; /* that it holds on the frozen bank */
 	uint64_t start;
 	uint64_t namespace;
-	uint32_t fenced; /* no membarrier reaches it */
-	uint32_t pad;
+	uint32_t fenced;     /* no membarrier reaches it */
+	uint32_t generation; /* processes that had this slot before */
 };
 
 struct layout_directory {
@@ -313,6 +335,25 @@ static inline struct layout_mark *layout_mark(const struct layout *l,
 	return (struct layout_mark *)(l->origin + l->nodes[node].region_offset +
 				      l->nodes[node].marks_offset +
 				      (uint64_t)thread * LAYOUT_LINE);
+}
+
+#define LAYOUT_MARK_SHIFT 27
+static inline uint64_t layout_mark_word(uint64_t epoch, uint32_t row)
+{
+	return epoch << LAYOUT_MARK_SHIFT | (uint64_t)row << 1 | 1;
+}
+
+/* Whether it is of another epoch; as many bits of it as a word holds do not
+ * come again while a thread stands still. */
+static inline bool layout_mark_differs(uint64_t word, uint64_t epoch)
+{
+	return word && ((word >> LAYOUT_MARK_SHIFT ^ epoch) &
+			UINT64_MAX >> LAYOUT_MARK_SHIFT) != 0;
+}
+
+static inline uint32_t layout_mark_row(uint64_t word)
+{
+	return (uint32_t)(word >> 1) & (LAYOUT_MAX_ACCOUNTS - 1);
 }
 
 /* Where the plan puts things, as offsets in the file. */

@@ -73,6 +73,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	at += LAYOUT_LINE;
 	at = put(&plan.threads, at, sizeof(struct layout_thread),
 		 LAYOUT_NR_THREADS);
+	at = put(&plan.doubts, at, sizeof(struct layout_doubt),
+		 LAYOUT_NR_DOUBTS);
 	/* One to two accounts in a chain when the directory is full. */
 	at = put(&plan.heads, at, sizeof(uint64_t),
 		 power_of_two_from((params->max_accounts + 1) / 2));

@@ -237,9 +237,9 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	if (!err)
 		err = directory_open(layout, &l->accounts);
 	if (!err)
-		err = writer_join(layout, &l->writer);
+		err = writer_join(layout, &l->writer, &l->generation);
 	if (!err) {
-		epoch_inherit(l);
+		epoch_join(l);
 		writer_set_fenced(layout, l->writer, l->fenced);
 		err = ledger_list_add(l);
 		if (err)
@@ -255,6 +255,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 
 void ledger_forked(struct tally_ledger *l)
 {
+	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	l->pins = 0;
 	l->fast.inlined = 0;
 	l->forbidden = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
@@ -267,16 +268,19 @@ int ledger_join(struct tally_ledger *l)
 
 	if (l->forbidden)
 		return -EPERM;
+	/* Not under the lock, which is held while others are waited for. */
+	if (__atomic_load_n(&l->writer, __ATOMIC_ACQUIRE) != LEDGER_NO_WRITER)
+		return 0;
 	pthread_mutex_lock(&l->lock);
 	if (l->writer == LEDGER_NO_WRITER) {
 		uint32_t slot;
 
-		err = writer_join(l->layout, &slot);
+		err = writer_join(l->layout, &slot, &l->generation);
 		if (!err) {
-			l->writer = slot;
 			l->fenced = epoch_register(false) != 0;
-			epoch_inherit(l);
 			writer_set_fenced(l->layout, slot, l->fenced);
+			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
+			epoch_join(l);
 		}
 	}
 	pthread_mutex_unlock(&l->lock);
@@ -399,7 +403,7 @@ void tally_ledger_close(struct tally_ledger *l)
 	ledger_list_remove(l);
 	if (l->writer != LEDGER_NO_WRITER) {
 		epoch_close(l);
-		mark_drop(l->layout, l->writer);
+		mark_leave_all(l);
 		writer_leave(l->layout, l->writer);
 	}
 	close_over(l);

@@ -12,6 +12,9 @@
 #include "ledger_internal.h"
 #include "mark.h"
 
+/* Of a sequence, before it is done with atomics. */
+#define MAX_TRIES 64
+
 /*
  * Pages exist before a header says so: whoever trusts a len never meets a
  * hole, which on a full file system would raise SIGBUS. All of it may be done
@@ -32,9 +35,12 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 	uint64_t first = layout_headers_offset(layout, lane, bank, plane);
 	uint64_t cells = layout_cells_offset(layout, lane, bank, plane, bucket);
 	uint64_t from = tally_slice_len(headers);
-	struct tally_slice *header;
-	int err;
+	struct tally_slice *header =
+		(struct tally_slice *)(layout->origin + first) + bucket;
+	int err = 0;
 
+	if (from > bucket && tally_slice_len(header))
+		goto touched; /* by another process */
 	err = tally_region_fault(region, cells - start, plan->bucket_bytes);
 	if (!err && from <= bucket)
 		err = tally_region_fault(region,
@@ -42,26 +48,26 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 					 (bucket + 1 - from) * sizeof(*header));
 	if (err)
 		return err;
-	header = (struct tally_slice *)(layout->origin + first) + bucket;
 	tally_slice_place(header, cells, LAYOUT_BUCKET_ROWS);
 	err = tally_slice_grow(header, LAYOUT_BUCKET_ROWS);
 	if (!err)
 		err = tally_slice_grow(headers, bucket + 1);
-	if (!err)
-		__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket],
-				 1, __ATOMIC_RELEASE);
-	return err;
+	if (err)
+		return err;
+touched:
+	__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket], 1,
+			 __ATOMIC_RELEASE);
+	return 0;
 }
 
 /* Where one update goes: a lane, for as long as its mark is set. */
 struct target {
 	struct tally_ledger *ledger;
 	struct tally_lane *lane;
-	struct layout_mark *mark;
+	struct mark mark;
 	uint32_t cpu;
 	uint32_t thread;
 	uint32_t bank;
-	bool ours;
 };
 
 static int begin(struct tally_ledger *l, struct target *t)
@@ -71,7 +77,7 @@ static int begin(struct tally_ledger *l, struct target *t)
 }
 
 /* The CPU's lane for sequences or for atomics; marks, and reads the bank. */
-static void enter(struct target *t, bool atomics)
+static void enter(struct target *t, bool atomics, uint32_t row)
 {
 	struct tally_ledger *l = t->ledger;
 	unsigned int cpu = (unsigned int)sched_getcpu();
@@ -79,15 +85,12 @@ static void enter(struct target *t, bool atomics)
 	/* Where the CPU is not known any lane for atomics is exact. */
 	t->cpu = cpu < l->fast.nr_lanes ? cpu : 0;
 	t->lane = &l->fast.lanes[t->cpu + (atomics ? l->fast.nr_lanes : 0)];
-	t->mark = (struct layout_mark *)(t->lane->marks +
-					 (size_t)t->thread * LAYOUT_LINE);
-	t->ours = mark_enter(l, t->mark);
+	t->mark.at = (struct layout_mark *)(t->lane->marks +
+					    (size_t)t->thread * LAYOUT_LINE);
+	mark_enter(l, &t->mark, row);
+	if (__builtin_expect(!t->mark.ours, 0))
+		mark_row(&t->mark, row);
 	t->bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
-}
-
-static void leave(struct target *t)
-{
-	mark_leave(t->mark, t->ours);
 }
 
 static bool is_touched(const struct target *t, uint32_t plane, uint32_t row)
@@ -141,7 +144,10 @@ static bool add_on_cpu(const struct target *t, int64_t *to,
 #endif
 }
 
-/* One store, marked: what threads of several processes do. */
+/*
+ * One store, marked: what threads of several processes do. 1: not done, since
+ * the thread was interrupted each time, as one is that a debugger steps.
+ */
 static int add_marked(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t *amounts,
 		      unsigned int nr)
@@ -149,23 +155,23 @@ static int add_marked(struct tally_ledger *l, struct tally_account account,
 	struct target t;
 	int err = begin(l, &t);
 
-	while (!err) {
+	for (int try = 0; !err && try < MAX_TRIES; try++) {
 		bool done = false, touched;
 
-		enter(&t, false);
+		enter(&t, false, account.row);
 		touched = is_touched(&t, t.lane->plane, account.row);
 		if (touched)
 			done = add_on_cpu(
 				&t,
 				cell(&t, t.lane->plane, account.row, resource),
 				amounts, nr);
-		leave(&t);
+		mark_leave(&t.mark);
 		if (done)
-			break;
+			return 0;
 		if (!touched)
 			err = touch(&t, t.lane->plane, account.row);
 	}
-	return err;
+	return err ? err : 1;
 }
 
 static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
@@ -200,6 +206,19 @@ static void set_local(const struct target *t, const struct tally_entry *entries,
 			planes[i] = t->lane->plane;
 }
 
+static void add_atomically(const struct target *t,
+			   const struct tally_entry *entries,
+			   const uint32_t *planes, unsigned int nr)
+{
+	for (unsigned int i = 1; i < nr; i++)
+		if (entries[i].account.row != entries[i - 1].account.row)
+			mark_row(&t->mark, entries[i].account.row);
+	for (unsigned int i = 0; i < nr; i++)
+		__atomic_fetch_add(cell(t, planes[i], entries[i].account.row,
+					entries[i].resource),
+				   entries[i].amount, __ATOMIC_RELAXED);
+}
+
 int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 		      unsigned int nr)
 {
@@ -208,26 +227,25 @@ int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 	int err = begin(l, &t);
 
 	assert(nr <= 64);
-	for (unsigned int i = 0; !err && i < nr; i++)
+	for (unsigned int i = 0; !err && i < nr; i++) {
+		assert(entries[i].resource <
+			       l->layout->header.params.nr_resources &&
+		       entries[i].account.row <
+			       l->layout->header.params.max_accounts);
 		err = plane_of(l, entries[i].node, &planes[i]);
-	while (!err) {
+	}
+	while (nr && !err) {
 		unsigned int i;
 
-		enter(&t, true);
+		enter(&t, true, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
 		i = untouched(&t, entries, planes, nr);
-		if (i < nr) {
-			leave(&t);
-			err = touch(&t, planes[i], entries[i].account.row);
-			continue;
-		}
-		for (i = 0; i < nr; i++)
-			__atomic_fetch_add(cell(&t, planes[i],
-						entries[i].account.row,
-						entries[i].resource),
-					   entries[i].amount, __ATOMIC_RELAXED);
-		leave(&t);
-		break;
+		if (i == nr)
+			add_atomically(&t, entries, planes, nr);
+		mark_leave(&t.mark);
+		if (i == nr)
+			break;
+		err = touch(&t, planes[i], entries[i].account.row);
 	}
 	return err;
 }
@@ -273,8 +291,12 @@ static int add_side_by_side(struct tally_ledger *l,
 	assert(account.row < l->layout->header.params.max_accounts &&
 	       resource % nr == 0 &&
 	       resource + nr <= l->layout->header.params.nr_resources);
-	if (l->sequences && nr * sizeof(*amounts) <= l->fast.vector_bytes)
-		return add_marked(l, account, resource, amounts, nr);
+	if (l->sequences && nr * sizeof(*amounts) <= l->fast.vector_bytes) {
+		int err = add_marked(l, account, resource, amounts, nr);
+
+		if (err <= 0)
+			return err;
+	}
 	return post_side_by_side(l, account, resource, amounts, nr);
 }
 
@@ -283,58 +305,56 @@ static int touch_here(struct tally_ledger *l, struct tally_account account)
 {
 	unsigned int cpu = (unsigned int)sched_getcpu();
 	uint32_t bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
+	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
+	uint32_t plane;
 
+	assert(account.row < l->layout->header.params.max_accounts);
 	if (cpu >= l->fast.nr_lanes)
 		return 0;
-	return ledger_touch(l, cpu, bank, l->fast.lanes[cpu].plane,
-			    account.row / LAYOUT_BUCKET_ROWS);
+	plane = l->fast.lanes[cpu].plane;
+	if (__atomic_load_n(&ledger_touched(l, cpu, bank, plane)[bucket],
+			    __ATOMIC_RELAXED))
+		return 0;
+	return ledger_touch(l, cpu, bank, plane, bucket);
 }
 
-/* Where the inlined path could not go on: an untouched bucket, mostly. */
+/* Where a sequence did not get through: its bucket was not touched, or it was
+ * interrupted. */
+#define ADD(try_add, account, resource, amounts, nr)                         \
+	do {                                                                 \
+		int err = 0;                                                 \
+                                                                             \
+		for (int i = 0; l->fast.inlined && i < MAX_TRIES && !err;    \
+		     i++) {                                                  \
+			if (try_add(l, account, resource, amounts))          \
+				return 0;                                    \
+			err = touch_here(l, account);                        \
+		}                                                            \
+		return err ? err                                             \
+			   : add_side_by_side(l, account, resource, amounts, \
+					      nr);                           \
+	} while (0)
+
+static bool try_add(struct tally_ledger *l, struct tally_account account,
+		    unsigned int resource, const int64_t amounts[1])
+{
+	return tally_ledger_try_add(l, account, resource, *amounts);
+}
+
 int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
-	if (tally_ledger_try_add(l, account, resource, amount))
-		return 0;
-	if (l->fast.inlined) {
-		int err = touch_here(l, account);
-
-		if (err)
-			return err;
-		if (tally_ledger_try_add(l, account, resource, amount))
-			return 0;
-	}
-	return add_side_by_side(l, account, resource, &amount, 1);
+	ADD(try_add, account, resource, &amount, 1);
 }
 
 int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[2])
 {
-	if (tally_ledger_try_add2(l, account, resource, amounts))
-		return 0;
-	if (l->fast.inlined) {
-		int err = touch_here(l, account);
-
-		if (err)
-			return err;
-		if (tally_ledger_try_add2(l, account, resource, amounts))
-			return 0;
-	}
-	return add_side_by_side(l, account, resource, amounts, 2);
+	ADD(tally_ledger_try_add2, account, resource, amounts, 2);
 }
 
 int tally_ledger_add4(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[4])
 {
-	if (tally_ledger_try_add4(l, account, resource, amounts))
-		return 0;
-	if (l->fast.inlined) {
-		int err = touch_here(l, account);
-
-		if (err)
-			return err;
-		if (tally_ledger_try_add4(l, account, resource, amounts))
-			return 0;
-	}
-	return add_side_by_side(l, account, resource, amounts, 4);
+	ADD(tally_ledger_try_add4, account, resource, amounts, 4);
 }

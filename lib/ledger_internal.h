@@ -23,11 +23,12 @@ struct tally_ledger {
 	struct tally_accounts *accounts;
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
 	uint64_t touched_bytes;
-	uint64_t serial; /* never used again in this process */
-	uint32_t writer; /* this process's slot */
-	bool sequences;	 /* this process's threads have rseq */
-	bool forbidden;	 /* forked off from an exclusive one */
-	bool fenced;	 /* no membarrier reaches us: marks need fences */
+	uint64_t serial;     /* never used again in this process */
+	uint32_t writer;     /* this process's slot */
+	uint32_t generation; /* of that */
+	bool sequences;	     /* this process's threads have rseq */
+	bool forbidden;	     /* forked off from an exclusive one */
+	bool fenced;	     /* no membarrier reaches us: marks need fences */
 	uint32_t pins;
 	pthread_mutex_t lock; /* of moving epochs on, within the process */
 	struct tally_ledger *next;

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "epoch.h"
 #include "mark.h"
 
 /* A thread's slot in one ledger; a thread has a list of them. */
@@ -24,15 +26,6 @@ static int key_error;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tally_ledger *list;
 
-static struct layout_thread *thread_at(const struct layout *layout,
-				       uint32_t thread)
-{
-	const struct layout_table *table = &layout->plan->threads;
-
-	return (struct layout_thread *)(layout->origin + table->offset +
-					thread * table->stride);
-}
-
 uint32_t mark_nr_threads(const struct layout *layout)
 {
 	uint32_t n = __atomic_load_n(&layout_control(layout)->nr_threads,
@@ -41,16 +34,9 @@ uint32_t mark_nr_threads(const struct layout *layout)
 	return n < LAYOUT_NR_THREADS ? n : LAYOUT_NR_THREADS;
 }
 
-uint32_t mark_writer(const struct layout *layout, uint32_t thread)
-{
-	return __atomic_load_n(&thread_at(layout, thread)->writer,
-			       __ATOMIC_ACQUIRE) -
-	       1;
-}
-
 static void give_back(struct layout *layout, uint32_t thread)
 {
-	__atomic_store_n(&thread_at(layout, thread)->writer, 0,
+	__atomic_store_n(&mark_slot(layout, thread)->owner, 0,
 			 __ATOMIC_RELEASE);
 }
 
@@ -152,19 +138,27 @@ static int make_marks(struct layout *layout, uint32_t thread)
 	return 0;
 }
 
+static uint64_t owner_word(const struct tally_ledger *l)
+{
+	return (uint64_t)l->generation << 32 | (l->writer + 1);
+}
+
 static int take(struct tally_ledger *l, uint32_t *thread)
 {
 	uint32_t *nr = &layout_control(l->layout)->nr_threads;
 
 	for (uint32_t i = 0; i < LAYOUT_NR_THREADS; i++) {
-		uint32_t none = 0, n = __atomic_load_n(nr, __ATOMIC_RELAXED);
+		struct layout_thread *slot = mark_slot(l->layout, i);
+		uint32_t n = __atomic_load_n(nr, __ATOMIC_RELAXED);
+		uint64_t none = 0;
 		int err;
 
 		if (!__atomic_compare_exchange_n(
-			    &thread_at(l->layout, i)->writer, &none,
-			    l->writer + 1, false, __ATOMIC_ACQ_REL,
-			    __ATOMIC_RELAXED))
+			    &slot->owner, &none, owner_word(l), false,
+			    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 			continue;
+		__atomic_store_n(&slot->pid, (uint32_t)getpid(),
+				 __ATOMIC_RELAXED);
 		err = make_marks(l->layout, i);
 		if (err) {
 			give_back(l->layout, i);
@@ -190,6 +184,9 @@ static int take_slot(struct tally_ledger *l, uint32_t *thread)
 	err = ledger_join(l);
 	if (!err)
 		err = take(l, &s->thread);
+	/* Those that ended without closing left theirs. */
+	if (err == -EUSERS && !epoch_reap(l, false))
+		err = take(l, &s->thread);
 	if (!err)
 		err = -pthread_setspecific(key, s);
 	if (err) {
@@ -214,24 +211,12 @@ int mark_thread(struct tally_ledger *l, uint32_t *thread)
 	return take_slot(l, thread);
 }
 
-uint32_t mark_drop(struct layout *layout, uint32_t writer)
+void mark_leave_all(struct tally_ledger *l)
 {
-	uint32_t end = mark_nr_threads(layout), nr_marked = 0;
+	uint32_t end = mark_nr_threads(l->layout);
 
-	for (uint32_t i = 0; i < end; i++) {
-		if (__atomic_load_n(&thread_at(layout, i)->writer,
-				    __ATOMIC_ACQUIRE) != writer + 1)
-			continue;
-		for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++) {
-			struct layout_mark *mark = layout_mark(layout, n, i);
-
-			if (!layout->nodes[n].nr_lanes ||
-			    !__atomic_load_n(&mark->epoch, __ATOMIC_ACQUIRE))
-				continue;
-			__atomic_store_n(&mark->epoch, 0, __ATOMIC_RELEASE);
-			nr_marked++;
-		}
-		give_back(layout, i);
-	}
-	return nr_marked;
+	for (uint32_t i = 0; i < end; i++)
+		if (__atomic_load_n(&mark_slot(l->layout, i)->owner,
+				    __ATOMIC_ACQUIRE) == owner_word(l))
+			give_back(l->layout, i);
 }

@@ -12,40 +12,74 @@
  * -ENOMEM: its marks can't be made. */
 int mark_thread(struct tally_ledger *ledger, uint32_t *thread);
 
-/* Gives back all slots of a process, the one in that writer slot, and counts
- * those that were marked. */
-uint32_t mark_drop(struct layout *layout, uint32_t writer);
+/* Gives back all slots of this process, none of which is in use. */
+void mark_leave_all(struct tally_ledger *ledger);
 
-/* Slots ever used; the process's writer slot of one, UINT32_MAX if free. */
+/* Slots ever used. */
 uint32_t mark_nr_threads(const struct layout *layout);
-uint32_t mark_writer(const struct layout *layout, uint32_t thread);
 
-/*
- * Marks: from here to mark_leave() the bank of the epoch that is read next is
- * not frozen. A signal handler that adds inside keeps the older mark, which
- * covers it too. Returns whether the mark is ours.
- */
-static inline bool mark_enter(const struct tally_ledger *l,
-			      struct layout_mark *mark)
+static inline struct layout_thread *mark_slot(const struct layout *layout,
+					      uint32_t thread)
 {
-	uint64_t epoch;
+	const struct layout_table *table = &layout->plan->threads;
 
-	if (__atomic_load_n(&mark->epoch, __ATOMIC_RELAXED))
-		return false;
-	epoch = __atomic_load_n(l->fast.epoch, __ATOMIC_RELAXED);
-	__atomic_store_n(&mark->epoch, epoch << 1 | 1, __ATOMIC_RELAXED);
+	return (struct layout_thread *)(layout->origin + table->offset +
+					thread * table->stride);
+}
+
+/* A mark that is set: it may be an older one that a signal handler, who adds
+ * inside, found, and leaves as it was. */
+struct mark {
+	struct layout_mark *at;
+	bool ours;
+	struct layout_mark older;
+};
+
+/* From here to mark_leave() the bank of the epoch that is read next is not
+ * frozen; an older mark covers us too. */
+static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
+			      uint32_t row)
+{
+	uint64_t epoch = __atomic_load_n(l->fast.epoch, __ATOMIC_RELAXED);
+
+	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
+	if (__builtin_expect(m->ours, 1))
+		__atomic_store_n(&m->at->word, layout_mark_word(epoch, row),
+				 __ATOMIC_RELAXED);
+	else
+		m->older = *m->at;
 	/* Pairs with the membarrier of who moves the epoch on. */
 	if (l->fenced)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	else
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return true;
 }
 
-static inline void mark_leave(struct layout_mark *mark, bool ours)
+/* One more row, of which the cells are touched next. */
+static inline void mark_row(const struct mark *m, uint32_t row)
 {
-	if (ours)
-		__atomic_store_n(&mark->epoch, 0, __ATOMIC_RELEASE);
+	uint32_t n = m->at->nr_more;
+
+	if (n < LAYOUT_MARK_ROWS)
+		__atomic_store_n(&m->at->more[n], row, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&m->at->nr_more, n + 1, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void mark_leave(const struct mark *m)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(!m->ours, 0)) {
+		for (uint32_t i = 0; i < LAYOUT_MARK_ROWS; i++)
+			m->at->more[i] = m->older.more[i];
+		__atomic_store_n(&m->at->nr_more, m->older.nr_more,
+				 __ATOMIC_RELAXED);
+		return;
+	}
+	if (m->at->nr_more)
+		__atomic_store_n(&m->at->nr_more, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&m->at->word, 0, __ATOMIC_RELEASE);
 }
 
 #endif

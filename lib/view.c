@@ -4,8 +4,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "directory.h"
+#include "doubt.h"
 #include "epoch.h"
 #include "ledger_internal.h"
 #include "sum.h"
@@ -69,7 +71,7 @@ int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
 	if (err)
 		return err;
 	err = epoch_pin(ledger, flags & TALLY_SNAPSHOT_JOIN, timeout_ns,
-			&v->info.epoch, &v->info.nr_doubtful);
+			&v->info.epoch, &v->info.nr_doubts);
 	if (err) {
 		tally_view_close(v);
 		return err;
@@ -83,6 +85,39 @@ const struct tally_snapshot_info *
 tally_view_snapshot_info(const struct tally_view *view)
 {
 	return view->pinned ? &view->info : NULL;
+}
+
+uint64_t tally_view_nr_doubts(const struct tally_view *view)
+{
+	return view->pinned ? view->info.nr_doubts : doubt_count(view->layout);
+}
+
+int tally_view_doubt(const struct tally_view *view, uint64_t index,
+		     struct tally_doubt *doubt)
+{
+	struct layout_doubt from;
+	int err = index < tally_view_nr_doubts(view)
+			  ? doubt_read(view->layout, index, &from)
+			  : -ENOENT;
+
+	if (err)
+		return err;
+	memset(doubt, 0, sizeof(*doubt));
+	doubt->epoch = from.epoch;
+	doubt->pid = (pid_t)from.pid;
+	doubt->nr_accounts = from.nr_rows;
+	for (uint32_t i = 0; i < from.nr_rows && i < TALLY_DOUBT_ACCOUNTS;
+	     i++) {
+		uint64_t cursor = from.row[i];
+
+		if (tally_account_next(view->accounts, &cursor,
+				       &doubt->accounts[i]) ||
+		    doubt->accounts[i].row != from.row[i])
+			doubt->accounts[i] = (struct tally_account){
+				.row = from.row[i],
+			};
+	}
+	return 0;
 }
 
 void tally_view_close(struct tally_view *view)

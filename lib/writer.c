@@ -21,35 +21,51 @@ static void read_slot(const struct layout_writer *slot, struct process *process)
 		__atomic_load_n(&slot->namespace, __ATOMIC_RELAXED);
 }
 
-static bool take(struct layout_writer *slot, uint32_t old,
+/*
+ * A dead one's start time goes first: beside the new pid it would say that the
+ * new process is dead too, and another would take the slot from it.
+ */
+static bool take(struct layout_writer *slot, const struct process *old,
 		 const struct process *self)
 {
-	if (!__atomic_compare_exchange_n(&slot->pid, &old, self->pid, false,
+	uint64_t start = old->start;
+	uint32_t pid = old->pid;
+
+	if (start &&
+	    !__atomic_compare_exchange_n(&slot->start, &start, 0, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return false;
+	if (!__atomic_compare_exchange_n(&slot->pid, &pid, self->pid, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&slot->pins, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->generation, slot->generation + 1,
+			 __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->start, self->start, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->namespace, self->namespace, __ATOMIC_RELAXED);
 	return true;
 }
 
-int writer_join(struct layout *layout, uint32_t *slot)
+int writer_join(struct layout *layout, uint32_t *slot, uint32_t *generation)
 {
+	const struct process nobody = {0};
 	struct process self, other;
 	uint32_t i;
 
 	process_self(&self);
 	for (i = 0; i < LAYOUT_NR_WRITERS; i++)
-		if (take(slot_at(layout, i), 0, &self))
+		if (take(slot_at(layout, i), &nobody, &self))
 			goto taken;
 	for (i = 0; i < LAYOUT_NR_WRITERS; i++) {
 		read_slot(slot_at(layout, i), &other);
 		if (process_alive(&other) == 0 &&
-		    take(slot_at(layout, i), other.pid, &self))
+		    take(slot_at(layout, i), &other, &self))
 			goto taken;
 	}
 	return -EUSERS;
 taken:
 	*slot = i;
+	*generation = slot_at(layout, i)->generation;
 	return 0;
 }
 
@@ -78,15 +94,25 @@ int writer_next(const struct layout *layout, uint32_t *slot,
 	return -ENOENT;
 }
 
-int writer_at(const struct layout *layout, uint32_t i, struct process *process)
+bool writer_is_gone(const struct layout *layout, uint32_t i,
+		    uint32_t generation)
 {
-	struct process found;
+	if (i >= LAYOUT_NR_WRITERS)
+		return true;
+	/* One that is taking the slot over counts as the one before. */
+	return writer_is_dead(layout, i) ||
+	       __atomic_load_n(&slot_at(layout, i)->generation,
+			       __ATOMIC_ACQUIRE) != generation;
+}
 
-	read_slot(slot_at(layout, i), &found);
-	if (!found.pid)
-		return -ENOENT;
-	*process = found;
-	return 0;
+bool writer_is_dead(const struct layout *layout, uint32_t i)
+{
+	struct process process;
+
+	if (i >= LAYOUT_NR_WRITERS)
+		return true;
+	read_slot(slot_at(layout, i), &process);
+	return !process.pid || process_alive(&process) == 0;
 }
 
 void writer_set_pins(struct layout *layout, uint32_t i, uint32_t pins)
@@ -134,11 +160,8 @@ bool writer_all_fenced(const struct layout *layout)
 
 bool writer_alone(const struct layout *layout, uint32_t self)
 {
-	struct process process;
-
 	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
-		if (i != self && !writer_at(layout, i, &process) &&
-		    process_alive(&process) != 0)
+		if (i != self && !writer_is_dead(layout, i))
 			return false;
 	return true;
 }

@@ -9,11 +9,12 @@
 #include "process.h"
 
 /*
- * Takes a slot for this process, a dead one's where none is free.
+ * Takes a slot for this process, a dead one's where none is free. *generation:
+ * tells it from others that have or had the slot.
  *
  * -EUSERS	all are taken
  */
-int writer_join(struct layout *layout, uint32_t *slot);
+int writer_join(struct layout *layout, uint32_t *slot, uint32_t *generation);
 void writer_leave(struct layout *layout, uint32_t slot);
 
 /* The process in the first taken slot from *slot on; moves *slot past it.
@@ -21,9 +22,13 @@ void writer_leave(struct layout *layout, uint32_t slot);
 int writer_next(const struct layout *layout, uint32_t *slot,
 		struct process *process);
 
-/* The process in a slot. -ENOENT: it is free. */
-int writer_at(const struct layout *layout, uint32_t slot,
-	      struct process *process);
+/* Whether the process that had the slot in that generation is known to be
+ * gone. */
+bool writer_is_gone(const struct layout *layout, uint32_t slot,
+		    uint32_t generation);
+
+/* The same of whoever has it now. */
+bool writer_is_dead(const struct layout *layout, uint32_t slot);
 
 /* No other process that may live has a slot. */
 bool writer_alone(const struct layout *layout, uint32_t slot);

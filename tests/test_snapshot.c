@@ -60,8 +60,7 @@ static void a_snapshot_stands_still(void **state)
 		view = snapshot(ledger);
 		assert_true(tally_view_snapshot_info(view)->epoch > epoch);
 		epoch = tally_view_snapshot_info(view)->epoch;
-		assert_int_equal(tally_view_snapshot_info(view)->nr_doubtful,
-				 0);
+		assert_int_equal(tally_view_snapshot_info(view)->nr_doubts, 0);
 		assert_int_equal(tally_ledger_add(ledger, a, 0, 1), 0);
 		assert_int_equal(total(view, 0), 11 * i + 10);
 		assert_int_equal(machine_total(ledger, 0), 11 * i + 11);

@@ -21,7 +21,6 @@ TALLY_BEGIN
 
 #define TALLY_RSEQ_BEGIN						\
 	TALLY_RSEQ_DESCRIPTOR						\
-	"0:\n\t"							\
 	"leaq 3b(%%rip), %%rax\n\t"					\
 	"movq %%rax, %%fs:8(%[rseq])\n"					\
 	"1:\n\t"
@@ -80,7 +79,7 @@ tally_rseq_add(const struct tally_fast *fast, struct tally_account account,
 {
 	__asm__ goto(
 		TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE
-		"addq %[amount], (%%rax,%[offset])\n" TALLY_RSEQ_END("0b")
+		"addq %[amount], (%%rax,%[offset])\n" TALLY_RSEQ_END("%l[slow]")
 		: /* none */
 		: TALLY_RSEQ_INPUTS(fast, account, resource), [amount] "er"(
 								      amount)
@@ -99,7 +98,7 @@ tally_rseq_add2(const struct tally_fast *fast, struct tally_account account,
 		TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE
 		"movdqu (%[amounts]), %%xmm0\n\t"
 		"paddq (%%rax,%[offset]), %%xmm0\n\t"
-		"movdqa %%xmm0, (%%rax,%[offset])\n" TALLY_RSEQ_END("0b")
+		"movdqa %%xmm0, (%%rax,%[offset])\n" TALLY_RSEQ_END("%l[slow]")
 		: /* none */
 		: TALLY_RSEQ_INPUTS(fast, account, resource), [amounts] "r"(
 								      amounts)
@@ -119,7 +118,7 @@ tally_rseq_add4(const struct tally_fast *fast, struct tally_account account,
 		"vmovdqu (%[amounts]), %%ymm0\n\t"
 		"vpaddq (%%rax,%[offset]), %%ymm0, %%ymm0\n\t"
 		"vmovdqa %%ymm0, (%%rax,%[offset])\n" TALLY_RSEQ_END(
-			"0b") "vzeroupper\n\t"
+			"%l[slow]") "vzeroupper\n\t"
 		: /* none */
 		: TALLY_RSEQ_INPUTS(fast, account, resource), [amounts] "r"(
 								      amounts)

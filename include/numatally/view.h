@@ -69,12 +69,39 @@ TALLY_API void tally_view_close(struct tally_view *view);
 
 /* Of a snapshot; NULL for a live view. Belongs to the view. */
 struct tally_snapshot_info {
-	uint64_t epoch;	      /* grows with every snapshot of the ledger */
-	uint32_t nr_doubtful; /* charges that a process which was killed had
-				 begun: it holds all, a part or none of each */
+	uint64_t epoch;	    /* grows with every snapshot of the ledger */
+	uint64_t nr_doubts; /* tally_view_nr_doubts() when it was taken */
 };
 TALLY_API const struct tally_snapshot_info *
 tally_view_snapshot_info(const struct tally_view *view);
+
+/*
+ * An add or a charge that was under way when its process was killed: the view
+ * holds all of it, a part, or nothing. An add of one sequence is never in part,
+ * and where one process alone writes it leaves no trace, done or not.
+ */
+#define TALLY_DOUBT_ACCOUNTS 10
+struct tally_doubt {
+	uint64_t epoch; /* that it was for: snapshots up to that one lack it */
+	pid_t pid;
+	unsigned int nr_accounts; /* or more, where an account came again */
+	/* The first of them; gone ones are of generation 0. */
+	struct tally_account accounts[TALLY_DOUBT_ACCOUNTS];
+};
+
+/*
+ * How many were found since the ledger was made: by those who took snapshots,
+ * and by those who opened it. The last 256 are kept.
+ */
+TALLY_API uint64_t tally_view_nr_doubts(const struct tally_view *view);
+
+/*
+ * The index-th of them, from 0.
+ *
+ * -ENOENT	there is none, or it is not kept any more
+ */
+TALLY_API int tally_view_doubt(const struct tally_view *view, uint64_t index,
+			       struct tally_doubt *doubt);
 
 /* The columns, in the order in which they were declared. The resource belongs
  * to what the view was opened from. index < nr_resources is asserted. */
