@@ -208,14 +208,16 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 }
 
 /* Another thread of ours may be waiting for a grace period. */
-static int lock(struct tally_ledger *l, const struct wait *w)
+static int lock(struct tally_ledger *l, struct wait *w)
 {
-	const struct timespec until = {
-		.tv_sec = w->deadline / SECOND_NS,
-		.tv_nsec = w->deadline % SECOND_NS,
-	};
+	int err = 0;
 
-	return pthread_mutex_clocklock(&l->lock, CLOCK_MONOTONIC, &until);
+	while (!err && pthread_mutex_trylock(&l->lock)) {
+		bool ask;
+
+		err = wait_turn(w, &ask);
+	}
+	return err;
 }
 
 int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
