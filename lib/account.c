@@ -248,6 +248,13 @@ static void unclaim(struct tally_accounts *a, uint32_t row)
 	__atomic_store_n(&record_at(a, row)->phase, FREE, __ATOMIC_RELEASE);
 }
 
+static int find(const struct tally_accounts *a, const char *key, size_t bytes,
+		uint64_t hash, uint64_t *head, uint32_t *row)
+{
+	*head = __atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
+	return search(a, *head, 0, hash, key, bytes, row);
+}
+
 static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	       size_t bytes, uint64_t head, uint32_t *added)
 {
@@ -256,6 +263,9 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	int err;
 
 	err = claim(a, &row);
+	/* Another may have put this very key into the last row. */
+	if (err == -ENOSPC && !find(a, key, bytes, hash, &head, added))
+		return 0;
 	if (err)
 		return err;
 	r = record_at(a, row);
@@ -278,13 +288,6 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	}
 	*added = row;
 	return 0;
-}
-
-static int find(const struct tally_accounts *a, const char *key, size_t bytes,
-		uint64_t hash, uint64_t *head, uint32_t *row)
-{
-	*head = __atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
-	return search(a, *head, 0, hash, key, bytes, row);
 }
 
 int tally_account_open(struct tally_accounts *a, const char *key,
