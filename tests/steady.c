@@ -206,10 +206,11 @@ struct crew {
 	unsigned int nr;
 };
 
-static bool start(struct crew *c, struct tally_ledger *ledger, unsigned int cpu,
-		  unsigned int index, void *(*run)(void *))
+static int start(struct crew *c, struct tally_ledger *ledger, unsigned int cpu,
+		 unsigned int index, void *(*run)(void *))
 {
 	struct writer *w = &c->writers[c->nr];
+	int err;
 
 	*w = (struct writer){
 		.ledger = ledger,
@@ -218,10 +219,30 @@ static bool start(struct crew *c, struct tally_ledger *ledger, unsigned int cpu,
 		.cpu = cpu,
 		.hops = cpu >= nr_cpus,
 	};
-	if (pthread_create(&c->threads[c->nr], NULL, run, w))
-		return false;
+	err = pthread_create(&c->threads[c->nr], NULL, run, w);
+	if (err) {
+		fail("pthread_create", -err);
+		return -err;
+	}
 	c->nr++;
-	return true;
+	return 0;
+}
+
+static int open_accounts(struct crew *c, struct tally_ledger *ledger)
+{
+	for (int i = 0; i < NR_ACCOUNTS; i++) {
+		char key[16];
+		int err;
+
+		snprintf(key, sizeof(key), "a%d", i);
+		err = tally_account_open(tally_ledger_accounts(ledger), key,
+					 &c->accounts[i]);
+		if (err) {
+			fail(key, err);
+			return err;
+		}
+	}
+	return 0;
 }
 
 /* which: 0, the first process, or 1. */
@@ -229,23 +250,14 @@ static struct crew *start_crew(struct tally_ledger *ledger, unsigned int which)
 {
 	struct crew *c = calloc(1, sizeof(*c));
 	unsigned int each = nr_cpus + NR_HOPPERS;
-	bool ok = c != NULL;
+	int err = c ? open_accounts(c, ledger) : -ENOMEM;
 
-	for (int i = 0; ok && i < NR_ACCOUNTS; i++) {
-		char key[16];
-
-		snprintf(key, sizeof(key), "a%d", i);
-		ok = !tally_account_open(tally_ledger_accounts(ledger), key,
-					 &c->accounts[i]);
-	}
-	for (unsigned int i = 0; ok && i < each; i++)
-		ok = start(c, ledger, i, which * each + i, write_steadily);
-	if (ok && which == 0)
-		ok = start(c, ledger, 0, 0, add_firsts);
-	if (ok && (which == 1 || exclusive))
-		ok = start(c, ledger, 0, 0, add_seconds);
-	if (!ok)
-		fail("writers", -EAGAIN);
+	for (unsigned int i = 0; !err && i < each; i++)
+		err = start(c, ledger, i, which * each + i, write_steadily);
+	if (!err && which == 0)
+		err = start(c, ledger, 0, 0, add_firsts);
+	if (!err && (which == 1 || exclusive))
+		err = start(c, ledger, 0, 0, add_seconds);
 	return c;
 }
 
@@ -389,7 +401,7 @@ static void report(struct tally_ledger *ledger, struct results *r)
 static int make(const char *path, struct tally_ledger **ledger)
 {
 	const struct tally_ledger_options options = {
-		.max_accounts = NR_ACCOUNTS,
+		.max_accounts = NR_ACCOUNTS + 16,
 		.exclusive = exclusive,
 	};
 	struct tally_topo *topo;
