@@ -250,14 +250,11 @@ void epoch_unpin(struct tally_ledger *l)
 	struct wait w = {.deadline = deadline(SECOND_NS)};
 
 	pthread_mutex_lock(&l->lock);
-	/* The child of a fork closes its copies of its parent's views. */
-	if (l->pins) {
-		writer_set_pins(l->layout, l->writer, --l->pins);
-		if (!l->pins && !own(l, &w)) {
-			if (!writer_pins(l->layout, UINT32_MAX))
-				settle(l, &w);
-			disown(l);
-		}
+	writer_set_pins(l->layout, l->writer, --l->pins);
+	if (!l->pins && !own(l, &w)) {
+		if (!writer_pins(l->layout, UINT32_MAX))
+			settle(l, &w);
+		disown(l);
 	}
 	pthread_mutex_unlock(&l->lock);
 }

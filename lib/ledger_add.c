@@ -13,7 +13,7 @@
 #include "mark.h"
 
 /* Of a sequence, before it is done with atomics. */
-#define MAX_TRIES 64
+#define MAX_TRIES 8
 
 /*
  * Pages exist before a header says so: whoever trusts a len never meets a

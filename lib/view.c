@@ -17,6 +17,7 @@ struct tally_view {
 	const struct layout *layout;
 	const struct tally_accounts *accounts;
 	struct tally_ledger *pinned; /* by a snapshot; else NULL */
+	uint32_t writer, generation; /* the process that pinned it */
 	struct tally_snapshot_info info;
 	struct tally_resource *resources;
 	struct tally_slice records[]; /* by node index */
@@ -77,6 +78,8 @@ int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
 		return err;
 	}
 	v->pinned = ledger;
+	v->writer = ledger->writer;
+	v->generation = ledger->generation;
 	*view = v;
 	return 0;
 }
@@ -124,7 +127,9 @@ void tally_view_close(struct tally_view *view)
 {
 	if (!view)
 		return;
-	if (view->pinned)
+	/* The child of a fork closes its copies of its parent's. */
+	if (view->pinned && view->pinned->writer == view->writer &&
+	    view->pinned->generation == view->generation)
 		epoch_unpin(view->pinned);
 	free(view->resources);
 	free(view);

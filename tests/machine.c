@@ -105,6 +105,22 @@ int machine_setup(void **state)
 	return 0;
 }
 
+void machine_few_cpus(struct machine *m)
+{
+	char path[192];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/root/sys/devices/system/cpu/possible",
+		 m->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("0-3\n", f);
+	fclose(f);
+	snprintf(path, sizeof(path), "%s/root", m->dir);
+	tally_topo_close(m->topo);
+	assert_int_equal(tally_topo_open(path, &m->topo), 0);
+}
+
 int machine_teardown(void **state)
 {
 	struct machine *m = *state;

@@ -25,6 +25,9 @@ struct machine {
 int machine_setup(void **state);
 int machine_teardown(void **state);
 
+/* From now on four CPUs, for tests that step through what is done for all. */
+void machine_few_cpus(struct machine *m);
+
 /* Two resources, the first a counter, the second a stock. */
 extern const struct tally_resource machine_resources[2];
 

@@ -103,7 +103,7 @@ static pid_t start_half_way(struct machine *m, struct tally_ledger *ledger)
 static void a_stopped_writer_is_waited_for_only_so_long(void **state)
 {
 	struct machine *m = *state;
-	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_ledger *ledger = machine_ledger(m, 64);
 	pid_t pid = start_half_way(m, ledger);
 	struct tally_view *view = NULL;
 	int status;
@@ -149,7 +149,7 @@ static void check_doubt(struct tally_ledger *ledger,
 static void a_charge_of_a_killed_writer_is_named(void **state)
 {
 	struct machine *m = *state;
-	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_ledger *ledger = machine_ledger(m, 64);
 	pid_t pid = start_half_way(m, ledger);
 	struct tally_view *view;
 	int status;
@@ -173,7 +173,7 @@ static void a_charge_of_a_killed_writer_is_named(void **state)
 static void the_next_process_is_told(void **state)
 {
 	struct machine *m = *state;
-	struct tally_ledger *ledger = machine_ledger(m, 0), *next;
+	struct tally_ledger *ledger = machine_ledger(m, 64), *next;
 	pid_t pid = start_half_way(m, ledger);
 	struct tally_view *view;
 	int status;
@@ -223,7 +223,7 @@ static int give_in_handler(const char *path)
 static void a_handler_charges_inside_a_charge(void **state)
 {
 	struct machine *m = *state;
-	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_ledger *ledger = machine_ledger(m, 64);
 	struct layout *inside = inside_open(m->path);
 	struct tally_view *view = NULL;
 	int nr_steps = 0, status;
@@ -234,7 +234,8 @@ static void a_handler_charges_inside_a_charge(void **state)
 	if (!pid)
 		_exit(give_in_handler(m->path));
 	traced = inside_wait(pid);
-	while (traced && !machine_total(ledger, 1)) {
+	while (traced &&
+	       (!inside_nr_marked(inside) || !machine_total(ledger, 1))) {
 		assert_true(nr_steps++ < MAX_STEPS);
 		assert_true(inside_step(pid));
 	}
@@ -337,7 +338,7 @@ static int leave_slots(const char *path)
 static void slots_of_dead_threads_are_used_again(void **state)
 {
 	struct machine *m = *state;
-	struct tally_ledger *ledger = machine_ledger(m, 0);
+	struct tally_ledger *ledger = machine_ledger(m, 64);
 	struct layout *inside = inside_open(m->path);
 	const struct layout_table *table = &inside->plan->threads;
 	uint64_t owner;
@@ -363,8 +364,14 @@ static void slots_of_dead_threads_are_used_again(void **state)
 	tally_ledger_close(ledger);
 }
 
-#define T(name) \
-	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+static int setup(void **state)
+{
+	machine_setup(state);
+	machine_few_cpus(*state);
+	return 0;
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, machine_teardown)
 
 int main(void)
 {

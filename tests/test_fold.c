@@ -38,23 +38,6 @@ struct image {
 	unsigned int nr_states;
 };
 
-/* Four CPUs, so that there is not much to step through. */
-static void few_cpus(struct machine *m)
-{
-	char path[192];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/root/sys/devices/system/cpu/possible",
-		 m->dir);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fputs("0-3\n", f);
-	fclose(f);
-	snprintf(path, sizeof(path), "%s/root", m->dir);
-	tally_topo_close(m->topo);
-	assert_int_equal(tally_topo_open(path, &m->topo), 0);
-}
-
 /* The next run of pages that exist, from *at on. */
 static bool next_data(const struct image *i, off_t *at, off_t *end)
 {
@@ -186,7 +169,7 @@ static void a_release_killed_at_each_instruction(void **state)
 	 * does a sanitizer for the many more that it makes of them. */
 	if (getenv("NUMATALLY_GUEST") || getenv("TSAN_OPTIONS"))
 		skip();
-	few_cpus(m);
+	machine_few_cpus(m);
 	ledger = machine_ledger(m, 64);
 	snprintf(image.copy, sizeof(image.copy), "%s/copy", m->dir);
 	image.now = inside_open(m->path);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -207,6 +208,11 @@ static void killed_at_random(void **state)
 			be_killed(m->path, said);
 			_exit(1);
 		}
+		/* Every other time once it is under way. */
+		while (i % 2 &&
+		       !__atomic_load_n(&said->given, __ATOMIC_ACQUIRE) &&
+		       !waitpid(pid, &status, WNOHANG))
+			sched_yield();
 		nanosleep(&delay, NULL);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);

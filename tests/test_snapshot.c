@@ -155,7 +155,7 @@ static void open_snapshot_and_leave_it_to_a_thread(const char *path, int ready,
 	    pthread_create(&thread, NULL, linger, &held) ||
 	    write(ready, "", 1) != 1)
 		_exit(1);
-	pthread_exit(NULL);
+	syscall(SYS_exit, 0); /* of this thread */
 }
 
 static void wait_for_state(pid_t pid, char state)
@@ -216,11 +216,14 @@ static void a_child_closes_its_parents_views(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		tally_view_close(view);
 		if (tally_ledger_add(ledger, a, 0, 1))
 			_exit(1);
-		if (tally_view_snapshot(ledger, 0, SECOND, &own) != -EBUSY)
+		if (tally_view_snapshot(ledger, TALLY_SNAPSHOT_JOIN, SECOND,
+					&own))
 			_exit(2);
+		tally_view_close(view);
+		if (tally_view_snapshot(ledger, 0, SECOND, &view) != -EBUSY)
+			_exit(3);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
