@@ -229,7 +229,7 @@ struct layout_writer {
 	uint32_t pins; /* that it holds on the frozen bank */
 	uint64_t start;
 	uint64_t namespace;
-	uint32_t fenced;     /* no membarrier reaches it */
+	uint32_t reached;    /* by membarriers: its marks are not fenced */
 	uint32_t generation; /* processes that had this slot before */
 };
 

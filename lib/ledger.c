@@ -240,7 +240,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 		err = writer_join(layout, &l->writer, &l->generation);
 	if (!err) {
 		epoch_join(l);
-		writer_set_fenced(layout, l->writer, l->fenced);
+		writer_set_reached(layout, l->writer, !l->fenced);
 		err = ledger_list_add(l);
 		if (err)
 			writer_leave(layout, l->writer);
@@ -278,7 +278,7 @@ int ledger_join(struct tally_ledger *l)
 		err = writer_join(l->layout, &slot, &l->generation);
 		if (!err) {
 			l->fenced = epoch_register(false) != 0;
-			writer_set_fenced(l->layout, slot, l->fenced);
+			writer_set_reached(l->layout, slot, !l->fenced);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);
 		}

@@ -31,10 +31,13 @@ static bool take(struct layout_writer *slot, const struct process *old,
 	uint64_t start = old->start;
 	uint32_t pid = old->pid;
 
-	if (start &&
-	    !__atomic_compare_exchange_n(&slot->start, &start, 0, false,
-					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return false;
+	if (start) {
+		if (!__atomic_compare_exchange_n(&slot->start, &start, 0, false,
+						 __ATOMIC_ACQ_REL,
+						 __ATOMIC_RELAXED))
+			return false;
+		__atomic_store_n(&slot->reached, 0, __ATOMIC_RELAXED);
+	}
 	if (!__atomic_compare_exchange_n(&slot->pid, &pid, self->pid, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return false;
@@ -76,6 +79,7 @@ void writer_leave(struct layout *layout, uint32_t i)
 	__atomic_store_n(&slot->start, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->namespace, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pins, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->reached, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
 }
 
@@ -138,12 +142,13 @@ uint32_t writer_pins(const struct layout *layout, uint32_t but)
 	return pins;
 }
 
-void writer_set_fenced(struct layout *layout, uint32_t i, bool fenced)
+void writer_set_reached(struct layout *layout, uint32_t i, bool reached)
 {
-	__atomic_store_n(&slot_at(layout, i)->fenced, fenced, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot_at(layout, i)->reached, reached,
+			 __ATOMIC_RELEASE);
 }
 
-bool writer_all_fenced(const struct layout *layout)
+bool writer_none_reached(const struct layout *layout)
 {
 	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++) {
 		const struct layout_writer *slot = slot_at(layout, i);
@@ -151,7 +156,7 @@ bool writer_all_fenced(const struct layout *layout)
 
 		read_slot(slot, &process);
 		if (process.pid &&
-		    !__atomic_load_n(&slot->fenced, __ATOMIC_ACQUIRE) &&
+		    __atomic_load_n(&slot->reached, __ATOMIC_ACQUIRE) &&
 		    process_alive(&process) != 0)
 			return false;
 	}

@@ -37,9 +37,9 @@ bool writer_alone(const struct layout *layout, uint32_t slot);
 void writer_set_pins(struct layout *layout, uint32_t slot, uint32_t pins);
 uint32_t writer_pins(const struct layout *layout, uint32_t but);
 
-/* Whether marks are fenced, since no membarrier reaches the process: of one,
- * and of all that live. */
-void writer_set_fenced(struct layout *layout, uint32_t slot, bool fenced);
-bool writer_all_fenced(const struct layout *layout);
+/* Whether the process needs a membarrier, since its marks are not fenced: of
+ * one, who says so before it marks anything, and of any that lives. */
+void writer_set_reached(struct layout *layout, uint32_t slot, bool reached);
+bool writer_none_reached(const struct layout *layout);
 
 #endif
