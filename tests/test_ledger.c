@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <numatally/ledger.h>
+#include <numatally/ledger_inline.h>
 #include <numatally/view.h>
 
 #include "machine.h"
@@ -374,6 +374,69 @@ static void where_a_name_leads(void **state)
 	assert_int_equal(strncmp(path, "/dev/shm/numatally", 18), 0);
 }
 
+#if defined(__x86_64__)
+
+typedef long long vector __attribute__((vector_size(32), aligned(8)));
+
+__attribute__((target("avx2"), noinline)) static void
+add_amid_vectors(struct tally_ledger *ledger, struct tally_account account,
+		 const int64_t amounts[4], vector *v)
+{
+	vector a = v[0], b = v[1], c = v[2];
+
+	a += c;
+	tally_ledger_try_add4(ledger, account, 0, amounts);
+	v[0] = a + b + c;
+	v[1] = a - b;
+	v[2] = a - c;
+}
+
+/* A caller that uses wide registers keeps what it has in them. */
+static void an_inlined_add_leaves_vectors_alone(void **state)
+{
+	struct machine *m = *state;
+	const struct tally_resource resources[4] = {
+		{"a", "", TALLY_COUNTER},
+		{"b", "", TALLY_COUNTER},
+		{"c", "", TALLY_COUNTER},
+		{"d", "", TALLY_COUNTER},
+	};
+	const struct tally_ledger_options options = {.exclusive = true};
+	const int64_t amounts[4] = {1, 2, 3, 4};
+	struct tally_account account;
+	struct tally_ledger *ledger;
+
+	if (!__builtin_cpu_supports("avx2"))
+		skip();
+	assert_int_equal(tally_ledger_create(m->path, m->topo, resources, 4,
+					     &options, &ledger),
+			 0);
+	account = machine_account(ledger, "a");
+	assert_int_equal(tally_ledger_add4(ledger, account, 0, amounts), 0);
+	for (int i = 0; i < 100; i++) {
+		vector v[3] = {
+			{1, 2, 3, 4}, {10, 20, 30, 40}, {100, 200, 300, 400}};
+
+		add_amid_vectors(ledger, account, amounts, v);
+		for (int j = 0; j < 4; j++) {
+			assert_int_equal(v[0][j], 211 * (j + 1));
+			assert_int_equal(v[1][j], 91 * (j + 1));
+			assert_int_equal(v[2][j], 1 * (j + 1));
+		}
+	}
+	tally_ledger_close(ledger);
+}
+
+#else
+
+static void an_inlined_add_leaves_vectors_alone(void **state)
+{
+	(void)state;
+	skip();
+}
+
+#endif
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
 
@@ -395,6 +458,7 @@ int main(void)
 		T(adds_outlive_a_kill),
 		T(touches_far_apart),
 		T(where_a_name_leads),
+		T(an_inlined_add_leaves_vectors_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

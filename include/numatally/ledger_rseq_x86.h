@@ -62,6 +62,12 @@ TALLY_BEGIN
 	[offset] "r" (((uint64_t)(account).row << (fast)->row_shift) +	\
 		      (uint64_t)(resource) * 8)
 
+/* vzeroupper is for callers without AVX; others may hold something there. */
+#define TALLY_RSEQ_ALL_VECTORS						\
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",	\
+	"xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",	\
+	"xmm15"
+
 /* The CPU is the one that the cells are for, or the sequence does nothing. */
 #define TALLY_RSEQ_ON_CPU						\
 	"cmpl %[cpu], %%fs:4(%[rseq])\n\t"				\
@@ -122,7 +128,7 @@ tally_rseq_add4(const struct tally_fast *fast, struct tally_account account,
 		: /* none */
 		: TALLY_RSEQ_INPUTS(fast, account, resource), [amounts] "r"(
 								      amounts)
-		: "memory", "cc", "rax", "rcx", "rdx", "xmm0"
+		: "memory", "cc", "rax", "rcx", "rdx", TALLY_RSEQ_ALL_VECTORS
 		: slow);
 	return true;
 slow:
@@ -179,13 +185,14 @@ static inline bool tally_rseq_on_cpu4(const struct tally_fast *fast,
 		     : /* none */
 		     : [rseq] "r"(fast->rseq), [cpu] "r"(cpu), [to] "r"(to),
 		       [amounts] "r"(amounts)
-		     : "memory", "cc", "rax", "xmm0"
+		     : "memory", "cc", "rax", TALLY_RSEQ_ALL_VECTORS
 		     : moved);
 	return true;
 moved:
 	return false;
 }
 
+#undef TALLY_RSEQ_ALL_VECTORS
 #undef TALLY_RSEQ_BEGIN
 #undef TALLY_RSEQ_END
 #undef TALLY_RSEQ_INPUTS
