@@ -44,8 +44,9 @@ static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
 
 	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
 	if (__builtin_expect(m->ours, 1))
+		/* Who sees this mark trusts that the add before is done. */
 		__atomic_store_n(&m->at->word, layout_mark_word(epoch, row),
-				 __ATOMIC_RELAXED);
+				 __ATOMIC_RELEASE);
 	else
 		m->older = *m->at;
 	/* Pairs with the membarrier of who moves the epoch on. */
