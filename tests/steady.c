@@ -2,7 +2,8 @@
 /*
  * Snapshots beside writers that never stop.
  *
- *	steady [-f] [-x] [-t SECONDS] [-s SLICE_MS] [-i INTERVAL_US] LEDGER
+ *	steady [-f] [-x] [-t SECONDS] [-s SLICE_MS] [-i INTERVAL_US] [-w TURNS]
+ *		LEDGER
  *
  * Makes the ledger and has it written to by two processes (-x: one, which
  * alone may), each with a thread on every CPU, and two that hop. All of them
@@ -10,7 +11,10 @@
  * one thread adds its n-th "first" before another one, in the other process
  * where there is one, adds its n-th "second".
  *
- * With -f the second process has no membarrier(2).
+ * With -f the second process has no membarrier(2). Between charges a thread
+ * turns TURNS times in a loop: a thread that does nothing but charge is hardly
+ * ever preempted outside a charge, and then every snapshot waits for a time
+ * slice of it.
  *
  * Every other slice of time a snapshot is taken every INTERVAL_US, and must
  * hold that nothing was made or lost, and no second without its first. Prints
@@ -76,6 +80,7 @@ struct shared {
 static struct shared *shared;
 static unsigned int nr_cpus;
 static bool exclusive, refused;
+static long nr_turns;
 
 struct writer {
 	struct tally_ledger *ledger;
@@ -154,6 +159,8 @@ static void *write_steadily(void *arg)
 			break;
 		}
 		__atomic_store_n(nr, n + 1, __ATOMIC_RELAXED);
+		for (long i = 0; i < nr_turns; i++)
+			__asm__ volatile("" ::: "memory");
 		if (w->hops && n % ADDS_PER_HOP == 0)
 			go_to(w->cpu + (unsigned int)(n / ADDS_PER_HOP));
 	}
@@ -456,7 +463,7 @@ int main(int argc, char **argv)
 	double seconds = 2;
 	int c;
 
-	while ((c = getopt(argc, argv, "fi:s:t:x")) != -1) {
+	while ((c = getopt(argc, argv, "fi:s:t:w:x")) != -1) {
 		if (c == 'f')
 			refused = true;
 		else if (c == 'x')
@@ -465,6 +472,8 @@ int main(int argc, char **argv)
 			interval_us = atol(optarg);
 		else if (c == 's')
 			slice_ms = atol(optarg);
+		else if (c == 'w')
+			nr_turns = atol(optarg);
 		else if (c == 't')
 			seconds = atof(optarg);
 		else

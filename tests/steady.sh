@@ -5,7 +5,7 @@
 dir=$(TMPDIR=/dev/shm mktemp -d 2>/dev/null || mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 count=0
-time=2 slice=250
+time=1.2 slice=200
 [ -z "$NUMATALLY_LONG" ] || time=60 slice=1000
 
 # report NAME COMMAND...
@@ -57,5 +57,6 @@ run()
 }
 
 run "two processes"
+run "two processes, with other work" -w 300
 run "one process" -x
 echo "1..$count"
