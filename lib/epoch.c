@@ -204,6 +204,7 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 	if (err)
 		return err;
 	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
+	ledger_use_bank(l, (uint32_t)(epoch + 1) & 1);
 	return grace(l, epoch + 1, w);
 }
 

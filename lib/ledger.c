@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <numatally/ledger.h>
@@ -167,37 +168,66 @@ static void set_stores(struct tally_fast *fast)
 #endif
 }
 
+static void set_lane(struct tally_ledger *l, uint32_t number)
+{
+	const struct layout *layout = l->layout;
+	struct lane *lane = &l->lanes[number];
+
+	lane->number = number;
+	lane->plane = layout->lanes[number].node;
+	lane->marks = (char *)layout_mark(layout, lane->plane, 0);
+	if (number < l->nr_cpus)
+		l->marks[number] = lane->marks;
+	for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
+		lane->rows[b] =
+			layout->origin +
+			layout_cells_offset(layout, number, b, lane->plane, 0);
+		if (!l->tables || number >= l->nr_cpus)
+			continue;
+		l->banks[b]->rows[number] = lane->rows[b];
+		l->banks[b]->touched[number] =
+			ledger_touched(l, number, b, lane->plane);
+	}
+}
+
+/* What CPU numbers there can be, rounded up: as many bits as the kernel has in
+ * a set of CPUs. */
+static uint64_t end_cpu(void)
+{
+	unsigned long set[1024];
+	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
+
+	return 8 * (bytes < 0 ? sizeof(set) : (uint64_t)bytes);
+}
+
+static void *map_zeroes(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 static int open_lanes(struct tally_ledger *l)
 {
 	const struct layout *layout = l->layout;
 	const struct layout_params *params = &layout->header.params;
-	size_t bytes = params->nr_lanes * sizeof(*l->fast.lanes);
 
-	l->fast.lanes = aligned_alloc(sizeof(*l->fast.lanes), bytes);
-	if (!l->fast.lanes)
-		return -ENOMEM;
+	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
+	l->marks = calloc(l->nr_cpus, sizeof(*l->marks));
+	l->banks_bytes = (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
+			 end_cpu() * sizeof(l->banks[0]->rows[0]);
+	l->banks[0] = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
 			   params->nr_nodes * layout->plan->nr_buckets;
-	l->touched = mmap(NULL, l->touched_bytes, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (l->touched == MAP_FAILED) {
-		l->touched = NULL;
+	l->touched = map_zeroes(l->touched_bytes);
+	if (!l->lanes || !l->marks || !l->banks[0] || !l->touched)
 		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < params->nr_lanes; i++) {
-		struct tally_lane *lane = &l->fast.lanes[i];
-
-		memset(lane, 0, sizeof(*lane));
-		lane->number = i;
-		lane->plane = layout->lanes[i].node;
-		lane->marks = (char *)layout_mark(layout, lane->plane, 0);
-		for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
-			lane->rows[b] = layout->origin +
-					layout_cells_offset(layout, i, b,
-							    lane->plane, 0);
-			lane->touched[b] = ledger_touched(l, i, b, lane->plane);
-		}
-	}
+	for (uint32_t b = 1; b <= LAYOUT_NR_BANKS; b++)
+		l->banks[b] = l->banks[b - 1] + 1;
+	for (uint32_t i = 0; i < params->nr_lanes; i++)
+		set_lane(l, i);
+	ledger_use_bank(l, *l->epoch & 1);
 	return 0;
 }
 
@@ -206,7 +236,10 @@ static void close_over(struct tally_ledger *l)
 	directory_close(l->accounts);
 	if (l->touched)
 		munmap(l->touched, l->touched_bytes);
-	free(l->fast.lanes);
+	if (l->banks[0])
+		munmap(l->banks[0], l->banks_bytes);
+	free(l->marks);
+	free(l->lanes);
 	pthread_mutex_destroy(&l->lock);
 	layout_unmap(l->layout);
 	free(l);
@@ -225,14 +258,18 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	}
 	l->layout = layout;
 	pthread_mutex_init(&l->lock, NULL);
-	l->fast.epoch = &layout_control(layout)->epoch;
-	l->fast.nr_lanes = params->nr_lanes / 2;
-	l->fast.row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
+	l->epoch = &layout_control(layout)->epoch;
+	l->nr_cpus = params->nr_lanes / 2;
+	l->row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
+	l->fast.row_bytes = layout->plan->row_bytes;
 	set_stores(&l->fast);
 	l->sequences = have_sequences(&l->fast.rseq);
 	l->fenced = epoch_register(exclusive) != 0;
 	/* Nothing but a membarrier ends a sequence that is not marked. */
-	l->fast.inlined = exclusive && l->sequences && !l->fenced;
+	l->tables = l->sequences && l->nr_cpus < TALLY_LANES_MAX &&
+		    end_cpu() <= TALLY_LANES_MAX;
+	l->inlined = l->tables && exclusive && !l->fenced;
+	l->marked = l->tables && !exclusive && !l->fenced;
 	err = open_lanes(l);
 	if (!err)
 		err = directory_open(layout, &l->accounts);
@@ -257,7 +294,9 @@ void ledger_forked(struct tally_ledger *l)
 {
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	l->pins = 0;
-	l->fast.inlined = 0;
+	l->inlined = false;
+	l->marked = false;
+	ledger_use_bank(l, 0);
 	l->forbidden = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 	l->writer = LEDGER_NO_WRITER;
 }
@@ -278,6 +317,7 @@ int ledger_join(struct tally_ledger *l)
 		err = writer_join(l->layout, &slot, &l->generation);
 		if (!err) {
 			l->fenced = epoch_register(false) != 0;
+			l->marked = l->tables && !l->fenced;
 			writer_set_reached(l->layout, slot, !l->fenced);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);

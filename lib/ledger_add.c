@@ -11,9 +11,27 @@
 
 #include "ledger_internal.h"
 #include "mark.h"
+#include "marked.h"
 
 /* Of a sequence, before it is done with atomics. */
 #define MAX_TRIES 8
+
+/* The rows that are touched without a gap, from the first: what two threads do
+ * here at once can only be too few. */
+static void move_end(struct tally_ledger *l, uint32_t lane, uint32_t bank)
+{
+	const struct layout_plan *plan = l->layout->plan;
+	const unsigned char *touched = l->banks[bank]->touched[lane];
+	uint64_t *end = &l->banks[bank]->end[lane];
+	uint64_t from = __atomic_load_n(end, __ATOMIC_RELAXED);
+	uint64_t b = from / plan->bucket_bytes;
+
+	while (b < plan->nr_buckets &&
+	       __atomic_load_n(&touched[b], __ATOMIC_ACQUIRE))
+		b++;
+	if (b * plan->bucket_bytes > from)
+		__atomic_store_n(end, b * plan->bucket_bytes, __ATOMIC_RELEASE);
+}
 
 /*
  * Pages exist before a header says so: whoever trusts a len never meets a
@@ -57,13 +75,15 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 touched:
 	__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket], 1,
 			 __ATOMIC_RELEASE);
+	if (l->tables && lane < l->nr_cpus && plane == at->node)
+		move_end(l, lane, bank);
 	return 0;
 }
 
 /* Where one update goes: a lane, for as long as its mark is set. */
 struct target {
 	struct tally_ledger *ledger;
-	struct tally_lane *lane;
+	struct lane *lane;
 	struct mark mark;
 	uint32_t cpu;
 	uint32_t thread;
@@ -83,14 +103,14 @@ static void enter(struct target *t, bool atomics, uint32_t row)
 	unsigned int cpu = (unsigned int)sched_getcpu();
 
 	/* Where the CPU is not known any lane for atomics is exact. */
-	t->cpu = cpu < l->fast.nr_lanes ? cpu : 0;
-	t->lane = &l->fast.lanes[t->cpu + (atomics ? l->fast.nr_lanes : 0)];
+	t->cpu = cpu < l->nr_cpus ? cpu : 0;
+	t->lane = &l->lanes[t->cpu + (atomics ? l->nr_cpus : 0)];
 	t->mark.at = (struct layout_mark *)(t->lane->marks +
 					    (size_t)t->thread * LAYOUT_LINE);
 	mark_enter(l, &t->mark, row);
 	if (__builtin_expect(!t->mark.ours, 0))
 		mark_row(&t->mark, row);
-	t->bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
+	t->bank = __atomic_load_n(l->epoch, __ATOMIC_ACQUIRE) & 1;
 }
 
 static bool is_touched(const struct target *t, uint32_t plane, uint32_t row)
@@ -117,7 +137,7 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
 	return (int64_t *)(t->lane->rows[t->bank] +
 			   away * (int64_t)(l->layout->plan->nr_buckets *
 					    l->layout->plan->bucket_bytes) +
-			   ((uint64_t)row << l->fast.row_shift)) +
+			   ((uint64_t)row << l->row_shift)) +
 	       resource;
 }
 
@@ -145,7 +165,8 @@ static bool add_on_cpu(const struct target *t, int64_t *to,
 }
 
 /*
- * One store, marked: what threads of several processes do. 1: not done, since
+ * The same, marked around its sequence, which may touch a bucket or be inside
+ * another add. 1: not done, since
  * the thread was interrupted each time, as one is that a debugger steps.
  */
 static int add_marked(struct tally_ledger *l, struct tally_account account,
@@ -304,57 +325,92 @@ static int add_side_by_side(struct tally_ledger *l,
 static int touch_here(struct tally_ledger *l, struct tally_account account)
 {
 	unsigned int cpu = (unsigned int)sched_getcpu();
-	uint32_t bank = __atomic_load_n(l->fast.epoch, __ATOMIC_ACQUIRE) & 1;
+	uint32_t bank = __atomic_load_n(&l->fast.lanes, __ATOMIC_RELAXED) ==
+			l->banks[1];
 	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
 	uint32_t plane;
 
 	assert(account.row < l->layout->header.params.max_accounts);
-	if (cpu >= l->fast.nr_lanes)
+	if (cpu >= l->nr_cpus)
 		return 0;
-	plane = l->fast.lanes[cpu].plane;
+	plane = l->lanes[cpu].plane;
 	if (__atomic_load_n(&ledger_touched(l, cpu, bank, plane)[bucket],
 			    __ATOMIC_RELAXED))
 		return 0;
 	return ledger_touch(l, cpu, bank, plane, bucket);
 }
 
-/* Where a sequence did not get through: its bucket was not touched, or it was
- * interrupted. */
-#define ADD(try_add, account, resource, amounts, nr)                         \
-	do {                                                                 \
-		int err = 0;                                                 \
-                                                                             \
-		for (int i = 0; l->fast.inlined && i < MAX_TRIES && !err;    \
-		     i++) {                                                  \
-			if (try_add(l, account, resource, amounts))          \
-				return 0;                                    \
-			err = touch_here(l, account);                        \
-		}                                                            \
-		return err ? err                                             \
-			   : add_side_by_side(l, account, resource, amounts, \
-					      nr);                           \
-	} while (0)
-
-static bool try_add(struct tally_ledger *l, struct tally_account account,
-		    unsigned int resource, const int64_t amounts[1])
+/*
+ * Where a sequence did not get through: its bucket was not touched, or it was
+ * interrupted; or nothing is inlined.
+ */
+static __attribute__((noinline)) int
+add_slowly(struct tally_ledger *l, struct tally_account account,
+	   unsigned int resource, const int64_t *amounts, unsigned int nr)
 {
-	return tally_ledger_try_add(l, account, resource, *amounts);
+	for (int i = 0; l->inlined && i < MAX_TRIES; i++) {
+		int err = touch_here(l, account);
+		bool done;
+
+		if (err)
+			return err;
+		if (nr == 1)
+			done = tally_ledger_try_add(l, account, resource,
+						    *amounts);
+		else if (nr == 2)
+			done = tally_ledger_try_add2(l, account, resource,
+						     amounts);
+		else
+			done = tally_ledger_try_add4(l, account, resource,
+						     amounts);
+		if (done)
+			return 0;
+	}
+	return add_side_by_side(l, account, resource, amounts, nr);
+}
+
+/* Out of the way, so that the others need no stack. */
+static __attribute__((noinline)) int
+add_one_slowly(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	return add_slowly(l, account, resource, &amount, 1);
+}
+
+static __attribute__((noinline)) int
+add_one_marked(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	uint64_t slot;
+
+	if (mark_known(l, &slot) &&
+	    marked_add(l, slot, account, resource, amount))
+		return 0;
+	return add_one_slowly(l, account, resource, amount);
 }
 
 int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
-	ADD(try_add, account, resource, &amount, 1);
+	if (l->marked)
+		return add_one_marked(l, account, resource, amount);
+	if (tally_ledger_try_add(l, account, resource, amount))
+		return 0;
+	return add_one_slowly(l, account, resource, amount);
 }
 
 int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[2])
 {
-	ADD(tally_ledger_try_add2, account, resource, amounts, 2);
+	if (l->inlined && tally_ledger_try_add2(l, account, resource, amounts))
+		return 0;
+	return add_slowly(l, account, resource, amounts, 2);
 }
 
 int tally_ledger_add4(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[4])
 {
-	ADD(tally_ledger_try_add4, account, resource, amounts, 4);
+	if (l->inlined && tally_ledger_try_add4(l, account, resource, amounts))
+		return 0;
+	return add_slowly(l, account, resource, amounts, 4);
 }

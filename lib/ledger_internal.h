@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A program's is behind two loads here. */
+#define TALLY_RSEQ_OFFSET(fast) ((fast)->rseq)
 #include <numatally/ledger_inline.h>
 #include <numatally/slice.h>
 
@@ -17,8 +19,26 @@
  * atomics, and one for atomics, of threads that have no sequences and of
  * charges that don't fit one store. Mixed in one lane they would lose adds.
  */
+struct lane {
+	char *rows[LAYOUT_NR_BANKS]; /* of the plane of its own node */
+	char *marks;	/* of the lane's node, a line per thread slot */
+	uint32_t plane; /* of the CPU's own node */
+	uint32_t number;
+};
+
 struct tally_ledger {
-	struct tally_fast fast; /* lanes: [nr_lanes], then as many for atomics */
+	struct tally_fast fast;
+	struct tally_lanes *banks[LAYOUT_NR_BANKS + 1]; /* what fast.lanes can
+							   be; the last is 0 */
+	uint64_t banks_bytes;
+	bool tables;	    /* banks are filled in */
+	bool inlined;	    /* this process alone writes, with sequences */
+	bool marked;	    /* others do too, and a membarrier reaches us */
+	char **marks;	    /* [cpu]: of its node, a line per thread slot */
+	struct lane *lanes; /* [nr_cpus], then as many for atomics */
+	uint32_t nr_cpus;
+	uint32_t row_shift;    /* of a row's bytes */
+	const uint64_t *epoch; /* its parity is the bank to add to */
 	struct layout *layout;
 	struct tally_accounts *accounts;
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
@@ -47,6 +67,14 @@ int ledger_join(struct tally_ledger *ledger);
 /* Makes the bucket of that lane, bank and plane usable. */
 int ledger_touch(struct tally_ledger *ledger, uint32_t lane, uint32_t bank,
 		 uint32_t plane, uint64_t bucket);
+
+/* Has the inlined adds go to that bank, where there are any. */
+static inline void ledger_use_bank(struct tally_ledger *l, uint32_t bank)
+{
+	__atomic_store_n(&l->fast.lanes,
+			 l->banks[l->inlined ? bank : LAYOUT_NR_BANKS],
+			 __ATOMIC_RELEASE);
+}
 
 static inline unsigned char *ledger_touched(const struct tally_ledger *l,
 					    uint32_t lane, uint32_t bank,

@@ -9,15 +9,7 @@
 #include "epoch.h"
 #include "mark.h"
 
-/* A thread's slot in one ledger; a thread has a list of them. */
-struct slot {
-	uint64_t serial;
-	uint32_t thread;
-	struct slot *next;
-};
-
-/* The one used last, so that looking it up is one comparison. */
-static __thread struct slot *slots __attribute__((tls_model("initial-exec")));
+__thread struct mark_slot *mark_slots;
 
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -43,11 +35,11 @@ static void give_back(struct layout *layout, uint32_t thread)
 /* A thread ends: its slots go back, in ledgers that are still open. */
 static void end_thread(void *arg)
 {
-	struct slot *s = arg;
+	struct mark_slot *s = arg;
 
 	pthread_mutex_lock(&list_lock);
 	while (s) {
-		struct slot *next = s->next;
+		struct mark_slot *next = s->next;
 
 		for (struct tally_ledger *l = list; l; l = l->next)
 			if (l->serial == s->serial)
@@ -56,7 +48,7 @@ static void end_thread(void *arg)
 		s = next;
 	}
 	pthread_mutex_unlock(&list_lock);
-	slots = NULL;
+	mark_slots = NULL;
 }
 
 static void before_fork(void)
@@ -72,11 +64,11 @@ static void after_fork_in_parent(void)
 /* The slots are the parent's: the child takes its own when it adds. */
 static void after_fork_in_child(void)
 {
-	while (slots) {
-		struct slot *next = slots->next;
+	while (mark_slots) {
+		struct mark_slot *next = mark_slots->next;
 
-		free(slots);
-		slots = next;
+		free(mark_slots);
+		mark_slots = next;
 	}
 	pthread_setspecific(key, NULL);
 	for (struct tally_ledger *l = list; l; l = l->next)
@@ -176,7 +168,7 @@ static int take(struct tally_ledger *l, uint32_t *thread)
 
 static int take_slot(struct tally_ledger *l, uint32_t *thread)
 {
-	struct slot *s = malloc(sizeof(*s));
+	struct mark_slot *s = malloc(sizeof(*s));
 	int err;
 
 	if (!s)
@@ -194,15 +186,15 @@ static int take_slot(struct tally_ledger *l, uint32_t *thread)
 		return err;
 	}
 	s->serial = l->serial;
-	s->next = slots;
-	slots = s;
+	s->next = mark_slots;
+	mark_slots = s;
 	*thread = s->thread;
 	return 0;
 }
 
 int mark_thread(struct tally_ledger *l, uint32_t *thread)
 {
-	for (struct slot *s = slots; s; s = s->next) {
+	for (struct mark_slot *s = mark_slots; s; s = s->next) {
 		if (s->serial == l->serial) {
 			*thread = s->thread;
 			return 0;

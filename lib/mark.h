@@ -12,6 +12,27 @@
  * -ENOMEM: its marks can't be made. */
 int mark_thread(struct tally_ledger *ledger, uint32_t *thread);
 
+/* A thread's slots, one for each ledger; the newest first. */
+struct mark_slot {
+	uint64_t serial; /* of the ledger, in this process */
+	uint32_t thread;
+	struct mark_slot *next;
+};
+extern __thread struct mark_slot *mark_slots
+	__attribute__((tls_model("initial-exec")));
+
+/* Where the thread's mark is in the marks of a region, if it has a slot. */
+static inline bool mark_known(const struct tally_ledger *l, uint64_t *at)
+{
+	for (const struct mark_slot *s = mark_slots; s; s = s->next) {
+		if (s->serial == l->serial) {
+			*at = (uint64_t)s->thread * LAYOUT_LINE;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Gives back all slots of this process, none of which is in use. */
 void mark_leave_all(struct tally_ledger *ledger);
 
@@ -40,7 +61,7 @@ struct mark {
 static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
 			      uint32_t row)
 {
-	uint64_t epoch = __atomic_load_n(l->fast.epoch, __ATOMIC_RELAXED);
+	uint64_t epoch = __atomic_load_n(l->epoch, __ATOMIC_RELAXED);
 
 	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
 	if (__builtin_expect(m->ours, 1))

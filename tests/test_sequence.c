@@ -244,10 +244,15 @@ static bool in_sequence(pid_t pid, uint64_t pc, uint64_t *abort)
 	       peek(pid, cs + offsetof(struct rseq_cs, post_commit_offset));
 }
 
-/* Steps through an add, to the end of its sequence. */
-static unsigned int step(pid_t pid, struct instruction *found)
+/*
+ * Steps through an add, to the end of its sequence. Where several processes may
+ * write, the inlined sequence comes first, and adds nothing.
+ */
+static unsigned int step(pid_t pid, const struct way *way,
+			 struct instruction *found)
 {
-	unsigned int nr = 0;
+	unsigned int nr = 0, nr_left = way->exclusive ? 1 : 2;
+	bool inside = false;
 	long nr_steps = 0;
 
 	while (go(pid, PTRACE_SINGLESTEP, 0) == SIGTRAP) {
@@ -257,8 +262,11 @@ static unsigned int step(pid_t pid, struct instruction *found)
 		if (in_sequence(pid, i.at, &i.abort)) {
 			assert_true(nr < MAX_INSTRUCTIONS);
 			found[nr++] = i;
-		} else if (nr) {
-			break;
+			inside = true;
+		} else if (inside) {
+			inside = false;
+			if (!--nr_left)
+				break;
 		}
 	}
 	return nr;
@@ -288,7 +296,7 @@ static void interrupt_everywhere(const struct machine *m, const struct way *way)
 	unsigned int nr;
 	pid_t pid = start(m, way, false);
 
-	nr = step(pid, found);
+	nr = step(pid, way, found);
 	end(pid);
 	check(m, way, nr_adds);
 	print_message("%s: %u instructions\n", way->name, nr);

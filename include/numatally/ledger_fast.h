@@ -13,30 +13,46 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One CPU's lane, as this process reaches it: a cache line. */
-struct tally_lane {
-	char *rows[2]; /* [bank]: row 0, of the plane of the CPU's
-			  own node */
-	const unsigned char *touched[2]; /* [bank][row / 64]: not 0 where
-					    the row may be added to */
-	char *marks;	/* of the lane's node, a line per thread slot */
-	uint32_t plane; /* of the CPU's own node */
-	uint32_t number;
-	const void *pad[2];
+#if defined(__has_include)
+#if __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
+#endif
+
+#define TALLY_LANES_MAX 8192
+
+/* The lanes that sequences add to in one bank, by CPU. A thread without rseq
+ * has the CPU -1 or -2, of which the words that are looked at are 0. */
+struct tally_lanes {
+	char *rows[TALLY_LANES_MAX];   /* row 0, of the plane of the CPU's own
+					  node */
+	uint64_t end[TALLY_LANES_MAX]; /* bytes from there that may be added to;
+					  beyond, look at touched */
+	const unsigned char *touched[TALLY_LANES_MAX]; /* [row / 64]: not 0
+							  where the row may be
+							  added to */
 };
 
 /* What a struct tally_ledger begins with. */
 struct tally_fast {
-	struct tally_lane *lanes; /* by CPU */
-	const uint64_t *epoch;	  /* its parity is the bank to add to */
-	ptrdiff_t rseq;		  /* from the thread pointer */
-	uint32_t nr_lanes;
-	uint32_t row_shift;    /* of a row's bytes */
-	uint32_t inlined;      /* not 0: this process alone writes, with rseq */
+	const struct tally_lanes *lanes; /* of the bank that adds go to, or all
+					    0: add in another way */
+	uint64_t row_bytes;
+	ptrdiff_t rseq;	       /* from the thread pointer */
 	uint32_t vector_bytes; /* of the widest store of a sequence */
 	uint32_t pairs;	       /* aarch64: not 0: a plain store of two cells is
 				  whole */
 };
+
+/* A C library that has this registers threads, or says that it didn't. */
+#ifdef RSEQ_SIG
+#define TALLY_HAS_RSEQ 1
+#endif
+
+/* In a program this is a constant to the compiler. */
+#ifndef TALLY_RSEQ_OFFSET
+#define TALLY_RSEQ_OFFSET(fast) __rseq_offset
+#endif
 
 /*
  * A sequence's descriptor, at 3: it begins at 1, when the descriptor's address

@@ -39,8 +39,7 @@ static inline bool tally_ledger_try_add(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return __builtin_expect(fast->inlined, 1) &&
-	       tally_rseq_add(fast, account, resource, amount);
+	return tally_rseq_add(fast, account, resource, amount);
 }
 
 static inline bool tally_ledger_try_add2(struct tally_ledger *ledger,
@@ -50,8 +49,7 @@ static inline bool tally_ledger_try_add2(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return __builtin_expect(fast->inlined, 1) &&
-	       tally_rseq_add2(fast, account, resource, amounts);
+	return tally_rseq_add2(fast, account, resource, amounts);
 }
 
 #else
@@ -84,7 +82,7 @@ static inline bool tally_ledger_try_add4(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return __builtin_expect(fast->inlined && fast->vector_bytes >= 32, 1) &&
+	return __builtin_expect(fast->vector_bytes >= 32, 1) &&
 	       tally_rseq_add4(fast, account, resource, amounts);
 }
 
@@ -101,6 +99,14 @@ static inline bool tally_ledger_try_add4(struct tally_ledger *ledger,
 
 #endif
 
+/* What a call is given is made ready here, and not on the way to it. */
+#if defined(__GNUC__)
+#define TALLY_NOT_BEFORE(account) \
+	__asm__ volatile("" : "+r"((account).row), "+r"((account).generation))
+#else
+#define TALLY_NOT_BEFORE(account)
+#endif
+
 /* The inlined twins of tally_ledger_add(), tally_ledger_add2() and
  * tally_ledger_add4(). */
 static inline int tally_ledger_inline_add(struct tally_ledger *ledger,
@@ -110,6 +116,7 @@ static inline int tally_ledger_inline_add(struct tally_ledger *ledger,
 	if (__builtin_expect(
 		    tally_ledger_try_add(ledger, account, resource, amount), 1))
 		return 0;
+	TALLY_NOT_BEFORE(account);
 	return tally_ledger_add(ledger, account, resource, amount);
 }
 
@@ -122,6 +129,7 @@ static inline int tally_ledger_inline_add2(struct tally_ledger *ledger,
 		    tally_ledger_try_add2(ledger, account, resource, amounts),
 		    1))
 		return 0;
+	TALLY_NOT_BEFORE(account);
 	return tally_ledger_add2(ledger, account, resource, amounts);
 }
 
@@ -134,8 +142,11 @@ static inline int tally_ledger_inline_add4(struct tally_ledger *ledger,
 		    tally_ledger_try_add4(ledger, account, resource, amounts),
 		    1))
 		return 0;
+	TALLY_NOT_BEFORE(account);
 	return tally_ledger_add4(ledger, account, resource, amounts);
 }
+
+#undef TALLY_NOT_BEFORE
 
 TALLY_END
 

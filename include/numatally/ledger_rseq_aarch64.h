@@ -8,13 +8,11 @@
  * stxp's always is, stp's with FEAT_LSE2 (HWCAP_USCAT), both if aligned. Four
  * cells can't be stored so at all.
  *
- * Loads need no barriers: the cell's address depends on the epoch, and whether
- * it is stored to on what touched says.
+ * Loads need no barriers: the cell's address depends on the lanes, and whether
+ * it is stored to on what end or touched says.
  */
 #ifndef NUMATALLY_LEDGER_RSEQ_AARCH64_H
 #define NUMATALLY_LEDGER_RSEQ_AARCH64_H
-
-#if defined(__aarch64__) && defined(__GNUC__) && !defined(__cppcheck__)
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +21,8 @@
 #include <numatally/account.h>
 #include <numatally/export.h>
 #include <numatally/ledger_fast.h>
+
+#if defined(__aarch64__) && defined(TALLY_HAS_RSEQ) && !defined(__cppcheck__)
 
 TALLY_BEGIN
 
@@ -52,26 +52,30 @@ TALLY_BEGIN
  * bucket are left for the slow path.
  */
 #define TALLY_RSEQ_LANE							\
-	"ldr w16, [%[area], #4]\n\t"					\
-	"ldr x17, [%[epoch]]\n\t"					\
-	"cmp w16, %w[nr_lanes]\n\t"					\
-	"b.hs %l[slow]\n\t"						\
-	"and x17, x17, #1\n\t"						\
-	"add x16, %[lanes], x16, lsl #6\n\t"				\
-	"add x16, x16, x17, lsl #3\n\t"					\
-	"ldr x17, [x16, #16]\n\t"					\
-	"ldrb w17, [x17, %[bucket]]\n\t"				\
-	"cbz w17, %l[slow]\n\t"						\
+	"ldrsw x16, [%[area], #4]\n\t"					\
+	"ldr x17, [%[lanes]]\n\t"					\
+	"add x17, x17, x16, lsl #3\n\t"				\
+	"add x16, x17, %[words]\n\t"					\
 	"ldr x9, [x16]\n\t"						\
+	"cmp x9, %[offset]\n\t"						\
+	"b.hi 5f\n\t"							\
+	"add x16, x16, %[words]\n\t"					\
+	"ldr x9, [x16]\n\t"						\
+	"cbz x9, %l[slow]\n\t"						\
+	"ldrb w9, [x9, %[bucket]]\n\t"					\
+	"cbz w9, %l[slow]\n"						\
+	"5:\n\t"							\
+	"ldr x9, [x17]\n\t"						\
 	"add x9, x9, %[offset]\n\t"
 
+/* words: of each member of struct tally_lanes, in bytes */
 #define TALLY_RSEQ_INPUTS(fast, account, resource)			\
-	[area] "r" ((char *)__builtin_thread_pointer() + (fast)->rseq),	\
-	[nr_lanes] "r" ((fast)->nr_lanes),				\
-	[epoch] "r" ((fast)->epoch),					\
-	[lanes] "r" ((fast)->lanes),					\
+	[area] "r" ((char *)__builtin_thread_pointer() +		\
+		    TALLY_RSEQ_OFFSET(fast)),				\
+	[lanes] "r" (&(fast)->lanes),					\
+	[words] "I" (offsetof(struct tally_lanes, end)),		\
 	[bucket] "r" ((uint64_t)((account).row >> 6)),			\
-	[offset] "r" (((uint64_t)(account).row << (fast)->row_shift) +	\
+	[offset] "r" ((uint64_t)(account).row * (fast)->row_bytes +	\
 		      (uint64_t)(resource) * 8)
 
 /* The CPU is the one that the cells are for, or the sequence does nothing. */

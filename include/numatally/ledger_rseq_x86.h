@@ -3,8 +3,6 @@
 #ifndef NUMATALLY_LEDGER_RSEQ_X86_H
 #define NUMATALLY_LEDGER_RSEQ_X86_H
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__cppcheck__)
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +10,8 @@
 #include <numatally/account.h>
 #include <numatally/export.h>
 #include <numatally/ledger_fast.h>
+
+#if defined(__x86_64__) && defined(TALLY_HAS_RSEQ) && !defined(__cppcheck__)
 
 TALLY_BEGIN
 
@@ -41,25 +41,25 @@ TALLY_BEGIN
  * path.
  */
 #define TALLY_RSEQ_LANE							\
-	"movl %%fs:4(%[rseq]), %%ecx\n\t"				\
-	"cmpl %[nr_lanes], %%ecx\n\t"					\
-	"jae %l[slow]\n\t"						\
-	"movl %[epoch], %%edx\n\t"					\
-	"shlq $6, %%rcx\n\t"						\
-	"andl $1, %%edx\n\t"						\
-	"addq %[lanes], %%rcx\n\t"					\
-	"movq 16(%%rcx,%%rdx,8), %%rax\n\t"				\
-	"cmpb $0, (%%rax,%[bucket])\n\t"				\
+	"movslq %%fs:4(%[rseq]), %%rcx\n\t"				\
+	"movq %[lanes], %%rax\n\t"					\
+	"cmpq %[offset], %c[end](%%rax,%%rcx,8)\n\t"			\
+	"ja 5f\n\t"							\
+	"movq %c[touched](%%rax,%%rcx,8), %%rdx\n\t"			\
+	"testq %%rdx, %%rdx\n\t"					\
 	"je %l[slow]\n\t"						\
-	"movq (%%rcx,%%rdx,8), %%rax\n\t"
+	"cmpb $0, (%%rdx,%[bucket])\n\t"				\
+	"je %l[slow]\n"						\
+	"5:\n\t"							\
+	"movq (%%rax,%%rcx,8), %%rax\n\t"
 
 #define TALLY_RSEQ_INPUTS(fast, account, resource)			\
-	[rseq] "r" ((fast)->rseq),					\
-	[nr_lanes] "m" ((fast)->nr_lanes),				\
-	[epoch] "m" (*(fast)->epoch),					\
+	[rseq] "r" (TALLY_RSEQ_OFFSET(fast)),				\
 	[lanes] "m" ((fast)->lanes),					\
+	[end] "i" (offsetof(struct tally_lanes, end)),			\
+	[touched] "i" (offsetof(struct tally_lanes, touched)),		\
 	[bucket] "r" ((uint64_t)((account).row >> 6)),			\
-	[offset] "r" (((uint64_t)(account).row << (fast)->row_shift) +	\
+	[offset] "r" ((uint64_t)(account).row * (fast)->row_bytes +	\
 		      (uint64_t)(resource) * 8)
 
 /* vzeroupper is for callers without AVX; others may hold something there. */
