@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <numatally/ledger_inline.h>
+
 #include "bench.h"
 #include "ledgers.h"
 #include "pattern.h"
@@ -24,11 +26,11 @@
 #define NR_COLUMNS  8u
 #define NR_ACCOUNTS (PATTERN_NR_RANDOM / NR_COLUMNS)
 
-static struct bench_ledger ledger, without; /* the latter is opened with no
-					       rseq registered */
-static uint32_t generation;		    /* of all accounts in the ledger */
-static char *memory[BENCH_MAX_THREADS];	    /* private to a thread */
-static char *lanes;			    /* one per CPU */
+static struct bench_ledger ledger;	/* that we alone write to */
+static struct bench_ledger several;	/* that others may write to */
+static struct bench_ledger without;	/* opened with no rseq registered */
+static char *memory[BENCH_MAX_THREADS]; /* private to a thread */
+static char *lanes;			/* one per CPU */
 static size_t lane_bytes;
 
 static void *memory_arg(unsigned int thread)
@@ -46,6 +48,12 @@ static void *ledger_arg(unsigned int thread)
 {
 	(void)thread;
 	return &ledger;
+}
+
+static void *several_arg(unsigned int thread)
+{
+	(void)thread;
+	return &several;
 }
 
 static void *without_arg(unsigned int thread)
@@ -100,45 +108,58 @@ BENCH_ALIGN(bare_rseq_scattered)
 #define BARE(order) NULL
 #endif
 
-/* Ours. Rotating, each account has its counter in the same column. */
+/* Ours. Handles are made up as needed: an array of them would be one load
+ * more, and be in the cache as well. */
 struct target {
 	struct tally_ledger *ledger;
-	const struct tally_account *accounts;
+	uint32_t generation;
 };
 
-#define OURS_LOOP(name, op, order)                                \
-	BENCH_LOOP void name(void *arg, uint64_t nr)              \
-	{                                                         \
-		const struct bench_ledger *b =                    \
-			(const struct bench_ledger *)arg;         \
-		const struct target t = {b->ledger, b->accounts}; \
-		for (uint64_t i = 0; i < nr; i++)                 \
-			op(&t, order(i));                         \
-	}
+#define OURS_LOOP(name, op, order)                                   \
+	BENCH_LOOP void name(void *arg, uint64_t nr)                 \
+	{                                                            \
+		const struct bench_ledger *b =                       \
+			(const struct bench_ledger *)arg;            \
+		const struct target t = {b->ledger,                  \
+					 b->accounts[0].generation}; \
+		for (uint64_t i = 0; i < nr; i++)                    \
+			op(&t, order(i));                            \
+	}                                                            \
+	BENCH_ALIGN(name)
+
+/* Rotating, each account has its counter in the same column. */
+BENCH_LOOP void inlined(const struct target *t, uint64_t k)
+{
+	tally_ledger_inline_add(
+		t->ledger, (struct tally_account){(uint32_t)k, t->generation},
+		0, 1);
+}
+OURS_LOOP(inlined_rot, inlined, rot)
+OURS_LOOP(inlined_hot, inlined, hot)
+
+/* The same over the ledger of several. */
+OURS_LOOP(marked_rot, inlined, rot)
+OURS_LOOP(marked_hot, inlined, hot)
 
 BENCH_LOOP void call(const struct target *t, uint64_t k)
 {
-	tally_ledger_add(t->ledger, t->accounts[k], 0, 1);
+	tally_ledger_add(t->ledger,
+			 (struct tally_account){(uint32_t)k, t->generation}, 0,
+			 1);
 }
 OURS_LOOP(call_rot, call, rot)
-BENCH_ALIGN(call_rot)
 OURS_LOOP(call_hot, call, hot)
-BENCH_ALIGN(call_hot)
 
-/* A cell of the million. Handles are made up as needed: an array of them would
- * be in the cache as well. */
-BENCH_LOOP struct tally_account account_of(uint64_t k)
+/* A cell of the million. */
+BENCH_LOOP void inlined_cell(const struct target *t, uint64_t k)
 {
-	return (struct tally_account){(uint32_t)(k / NR_COLUMNS), generation};
+	tally_ledger_inline_add(
+		t->ledger,
+		(struct tally_account){(uint32_t)(k / NR_COLUMNS),
+				       t->generation},
+		(unsigned int)(k % NR_COLUMNS), 1);
 }
-
-BENCH_LOOP void call_cell(const struct target *t, uint64_t k)
-{
-	tally_ledger_add(t->ledger, account_of(k),
-			 (unsigned int)(k % NR_COLUMNS), 1);
-}
-OURS_LOOP(call_scattered, call_cell, scattered)
-BENCH_ALIGN(call_scattered)
+OURS_LOOP(inlined_scattered, inlined_cell, scattered)
 
 BENCH_LOOP void without_rot(void *arg, uint64_t nr)
 {
@@ -157,7 +178,7 @@ static int set_up(uint32_t nr_accounts, size_t bytes)
 
 	memset(memory, 0, sizeof(memory));
 	lane_bytes = bytes * (size_t)(nr_cpus > 0 ? nr_cpus : 1);
-	err = bench_ledger_create(0, nr_accounts, NR_COLUMNS, &ledger);
+	err = bench_ledger_create_alone(nr_accounts, NR_COLUMNS, &ledger);
 	if (err)
 		return err;
 	/* As a ledger's memory is: shared, and of small pages. */
@@ -184,6 +205,9 @@ static int set_up_small(void)
 
 	if (err)
 		return err;
+	err = bench_ledger_create(0, PATTERN_NR_ROT, NR_COLUMNS, &several);
+	if (err)
+		return err;
 	was_on = rseq_off();
 	err = bench_ledger_create(0, PATTERN_NR_ROT, NR_COLUMNS, &without);
 	if (was_on)
@@ -193,14 +217,7 @@ static int set_up_small(void)
 
 static int set_up_large(void)
 {
-	int err = set_up(NR_ACCOUNTS, LARGE_BYTES);
-
-	generation = err ? 0 : ledger.accounts[0].generation;
-	for (uint32_t i = 0; !err && i < NR_ACCOUNTS; i++)
-		if (ledger.accounts[i].row != i ||
-		    ledger.accounts[i].generation != generation)
-			err = -EBADMSG;
-	return err;
+	return set_up(NR_ACCOUNTS, LARGE_BYTES);
 }
 
 static void tear_down(size_t bytes)
@@ -218,6 +235,7 @@ static void tear_down_small(void)
 {
 	peers_teardown();
 	bench_ledger_destroy(&without);
+	bench_ledger_destroy(&several);
 	tear_down(1u << SMALL_SHIFT);
 }
 
@@ -284,6 +302,20 @@ static const char *missing(const struct bench_contender *c)
 
 static const struct bench_contender rot_contenders[] = {
 	PEERS(rot),
+	{.name = "numatally: tally_ledger_inline_add",
+	 .kind = BENCH_OURS,
+	 .loops = &inlined_rot_loops,
+	 .arg = ledger_arg,
+	 .row = "add, inline, one process writes",
+	 .target_ratio = 2.2,
+	 .second_thread_target = 1.05},
+	{.name = "numatally: the same, several processes",
+	 .kind = BENCH_OURS,
+	 .loops = &marked_rot_loops,
+	 .arg = several_arg,
+	 .row = "add, inline, several processes write",
+	 .target_ratio = 2.2,
+	 .second_thread_target = 1.05},
 	{.name = "numatally: tally_ledger_add",
 	 .kind = BENCH_OURS,
 	 .loops = &call_rot_loops,
@@ -302,6 +334,14 @@ static const struct bench_contender rot_contenders[] = {
 
 static const struct bench_contender hot_contenders[] = {
 	PEERS(hot),
+	{.name = "numatally: tally_ledger_inline_add",
+	 .kind = BENCH_OURS,
+	 .loops = &inlined_hot_loops,
+	 .arg = ledger_arg},
+	{.name = "numatally: the same, several processes",
+	 .kind = BENCH_OURS,
+	 .loops = &marked_hot_loops,
+	 .arg = several_arg},
 	{.name = "numatally: tally_ledger_add",
 	 .kind = BENCH_OURS,
 	 .loops = &call_hot_loops,
@@ -311,11 +351,11 @@ static const struct bench_contender hot_contenders[] = {
 
 static const struct bench_contender scattered_contenders[] = {
 	PEERS(scattered),
-	{.name = "numatally: tally_ledger_add",
+	{.name = "numatally: tally_ledger_inline_add",
 	 .kind = BENCH_OURS,
-	 .loops = &call_scattered_loops,
+	 .loops = &inlined_scattered_loops,
 	 .arg = ledger_arg,
-	 .row = "add, random over 1M counters",
+	 .row = "add, random over 1M counters in L3",
 	 .target_ratio = 1.4},
 };
 

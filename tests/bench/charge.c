@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <numatally/ledger_inline.h>
+
 #include "bench.h"
 #include "ledgers.h"
 #include "pattern.h"
@@ -46,16 +48,27 @@ BENCH_LOOP void atomics(uint64_t (*rows)[NR_COLUMNS], uint64_t k,
 		__atomic_fetch_add(&rows[k][i], 1, __ATOMIC_RELAXED);
 }
 
+/* Each in one store. */
 BENCH_LOOP void ours(const struct bench_ledger *b, uint64_t k, unsigned int nr)
+{
+	const int64_t amounts[4] = {1, 2, 3, 4};
+
+	if (nr == 1)
+		tally_ledger_inline_add(b->ledger, b->accounts[k], 0, 1);
+	else if (nr == 2)
+		tally_ledger_inline_add2(b->ledger, b->accounts[k], 0, amounts);
+	else
+		tally_ledger_inline_add4(b->ledger, b->accounts[k], 0, amounts);
+}
+
+/* Of any resources, for any node: not one store. */
+BENCH_LOOP void any(const struct bench_ledger *b, uint64_t k, unsigned int nr)
 {
 	static const struct tally_amount amounts[4] = {
 		{0, 1}, {1, 1}, {2, 1}, {3, 1}};
 
-	if (nr == 1)
-		tally_ledger_add(b->ledger, b->accounts[k], 0, 1);
-	else
-		tally_ledger_charge(b->ledger, b->accounts[k], TALLY_NODE_LOCAL,
-				    amounts, nr);
+	tally_ledger_charge(b->ledger, b->accounts[k], TALLY_NODE_LOCAL,
+			    amounts, nr);
 }
 
 #define CHARGE_LOOP(how, nr_amounts, order)                                  \
@@ -76,42 +89,58 @@ BENCH_LOOP void ours(const struct bench_ledger *b, uint64_t k, unsigned int nr)
 CHARGE_LOOPS(plain)
 CHARGE_LOOPS(atomics)
 CHARGE_LOOPS(ours)
+CHARGE_LOOP(any, 2, hot)
+CHARGE_LOOP(any, 4, hot)
+CHARGE_LOOP(any, 2, rot)
+CHARGE_LOOP(any, 4, rot)
 
-#define CONTENDERS(order, where)                                           \
-	{.name = "plain, 1 resource",                                      \
-	 .kind = BENCH_FLOOR,                                              \
-	 .loops = &plain_1_##order##_loops,                                \
-	 .arg = memory_arg},                                               \
-		{.name = "plain, 2 resources",                             \
-		 .kind = BENCH_FLOOR,                                      \
-		 .loops = &plain_2_##order##_loops,                        \
-		 .arg = memory_arg},                                       \
-		{.name = "plain, 4 resources",                             \
-		 .kind = BENCH_FLOOR,                                      \
-		 .loops = &plain_4_##order##_loops,                        \
-		 .arg = memory_arg},                                       \
-		{.name = "per-thread atomics, 2 resources",                \
-		 .loops = &atomics_2_##order##_loops,                      \
-		 .arg = memory_arg},                                       \
-		{.name = "per-thread atomics, 4 resources",                \
-		 .loops = &atomics_4_##order##_loops,                      \
-		 .arg = memory_arg},                                       \
-		{.name = "numatally: tally_ledger_add",                    \
-		 .kind = BENCH_OURS,                                       \
-		 .loops = &ours_1_##order##_loops,                         \
-		 .arg = ledger_arg},                                       \
-		{.name = "numatally: charge of 2",                         \
-		 .kind = BENCH_OURS,                                       \
-		 .loops = &ours_2_##order##_loops,                         \
-		 .arg = ledger_arg,                                        \
-		 .row = "charge of 2 resources, " where,                   \
-		 .base = "numatally: tally_ledger_add",                    \
-		 .target_ratio = 1.3},                                     \
-	{                                                                  \
-		.name = "numatally: charge of 4", .kind = BENCH_OURS,      \
-		.loops = &ours_4_##order##_loops, .arg = ledger_arg,       \
-		.row = "charge of 4 resources, " where,                    \
-		.base = "numatally: tally_ledger_add", .target_ratio = 1.8 \
+#define CONTENDERS(order, where)                                     \
+	{.name = "plain, 1 resource",                                \
+	 .kind = BENCH_FLOOR,                                        \
+	 .loops = &plain_1_##order##_loops,                          \
+	 .arg = memory_arg},                                         \
+		{.name = "plain, 2 resources",                       \
+		 .kind = BENCH_FLOOR,                                \
+		 .loops = &plain_2_##order##_loops,                  \
+		 .arg = memory_arg},                                 \
+		{.name = "plain, 4 resources",                       \
+		 .kind = BENCH_FLOOR,                                \
+		 .loops = &plain_4_##order##_loops,                  \
+		 .arg = memory_arg},                                 \
+		{.name = "per-thread atomics, 2 resources",          \
+		 .loops = &atomics_2_##order##_loops,                \
+		 .arg = memory_arg},                                 \
+		{.name = "per-thread atomics, 4 resources",          \
+		 .loops = &atomics_4_##order##_loops,                \
+		 .arg = memory_arg},                                 \
+		{.name = "numatally: tally_ledger_inline_add",       \
+		 .kind = BENCH_OURS,                                 \
+		 .loops = &ours_1_##order##_loops,                   \
+		 .arg = ledger_arg},                                 \
+		{.name = "numatally: tally_ledger_inline_add2",      \
+		 .kind = BENCH_OURS,                                 \
+		 .loops = &ours_2_##order##_loops,                   \
+		 .arg = ledger_arg,                                  \
+		 .row = "charge of 2 resources, " where,             \
+		 .base = "numatally: tally_ledger_inline_add",       \
+		 .target_ratio = 1.3},                               \
+		{.name = "numatally: tally_ledger_inline_add4",      \
+		 .kind = BENCH_OURS,                                 \
+		 .loops = &ours_4_##order##_loops,                   \
+		 .arg = ledger_arg,                                  \
+		 .row = "charge of 4 resources, " where,             \
+		 .base = "numatally: tally_ledger_inline_add",       \
+		 .target_ratio = 1.8},                               \
+		{.name = "numatally: tally_ledger_charge of 2",      \
+		 .kind = BENCH_OURS,                                 \
+		 .loops = &any_2_##order##_loops,                    \
+		 .arg = ledger_arg,                                  \
+		 .base = "numatally: tally_ledger_inline_add"},      \
+	{                                                            \
+		.name = "numatally: tally_ledger_charge of 4",       \
+		.kind = BENCH_OURS, .loops = &any_4_##order##_loops, \
+		.arg = ledger_arg,                                   \
+		.base = "numatally: tally_ledger_inline_add"         \
 	}
 
 static const struct bench_contender hot_contenders[] = {
@@ -123,7 +152,7 @@ static const struct bench_contender rot_contenders[] = {
 
 static int set_up(void)
 {
-	return bench_ledger_create(0, PATTERN_NR_ROT, NR_COLUMNS, &ledger);
+	return bench_ledger_create_alone(PATTERN_NR_ROT, NR_COLUMNS, &ledger);
 }
 
 static void tear_down(void)

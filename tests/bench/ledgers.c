@@ -12,9 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <numatally/ledger_inline.h>
 #include <numatally/view.h>
 
+#include "bench.h"
 #include "ledgers.h"
+#include "rseq.h"
 
 #define CPUS_PER_NODE 64u
 
@@ -115,11 +118,13 @@ static int open_made_up(unsigned int nr_cpus, struct tally_topo **topo)
 	return err;
 }
 
-static int create_over(const struct tally_topo *topo, struct bench_ledger *b)
+static int create_over(const struct tally_topo *topo, int alone,
+		       struct bench_ledger *b)
 {
 	struct tally_ledger_options options = {
 		.max_accounts = b->nr_accounts,
 		.max_key_bytes = 31,
+		.exclusive = alone,
 	};
 	struct tally_resource resources[64];
 	char names[64][16];
@@ -145,12 +150,16 @@ static int open_accounts(struct bench_ledger *b)
 	for (uint32_t i = 0; !err && i < b->nr_accounts; i++) {
 		snprintf(key, sizeof(key), "job-%u", i);
 		err = tally_account_open(accounts, key, &b->accounts[i]);
+		if (!err &&
+		    (b->accounts[i].row != i ||
+		     b->accounts[i].generation != b->accounts[0].generation))
+			err = -EBADMSG;
 	}
 	return err;
 }
 
-int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
-			unsigned int nr_resources, struct bench_ledger *b)
+static int create(unsigned int nr_lanes, int alone, uint32_t nr_accounts,
+		  unsigned int nr_resources, struct bench_ledger *b)
 {
 	struct tally_topo *topo;
 	int err;
@@ -165,13 +174,40 @@ int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
 	err = make_dir(b->dir);
 	if (!err) {
 		snprintf(b->path, sizeof(b->path), "%s/ledger", b->dir);
-		err = create_over(topo, b);
+		err = create_over(topo, alone, b);
 	}
 	tally_topo_close(topo);
 	if (!err)
 		err = open_accounts(b);
 	if (err)
 		bench_ledger_destroy(b);
+	return err;
+}
+
+int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
+			unsigned int nr_resources, struct bench_ledger *b)
+{
+	return create(nr_lanes, 0, nr_accounts, nr_resources, b);
+}
+
+int bench_ledger_create_alone(uint32_t nr_accounts, unsigned int nr_resources,
+			      struct bench_ledger *b)
+{
+	int err = create(0, 1, nr_accounts, nr_resources, b);
+
+#ifdef BENCH_HAS_RSEQ
+	/* Without a registration, to count instructions, as if on CPU 0. */
+	if (!err && bench_options.counting && rseq_ready(true)) {
+		struct tally_lanes *lanes = calloc(1, sizeof(*lanes));
+		uint64_t bytes = (uint64_t)nr_accounts * 64;
+
+		if (!lanes)
+			return -ENOMEM;
+		lanes->rows[0] = calloc(1, bytes);
+		lanes->end[0] = bytes;
+		((struct tally_fast *)b->ledger)->lanes = lanes;
+	}
+#endif
 	return err;
 }
 

@@ -9,7 +9,7 @@
 
 struct bench_ledger {
 	struct tally_ledger *ledger;
-	struct tally_account *accounts;
+	struct tally_account *accounts; /* row i; all of one generation */
 	uint32_t nr_accounts;
 	unsigned int nr_resources;
 	char dir[64]; /* that the file is in, and nothing else */
@@ -18,10 +18,13 @@ struct bench_ledger {
 
 /*
  * A ledger with nr_accounts accounts and resources r0, r1, …, over this
- * machine (nr_lanes 0), or one of a node for each 64 CPUs at most.
+ * machine (nr_lanes 0), or one of a node for each 64 CPUs at most. Several
+ * processes may write to it, or, if alone, only we.
  */
 int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
 			unsigned int nr_resources, struct bench_ledger *b);
+int bench_ledger_create_alone(uint32_t nr_accounts, unsigned int nr_resources,
+			      struct bench_ledger *b);
 void bench_ledger_destroy(struct bench_ledger *b);
 
 /* Has nr_lanes lanes, from 0 on, each charge 1 of every resource to every
