@@ -123,6 +123,33 @@ static int index_lanes(struct layout *l)
 	return 0;
 }
 
+static int make_seen(struct layout *l)
+{
+	const struct layout_params *params = &l->header.params;
+	uint64_t nr_words = 0;
+	void *p;
+
+	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
+	l->first_seen = calloc(params->nr_nodes, sizeof(*l->first_seen));
+	if (!l->cells || !l->first_seen)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < params->nr_lanes; i++)
+		l->cells[i] = l->origin +
+			      layout_cells_offset(l, l->by_slot[i], 0, 0, 0);
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		l->first_seen[n] = nr_words;
+		nr_words += params->nr_nodes * l->plan->nr_buckets *
+			    (1 + LAYOUT_NR_BANKS * layout_lane_words(l, n));
+	}
+	p = mmap(NULL, nr_words * sizeof(*l->seen), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	l->seen = p;
+	l->seen_bytes = nr_words * sizeof(*l->seen);
+	return 0;
+}
+
 static int map_file(struct layout *l)
 {
 	size_t bytes = l->header.file_bytes;
@@ -141,7 +168,10 @@ static int map_file(struct layout *l)
 	madvise(origin, bytes, MADV_DONTDUMP);
 	assert(l->header.params.nr_nodes > 0);
 	l->regions = calloc(l->header.params.nr_nodes, sizeof(*l->regions));
-	return l->regions ? index_lanes(l) : -ENOMEM;
+	if (!l->regions)
+		return -ENOMEM;
+	err = index_lanes(l);
+	return err ? err : make_seen(l);
 }
 
 static int init_region(struct layout *l, uint32_t n, int node)
@@ -153,17 +183,10 @@ static int init_region(struct layout *l, uint32_t n, int node)
 		(off_t)at->region_offset, node, &l->regions[n]);
 }
 
-static struct layout_region_head *region_head(const struct layout *l,
-					      uint32_t n)
-{
-	return (struct layout_region_head *)(l->origin +
-					     l->nodes[n].region_offset);
-}
-
 static int make_region(struct layout *l, uint32_t n)
 {
 	const struct layout_node *node = &l->nodes[n];
-	struct layout_region_head *head = region_head(l, n);
+	struct layout_region_head *head = layout_region_head(l, n);
 	int err = init_region(l, n, node->id);
 
 	if (err)
@@ -396,7 +419,7 @@ static int check_file(struct layout *l)
 
 static int open_region(struct layout *l, uint32_t n)
 {
-	struct layout_region_head *head = region_head(l, n);
+	struct layout_region_head *head = layout_region_head(l, n);
 	int bound = head->bound;
 	int err = init_region(l, n, -1);
 
@@ -442,7 +465,11 @@ void layout_unmap(struct layout *l)
 		tally_slice_unregister(l->origin);
 		munmap(l->origin, l->header.file_bytes);
 	}
+	if (l->seen)
+		munmap(l->seen, l->seen_bytes);
 	close(l->fd);
+	free(l->cells);
+	free(l->first_seen);
 	free(l->nodes);
 	free(l->lanes);
 	free(l->resources);

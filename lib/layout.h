@@ -241,7 +241,8 @@ struct layout_directory {
 /* First in a region, on memory of its node. */
 struct layout_region_head {
 	int32_t id;
-	int32_t bound; /* as in tally_region */
+	int32_t bound;	  /* as in tally_region */
+	uint64_t touches; /* grows when a bucket of a lane is touched */
 };
 
 /* A ledger file that is mapped and checked; the copies are ours. */
@@ -258,6 +259,10 @@ struct layout {
 	struct tally_region *regions; /* by node index */
 	uint32_t *by_slot;	      /* lanes, region by region */
 	uint32_t *first_slot;	      /* in by_slot, by node index */
+	char **cells; /* as by_slot: the lane's first cell, of bank 0, plane 0 */
+	uint64_t *seen; /* see layout_seen() */
+	uint64_t seen_bytes;
+	uint64_t *first_seen; /* in seen, by node index */
 };
 
 /*
@@ -354,6 +359,32 @@ static inline bool layout_mark_differs(uint64_t word, uint64_t epoch)
 static inline uint32_t layout_mark_row(uint64_t word)
 {
 	return (uint32_t)(word >> 1) & (LAYOUT_MAX_ACCOUNTS - 1);
+}
+
+static inline struct layout_region_head *
+layout_region_head(const struct layout *l, uint32_t node)
+{
+	return (struct layout_region_head *)(l->origin +
+					     l->nodes[node].region_offset);
+}
+
+/* Words of a set of the lanes in the region of a node. */
+static inline uint64_t layout_lane_words(const struct layout *l, uint32_t node)
+{
+	return (l->nodes[node].nr_lanes + 63) / 64;
+}
+
+/*
+ * What this process has seen of the lanes' headers of a bucket, so that it need
+ * not look at each of them again: touches at that time, plus 1, and then, for
+ * each bank, the set of slots whose header was as it must be, and touched.
+ */
+static inline uint64_t *layout_seen(const struct layout *l, uint32_t node,
+				    uint32_t plane, uint64_t bucket)
+{
+	return l->seen + l->first_seen[node] +
+	       (plane * l->plan->nr_buckets + bucket) *
+		       (1 + LAYOUT_NR_BANKS * layout_lane_words(l, node));
 }
 
 /* Where the plan puts things, as offsets in the file. */

@@ -73,6 +73,9 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 	if (err)
 		return err;
 touched:
+	/* Who sees the add sees that there is a header to look at. */
+	__atomic_fetch_add(&layout_region_head(layout, at->node)->touches, 1,
+			   __ATOMIC_RELEASE);
 	__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket], 1,
 			 __ATOMIC_RELEASE);
 	if (l->tables && lane < l->nr_cpus && plane == at->node)

@@ -24,27 +24,37 @@ typedef uint64_t line __attribute__((vector_size(64), aligned(64), may_alias));
 #endif
 
 #if defined(__SANITIZE_THREAD__)
-static void add_lines(uint64_t *to, const uint64_t *rows, uint64_t nr_rows,
-		      uint64_t nr_cells)
+static void add_rows(uint64_t *to, const char *rows, uint64_t nr_rows,
+		     uint64_t nr_lines)
 {
+	const uint64_t *cells = (const uint64_t *)rows;
+	uint64_t nr_cells = nr_lines * sizeof(line) / sizeof(*to);
+
 	for (uint64_t i = 0; i < nr_rows * nr_cells; i++)
-		to[i % nr_cells] += __atomic_load_n(&rows[i], __ATOMIC_RELAXED);
+		to[i % nr_cells] +=
+			__atomic_load_n(&cells[i], __ATOMIC_RELAXED);
 }
 #else
 /* Rows, of nr_lines cache lines each, on top of one. */
-FOR_EACH_CPU
-static void add_rows(line *to, const line *rows, uint64_t nr_rows,
-		     uint64_t nr_lines)
+static inline __attribute__((always_inline)) void
+add_rows(uint64_t *sums, const char *cells, uint64_t nr_rows, uint64_t nr_lines)
 {
+	const line *rows = (const line *)cells;
+	line *to = (line *)sums;
+
 	if (nr_lines == 1) {
-		line a = to[0], b = {0};
+		line a = to[0], b = {0}, c = {0}, d = {0};
 		uint64_t i;
 
-		for (i = 0; i + 2 <= nr_rows; i += 2) {
+		for (i = 0; i + 4 <= nr_rows; i += 4) {
 			a += rows[i];
 			b += rows[i + 1];
+			c += rows[i + 2];
+			d += rows[i + 3];
 		}
-		to[0] = i < nr_rows ? a + b + rows[i] : a + b;
+		for (; i < nr_rows; i++)
+			a += rows[i];
+		to[0] = (a + b) + (c + d);
 		return;
 	}
 	for (uint64_t i = 0; i < nr_rows; i++)
@@ -52,13 +62,56 @@ static void add_rows(line *to, const line *rows, uint64_t nr_rows,
 			to[j] += rows[i * nr_lines + j];
 }
 
-static void add_lines(uint64_t *to, const uint64_t *rows, uint64_t nr_rows,
-		      uint64_t nr_cells)
+/* The same line in each of 64 lanes. */
+static inline __attribute__((always_inline)) void
+add_64(uint64_t *sums, char *const *lanes, uint64_t offset)
 {
-	add_rows((line *)to, (const line *)rows, nr_rows,
-		 nr_cells * sizeof(uint64_t) / sizeof(line));
+	line *to = (line *)sums;
+	line a = to[0], b = {0};
+
+	for (unsigned int i = 0; i < 64; i += 2) {
+		a += *(const line *)(lanes[i] + offset);
+		b += *(const line *)(lanes[i + 1] + offset);
+	}
+	to[0] = a + b;
 }
 #endif
+
+/* The same rows in each lane of a set. */
+struct rows {
+	char *const *lanes;
+	const uint64_t *set;
+	uint64_t nr_words;
+	uint64_t offset;
+	uint64_t nr_rows;
+	uint64_t nr_lines; /* in a row */
+};
+
+FOR_EACH_CPU
+static void add_set(uint64_t *to, const struct rows *r)
+{
+	for (uint64_t w = 0; w < r->nr_words; w++) {
+		uint64_t set = __atomic_load_n(&r->set[w], __ATOMIC_RELAXED);
+		char *const *lanes = r->lanes + w * 64;
+
+#if !defined(__SANITIZE_THREAD__)
+		if (set == UINT64_MAX && r->nr_rows == 1 && r->nr_lines == 1) {
+			add_64(to, lanes, r->offset);
+			continue;
+		}
+#endif
+		for (; set; set &= set - 1)
+			add_rows(to, lanes[__builtin_ctzll(set)] + r->offset,
+				 r->nr_rows, r->nr_lines);
+	}
+}
+
+FOR_EACH_CPU
+static void add_one(uint64_t *to, const char *rows, uint64_t nr_rows,
+		    uint64_t nr_lines)
+{
+	add_rows(to, rows, nr_rows, nr_lines);
+}
 
 /* One bucket of one plane, in one region. */
 struct part {
@@ -84,18 +137,22 @@ static int load(const struct tally_slice *from, uint64_t base, uint64_t cap,
 	return 0;
 }
 
-static void add_cells(const struct part *p, uint64_t offset, uint64_t to)
+static uint64_t nr_lines(const struct layout *l)
+{
+	return l->plan->row_bytes / sizeof(line);
+}
+
+/* Settled cells. */
+static void add_cells(const struct part *p, uint64_t offset)
 {
 	const struct layout *l = p->s->layout;
 
-	if (to > p->from)
-		add_lines(p->sums,
-			  (const uint64_t *)(l->origin + offset +
-					     p->from * l->plan->row_bytes),
-			  to - p->from, sum_cells(l));
+	add_one(p->sums, l->origin + offset + p->from * l->plan->row_bytes,
+		p->to - p->from, nr_lines(l));
 }
 
-static int add_lane(const struct part *p, uint32_t slot, uint32_t bank)
+/* Whether the bucket is touched in a lane: 1, 0. */
+static int is_touched(const struct part *p, uint32_t slot, uint32_t bank)
 {
 	const struct layout *l = p->s->layout;
 	uint32_t lane = layout_lane_at(l, p->node, slot);
@@ -103,28 +160,91 @@ static int add_lane(const struct part *p, uint32_t slot, uint32_t bank)
 		tally_slice_at(l->origin, &p->s->records[p->node],
 			       l->plan->record_bytes, slot);
 	uint64_t at = layout_headers_offset(l, lane, bank, p->plane);
-	uint64_t cells, len;
+	uint64_t len;
 	int err = load(&record[bank * l->header.params.nr_nodes + p->plane], at,
 		       l->plan->nr_buckets, &len);
 
 	if (err || p->bucket >= len)
 		return err;
-	cells = layout_cells_offset(l, lane, bank, p->plane, p->bucket);
 	err = load((const struct tally_slice *)(l->origin + at) + p->bucket,
-		   cells, LAYOUT_BUCKET_ROWS, &len);
-	if (!err)
-		add_cells(p, cells, p->to < len ? p->to : len);
-	return err;
+		   layout_cells_offset(l, lane, bank, p->plane, p->bucket),
+		   LAYOUT_BUCKET_ROWS, &len);
+	return err ? err : len == LAYOUT_BUCKET_ROWS;
 }
 
-static int add_lanes(const struct part *p, uint32_t bank)
+static int look_anew(const struct part *p, uint64_t *seen, uint64_t touches)
 {
-	int err = 0;
+	const struct layout *l = p->s->layout;
+	uint64_t nr_words = layout_lane_words(l, p->node);
 
-	for (uint32_t s = 0; s < p->s->layout->nodes[p->node].nr_lanes && !err;
-	     s++)
-		err = add_lane(p, s, bank);
-	return err;
+	for (uint32_t bank = 0; bank < LAYOUT_NR_BANKS; bank++) {
+		uint64_t *set = seen + 1 + bank * nr_words;
+
+		for (uint32_t s = 0; s < l->nodes[p->node].nr_lanes; s++) {
+			int touched = is_touched(p, s, bank);
+
+			if (touched < 0)
+				return touched;
+			if (touched)
+				__atomic_fetch_or(&set[s / 64],
+						  UINT64_C(1) << s % 64,
+						  __ATOMIC_RELAXED);
+		}
+	}
+	__atomic_store_n(seen, touches, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* Every lane's headers of the bucket are looked at, unless nothing was touched
+ * in the region since they were. */
+static int look(const struct part *p, uint64_t **sets)
+{
+	const struct layout *l = p->s->layout;
+	uint64_t *seen = layout_seen(l, p->node, p->plane, p->bucket);
+	uint64_t touches =
+		__atomic_load_n(&layout_region_head(l, p->node)->touches,
+				__ATOMIC_ACQUIRE) +
+		1;
+
+	*sets = seen + 1;
+	if (__atomic_load_n(seen, __ATOMIC_ACQUIRE) == touches)
+		return 0;
+	return look_anew(p, seen, touches);
+}
+
+static void add_lanes(const struct part *p, const uint64_t *sets, uint32_t bank)
+{
+	const struct layout *l = p->s->layout;
+	const struct layout_plan *plan = l->plan;
+	uint64_t nr_words = layout_lane_words(l, p->node);
+	uint64_t nr_planes = l->header.params.nr_nodes;
+	const struct rows rows = {
+		.lanes = l->cells + l->first_slot[p->node],
+		.set = sets + bank * nr_words,
+		.nr_words = nr_words,
+		.offset = ((bank * nr_planes + p->plane) * plan->nr_buckets +
+			   p->bucket) *
+				  plan->bucket_bytes +
+			  p->from * plan->row_bytes,
+		.nr_rows = p->to - p->from,
+		.nr_lines = nr_lines(l),
+	};
+
+	for (uint64_t w = 0; w < nr_words; w++) {
+		if (__atomic_load_n(&rows.set[w], __ATOMIC_RELAXED)) {
+			add_set(p->sums, &rows);
+			break;
+		}
+	}
+}
+
+/* Rows' sums, most of which are a cache line. */
+static void copy_sums(uint64_t *to, const uint64_t *from, uint64_t bytes)
+{
+	if (bytes == sizeof(line))
+		memcpy(to, from, sizeof(line));
+	else
+		memcpy(to, from, bytes);
 }
 
 static int load_state(const struct part *p, uint64_t *state)
@@ -147,17 +267,19 @@ static int load_state(const struct part *p, uint64_t *state)
 
 static int add_frozen(const struct part *p)
 {
-	uint64_t state;
-	int err = load_state(p, &state);
+	uint64_t state, *sets;
+	int err = look(p, &sets);
 
+	if (!err)
+		err = load_state(p, &state);
 	if (err)
 		return err;
 	if (state)
 		add_cells(p,
 			  layout_copies_offset(p->s->layout, p->node, state & 1,
-					       p->plane, p->bucket),
-			  p->to);
-	return add_lanes(p, (uint32_t)(p->s->frozen - 1) & 1);
+					       p->plane, p->bucket));
+	add_lanes(p, sets, (uint32_t)(p->s->frozen - 1) & 1);
+	return 0;
 }
 
 /*
@@ -172,33 +294,31 @@ static int add_live(const struct part *p)
 	uint64_t bytes = l->plan->row_bytes;
 	uint64_t before[512];
 
-	memcpy(before, p->sums, bytes);
+	copy_sums(before, p->sums, bytes);
 	for (int try = 0; try < MAX_TRIES; try++) {
-		uint64_t epoch, state, again;
+		uint64_t epoch, state, again, *sets;
 		int err;
 
 		epoch = __atomic_load_n(epoch_word, __ATOMIC_ACQUIRE);
 		err = load_state(p, &state);
+		if (!err)
+			err = look(p, &sets);
 		if (err)
 			return err;
 		/* Settled after the epoch was read: its own bank is in it. */
 		if (state >> 1 > epoch)
 			continue;
 		if (state)
-			add_cells(p,
-				  layout_copies_offset(l, p->node, state & 1,
-						       p->plane, p->bucket),
-				  p->to);
-		err = add_lanes(p, (uint32_t)epoch & 1);
-		if (!err && state >> 1 != epoch)
-			err = add_lanes(p, (uint32_t)(epoch + 1) & 1);
-		if (err)
-			return err;
+			add_cells(p, layout_copies_offset(l, p->node, state & 1,
+							  p->plane, p->bucket));
+		add_lanes(p, sets, (uint32_t)epoch & 1);
+		if (state >> 1 != epoch)
+			add_lanes(p, sets, (uint32_t)(epoch + 1) & 1);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		err = load_state(p, &again);
 		if (err || again == state)
 			return err;
-		memcpy(p->sums, before, bytes);
+		copy_sums(p->sums, before, bytes);
 	}
 	return -EBADMSG;
 }
@@ -252,9 +372,12 @@ int sum(const struct sum *s, int64_t *amounts)
 {
 	uint64_t sums[512] __attribute__((aligned(64)));
 	uint32_t nr_nodes = s->layout->header.params.nr_nodes;
+	uint64_t bytes = s->layout->plan->row_bytes;
 	int err = 0;
 
-	memset(sums, 0, s->layout->plan->row_bytes);
+	memset(sums, 0, sizeof(line));
+	if (bytes > sizeof(line))
+		memset(sums, 0, bytes);
 	for (uint32_t n = 0; n < nr_nodes; n++) {
 		if (!s->layout->nodes[n].nr_lanes)
 			continue;
@@ -262,8 +385,8 @@ int sum(const struct sum *s, int64_t *amounts)
 			err = sum_plane(s, n, p, sums);
 	}
 	if (!err)
-		memcpy(amounts, sums,
-		       s->layout->header.params.nr_resources *
-			       sizeof(*amounts));
+		copy_sums((uint64_t *)amounts, sums,
+			  s->layout->header.params.nr_resources *
+				  sizeof(*amounts));
 	return err;
 }

@@ -22,10 +22,4 @@ struct sum {
  */
 int sum(const struct sum *s, int64_t *amounts);
 
-/* In a row. */
-static inline uint64_t sum_cells(const struct layout *layout)
-{
-	return layout->plan->row_bytes / sizeof(int64_t);
-}
-
 #endif
