@@ -61,20 +61,6 @@ add_rows(uint64_t *sums, const char *cells, uint64_t nr_rows, uint64_t nr_lines)
 		for (uint64_t j = 0; j < nr_lines; j++)
 			to[j] += rows[i * nr_lines + j];
 }
-
-/* The same line in each of 64 lanes. */
-static inline __attribute__((always_inline)) void
-add_64(uint64_t *sums, char *const *lanes, uint64_t offset)
-{
-	line *to = (line *)sums;
-	line a = to[0], b = {0};
-
-	for (unsigned int i = 0; i < 64; i += 2) {
-		a += *(const line *)(lanes[i] + offset);
-		b += *(const line *)(lanes[i + 1] + offset);
-	}
-	to[0] = a + b;
-}
 #endif
 
 /* The same rows in each lane of a set. */
@@ -94,17 +80,49 @@ static void add_set(uint64_t *to, const struct rows *r)
 		uint64_t set = __atomic_load_n(&r->set[w], __ATOMIC_RELAXED);
 		char *const *lanes = r->lanes + w * 64;
 
-#if !defined(__SANITIZE_THREAD__)
-		if (set == UINT64_MAX && r->nr_rows == 1 && r->nr_lines == 1) {
-			add_64(to, lanes, r->offset);
-			continue;
-		}
-#endif
 		for (; set; set &= set - 1)
 			add_rows(to, lanes[__builtin_ctzll(set)] + r->offset,
 				 r->nr_rows, r->nr_lines);
 	}
 }
+
+#if defined(__SANITIZE_THREAD__)
+#define add_line add_set
+#else
+/* The same for one row of one line, into a line of its own: what was stored by
+ * narrower stores just before would have to be waited for. */
+FOR_EACH_CPU
+static void sum_line(line *to, const struct rows *r)
+{
+	line a = {0}, b = {0};
+
+	for (uint64_t w = 0; w < r->nr_words; w++) {
+		uint64_t set = __atomic_load_n(&r->set[w], __ATOMIC_RELAXED);
+		char *const *lanes = r->lanes + w * 64;
+
+		if (set == UINT64_MAX) {
+			for (unsigned int i = 0; i < 64; i += 2) {
+				a += *(const line *)(lanes[i] + r->offset);
+				b += *(const line *)(lanes[i + 1] + r->offset);
+			}
+			continue;
+		}
+		for (; set; set &= set - 1)
+			a += *(const line *)(lanes[__builtin_ctzll(set)] +
+					     r->offset);
+	}
+	*to = a + b;
+}
+
+static void add_line(uint64_t *to, const struct rows *r)
+{
+	line got;
+
+	sum_line(&got, r);
+	for (unsigned int i = 0; i < sizeof(got) / sizeof(*to); i++)
+		to[i] += got[i];
+}
+#endif
 
 FOR_EACH_CPU
 static void add_one(uint64_t *to, const char *rows, uint64_t nr_rows,
@@ -231,10 +249,13 @@ static void add_lanes(const struct part *p, const uint64_t *sets, uint32_t bank)
 	};
 
 	for (uint64_t w = 0; w < nr_words; w++) {
-		if (__atomic_load_n(&rows.set[w], __ATOMIC_RELAXED)) {
+		if (!__atomic_load_n(&rows.set[w], __ATOMIC_RELAXED))
+			continue;
+		if (rows.nr_rows == 1 && rows.nr_lines == 1)
+			add_line(p->sums, &rows);
+		else
 			add_set(p->sums, &rows);
-			break;
-		}
+		break;
 	}
 }
 
@@ -247,7 +268,8 @@ static void copy_sums(uint64_t *to, const uint64_t *from, uint64_t bytes)
 		memcpy(to, from, bytes);
 }
 
-static int load_state(const struct part *p, uint64_t *state)
+/* Where the bucket's state is, or NULL: it was never settled. */
+static int find_state(const struct part *p, const uint64_t **state)
 {
 	const struct layout *l = p->s->layout;
 	uint64_t at = layout_states_offset(l, p->node, p->plane);
@@ -255,25 +277,38 @@ static int load_state(const struct part *p, uint64_t *state)
 	int err = load(&layout_settled(l, p->node)[p->plane], at,
 		       l->plan->nr_buckets, &len);
 
-	if (err)
-		return err;
-	*state = 0;
-	if (p->bucket < len)
-		*state = __atomic_load_n((const uint64_t *)(l->origin + at) +
-						 p->bucket,
-					 __ATOMIC_ACQUIRE);
-	return 0;
+	*state = NULL;
+	if (!err && p->bucket < len)
+		*state = (const uint64_t *)(l->origin + at) + p->bucket;
+	return err;
+}
+
+static uint64_t load_state(const uint64_t *state)
+{
+	return state ? __atomic_load_n(state, __ATOMIC_ACQUIRE) : 0;
+}
+
+/* Whether it is as it was. */
+static bool state_stands(const struct part *p, const uint64_t *state,
+			 uint64_t value)
+{
+	if (state)
+		return load_state(state) == value;
+	return p->bucket >= tally_slice_len(&layout_settled(p->s->layout,
+							    p->node)[p->plane]);
 }
 
 static int add_frozen(const struct part *p)
 {
+	const uint64_t *state_at;
 	uint64_t state, *sets;
 	int err = look(p, &sets);
 
 	if (!err)
-		err = load_state(p, &state);
+		err = find_state(p, &state_at);
 	if (err)
 		return err;
+	state = load_state(state_at);
 	if (state)
 		add_cells(p,
 			  layout_copies_offset(p->s->layout, p->node, state & 1,
@@ -296,15 +331,17 @@ static int add_live(const struct part *p)
 
 	copy_sums(before, p->sums, bytes);
 	for (int try = 0; try < MAX_TRIES; try++) {
-		uint64_t epoch, state, again, *sets;
+		uint64_t epoch, state, *sets;
+		const uint64_t *state_at;
 		int err;
 
 		epoch = __atomic_load_n(epoch_word, __ATOMIC_ACQUIRE);
-		err = load_state(p, &state);
+		err = find_state(p, &state_at);
 		if (!err)
 			err = look(p, &sets);
 		if (err)
 			return err;
+		state = load_state(state_at);
 		/* Settled after the epoch was read: its own bank is in it. */
 		if (state >> 1 > epoch)
 			continue;
@@ -315,9 +352,8 @@ static int add_live(const struct part *p)
 		if (state >> 1 != epoch)
 			add_lanes(p, sets, (uint32_t)(epoch + 1) & 1);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		err = load_state(p, &again);
-		if (err || again == state)
-			return err;
+		if (state_stands(p, state_at, state))
+			return 0;
 		copy_sums(p->sums, before, bytes);
 	}
 	return -EBADMSG;
