@@ -66,10 +66,8 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 					 (bucket + 1 - from) * sizeof(*header));
 	if (err)
 		return err;
-	tally_slice_place(header, cells, LAYOUT_BUCKET_ROWS);
-	err = tally_slice_grow(header, LAYOUT_BUCKET_ROWS);
-	if (!err)
-		err = tally_slice_grow(headers, bucket + 1);
+	tally_slice_lay(header, cells, LAYOUT_BUCKET_ROWS, LAYOUT_BUCKET_ROWS);
+	err = tally_slice_grow(headers, bucket + 1);
 	if (err)
 		return err;
 touched:

@@ -123,6 +123,18 @@ static inline void tally_slice_place(struct tally_slice *s, uint64_t base,
 }
 
 /*
+ * The same, with the first len of them in use from the start: what the caller
+ * wrote into them is visible to whoever sees len. len <= cap is the caller's
+ * to see to.
+ */
+static inline void tally_slice_lay(struct tally_slice *s, uint64_t base,
+				   uint64_t len, uint64_t cap)
+{
+	tally_slice_place(s, base, cap);
+	__atomic_store_n(&s->len, len, TALLY_SLICE_PUBLISH);
+}
+
+/*
  * Raises len to at least len, in place: element addresses stay as they are,
  * and what the caller wrote into the new elements is visible to whoever sees
  * the new len. Never lowers it. Threads and processes may grow one header at

@@ -78,10 +78,8 @@ BENCH_LOOP void lay(void *arg, uint64_t nr)
 	for (uint64_t i = 0; i < nr; i++) {
 		struct tally_slice *s = &headers[i];
 
-		if (tally_slice_len(s) == 0) {
-			tally_slice_place(s, base + i * BUCKET_BYTES, ROWS);
-			tally_slice_grow(s, ROWS);
-		}
+		if (tally_slice_len(s) == 0)
+			tally_slice_lay(s, base + i * BUCKET_BYTES, ROWS, ROWS);
 	}
 }
 BENCH_ALIGN(lay)

@@ -211,7 +211,8 @@ static void calibrate(struct runner *r)
 
 static bool has_pair(const struct runner *r)
 {
-	return bench_options.nr_threads > 1 && !r->c->alone && !r->c->before;
+	return bench_options.nr_threads > 1 && !r->c->alone &&
+	       (!r->c->before || r->c->company);
 }
 
 /* A round in which the second thread got on as well, if it can: on a busy

@@ -48,6 +48,30 @@ static int measure(FILE *to, unsigned int nr_lanes, uint32_t nr_accounts)
 	return err;
 }
 
+/* Many accounts and lanes, few of which are touched. */
+static int measure_large(FILE *to)
+{
+	const unsigned int nr_lanes = 64, nr_touched = 4;
+	uint32_t nr_accounts = bench_options.quick ? 4096 : 1000000;
+	double cells = (double)nr_accounts * NR_COLUMNS * 8 * nr_touched;
+	struct bench_ledger b;
+	int err = bench_ledger_create(nr_lanes, nr_accounts, NR_COLUMNS, &b);
+
+	if (!err)
+		err = bench_ledger_fill(&b, nr_touched);
+	if (!err) {
+		double bytes = (double)bench_ledger_bytes(&b);
+
+		fprintf(to,
+			"  %u accounts, %u of %u lanes charged: %.1f MiB, "
+			"%.2f x their cells (<= 1.3 x: %s)\n",
+			nr_accounts, nr_touched, nr_lanes, bytes / 1048576,
+			bytes / cells, bytes <= 1.3 * cells ? "met" : "missed");
+	}
+	bench_ledger_destroy(&b);
+	return err;
+}
+
 int bench_memory(FILE *to)
 {
 	static const unsigned int lanes[] = {2, 64, 512};
@@ -62,6 +86,8 @@ int bench_memory(FILE *to)
 		nr_accounts, NR_COLUMNS);
 	for (size_t i = 0; !err && i < sizeof(lanes) / sizeof(lanes[0]); i++)
 		err = measure(to, lanes[i], nr_accounts);
+	if (!err)
+		err = measure_large(to);
 	if (err)
 		fprintf(stderr, "bench: memory: %s\n", strerror(-err));
 	return err;

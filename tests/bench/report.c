@@ -156,12 +156,36 @@ static void print_row(FILE *to, const struct bench_group *group,
 	fprintf(to, "| %s |\n", met ? "met" : "missed");
 }
 
+/* The same while the second thread does something else. */
+static void print_busy_row(FILE *to, const struct bench_group *group,
+			   const struct bench_contender *c,
+			   const struct bench_result *results)
+{
+	const struct bench_result *r = &results[c - group->contenders];
+	const struct bench_result *base = &results[bench_base(group, c)];
+
+	if (r->missing || !(r->pair_ns > 0) || !(base->pair_ns > 0))
+		return;
+	fprintf(to, "| %s, other CPU busy | ", c->row);
+	print_ns(to, r->pair_ns);
+	fprintf(to, ", %.2f x | <= %g x %s (", r->pair_ns / base->pair_ns,
+		c->target_ratio, group->contenders[base - results].name);
+	print_ns(to, base->pair_ns);
+	fprintf(to, ") | | %s |\n",
+		r->pair_ns <= base->pair_ns * c->target_ratio ? "met"
+							      : "missed");
+}
+
 void report_rows(FILE *to, const struct bench_group *group,
 		 const struct bench_result *results)
 {
 	for (size_t i = 0; i < group->nr_contenders; i++)
-		if (group->contenders[i].row)
+		if (group->contenders[i].row) {
 			print_row(to, group, &group->contenders[i], results);
+			if (group->contenders[i].company)
+				print_busy_row(to, group, &group->contenders[i],
+					       results);
+		}
 }
 
 void report_csv_head(FILE *to)

@@ -121,57 +121,44 @@ BENCH_LOOP uint32_t item_of(const struct tally_slice *s, uint64_t i)
 	return *base;
 }
 
-BENCH_LOOP void look_up_bare(void *arg, uint64_t nr)
-{
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++)
-		bench_used(item_of(tally_slice_ref_get(&ref), i));
-}
-BENCH_ALIGN(look_up_bare)
+/* How others keep the header from changing meanwhile, or don't. */
+#define NOTHING
+#define MUTEX_LOCK   pthread_mutex_lock(&lock);
+#define MUTEX_UNLOCK pthread_mutex_unlock(&lock);
+#define COUNT_UP     __atomic_fetch_add(&nr_references, 1, __ATOMIC_ACQUIRE);
+#define COUNT_DOWN   __atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
 
-BENCH_LOOP void look_up(void *arg, uint64_t nr)
-{
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++) {
-		tally_slice_read_lock();
-		bench_used(item_of(tally_slice_ref_get(&ref), i));
-		tally_slice_read_unlock();
-	}
-}
-BENCH_ALIGN(look_up)
+/* As many look-ups at once as the CPU can do; or, "chained", each for what the
+ * one before found, as one that walks from item to item. */
+#define LOOK_UP(name, begin, end)                                              \
+	BENCH_LOOP void name(void *arg, uint64_t nr)                           \
+	{                                                                      \
+		(void)arg;                                                     \
+		for (uint64_t i = 0; i < nr; i++) {                            \
+			begin bench_used(                                      \
+				item_of(tally_slice_ref_get(&ref), i));        \
+			end                                                    \
+		}                                                              \
+	}                                                                      \
+	BENCH_ALIGN(name)                                                      \
+	BENCH_LOOP void name##_chained(void *arg, uint64_t nr)                 \
+	{                                                                      \
+		uint64_t found = 0;                                            \
+		(void)arg;                                                     \
+		for (uint64_t i = 0; i < nr; i++) {                            \
+			begin found =                                          \
+				item_of(tally_slice_ref_get(&ref), i + found); \
+			end                                                    \
+		}                                                              \
+		bench_used(found);                                             \
+	}                                                                      \
+	BENCH_ALIGN(name##_chained)
 
-BENCH_LOOP void look_up_call(void *arg, uint64_t nr)
-{
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++) {
-		urcu_bp_read_lock();
-		bench_used(item_of(tally_slice_ref_get(&ref), i));
-		urcu_bp_read_unlock();
-	}
-}
-BENCH_ALIGN(look_up_call)
-
-BENCH_LOOP void look_up_mutex(void *arg, uint64_t nr)
-{
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++) {
-		pthread_mutex_lock(&lock);
-		bench_used(item_of(tally_slice_ref_get(&ref), i));
-		pthread_mutex_unlock(&lock);
-	}
-}
-BENCH_ALIGN(look_up_mutex)
-
-BENCH_LOOP void look_up_counted(void *arg, uint64_t nr)
-{
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++) {
-		__atomic_fetch_add(&nr_references, 1, __ATOMIC_ACQUIRE);
-		bench_used(item_of(tally_slice_ref_get(&ref), i));
-		__atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
-	}
-}
-BENCH_ALIGN(look_up_counted)
+LOOK_UP(look_up_bare, NOTHING, NOTHING)
+LOOK_UP(look_up, tally_slice_read_lock();, tally_slice_read_unlock();)
+LOOK_UP(look_up_call, urcu_bp_read_lock();, urcu_bp_read_unlock();)
+LOOK_UP(look_up_mutex, MUTEX_LOCK, MUTEX_UNLOCK)
+LOOK_UP(look_up_counted, COUNT_UP, COUNT_DOWN)
 
 /* Readers of one buffer that one producer filled: each take is a record. */
 static char records[NR_RECORDS][RECORD_BYTES];
@@ -283,20 +270,30 @@ static const struct bench_contender pushes[] = {
 	 .max_nr = NR_PUSHES},
 };
 
+#define LOOKUPS(chained, where)                                                \
+	{.name = "unprotected",                                                \
+	 .kind = BENCH_FLOOR,                                                  \
+	 .loops = &look_up_bare##chained##_loops},                             \
+		{.name = "numatally: read section, inlined",                   \
+		 .kind = BENCH_OURS,                                           \
+		 .loops = &look_up##chained##_loops,                           \
+		 .row = "a reader's look-up through a published header" where, \
+		 .target_ratio = 1.05},                                        \
+		{.name = "numatally: read section, called",                    \
+		 .kind = BENCH_OURS,                                           \
+		 .loops = &look_up_call##chained##_loops},                     \
+		{.name = "mutex", .loops = &look_up_mutex##chained##_loops},   \
+	{                                                                      \
+		.name = "reference count",                                     \
+		.loops = &look_up_counted##chained##_loops                     \
+	}
+
 static const struct bench_contender lookups[] = {
-	{.name = "unprotected",
-	 .kind = BENCH_FLOOR,
-	 .loops = &look_up_bare_loops},
-	{.name = "numatally: read section, inlined",
-	 .kind = BENCH_OURS,
-	 .loops = &look_up_loops,
-	 .row = "a reader's look-up through a published header",
-	 .target_ratio = 1.05},
-	{.name = "numatally: read section, called",
-	 .kind = BENCH_OURS,
-	 .loops = &look_up_call_loops},
-	{.name = "mutex", .loops = &look_up_mutex_loops},
-	{.name = "reference count", .loops = &look_up_counted_loops},
+	LOOKUPS(, ", many at once"),
+};
+
+static const struct bench_contender chained_lookups[] = {
+	LOOKUPS(_chained, ""),
 };
 
 static const struct bench_contender takes[] = {
@@ -311,6 +308,13 @@ const struct bench_group bench_slice_groups[] = {
 	 .unit = "look-up",
 	 .contenders = lookups,
 	 .nr_contenders = COUNT(lookups),
+	 .setup = set_up,
+	 .teardown = tear_down},
+	{.name = "lookup-chain",
+	 .title = "Looking an item up for what the one before found",
+	 .unit = "look-up",
+	 .contenders = chained_lookups,
+	 .nr_contenders = COUNT(chained_lookups),
 	 .setup = set_up,
 	 .teardown = tear_down},
 	{.name = "take",
