@@ -34,7 +34,19 @@
 
 #include "machine.h"
 
-#if TALLY_RSEQ_BYTES > 0 && defined(HAVE_SYS_RSEQ_H)
+/* Under ThreadSanitizer no ledger has sequences. */
+#if defined(__SANITIZE_THREAD__)
+#define SEES_SEQUENCES 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SEES_SEQUENCES 0
+#endif
+#endif
+#ifndef SEES_SEQUENCES
+#define SEES_SEQUENCES 1
+#endif
+
+#if SEES_SEQUENCES && TALLY_RSEQ_BYTES > 0 && defined(HAVE_SYS_RSEQ_H)
 
 #if defined(__aarch64__)
 #define PC		 pc
