@@ -150,6 +150,14 @@ BENCH_LOOP void call(const struct target *t, uint64_t k)
 OURS_LOOP(call_rot, call, rot)
 OURS_LOOP(call_hot, call, hot)
 
+/* A call that does next to nothing: what a call alone costs. */
+BENCH_LOOP void no_add(const struct target *t, uint64_t k)
+{
+	(void)k;
+	bench_used(tally_ledger_accounts(t->ledger));
+}
+OURS_LOOP(no_add_rot, no_add, rot)
+
 /* A cell of the million. */
 BENCH_LOOP void inlined_cell(const struct target *t, uint64_t k)
 {
@@ -302,6 +310,10 @@ static const char *missing(const struct bench_contender *c)
 
 static const struct bench_contender rot_contenders[] = {
 	PEERS(rot),
+	{.name = "a call into a library that adds nothing",
+	 .kind = BENCH_FLOOR,
+	 .loops = &no_add_rot_loops,
+	 .arg = ledger_arg},
 	{.name = "numatally: tally_ledger_inline_add",
 	 .kind = BENCH_OURS,
 	 .loops = &inlined_rot_loops,
