@@ -121,7 +121,9 @@ tally_rseq_add4(const struct tally_fast *fast, struct tally_account account,
 {
 	__asm__ goto(
 		TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE
-		"vmovdqu (%[amounts]), %%ymm0\n\t"
+		/* In halves: as a caller has just stored them, mostly. */
+		"vmovdqu (%[amounts]), %%xmm0\n\t"
+		"vinserti128 $1, 16(%[amounts]), %%ymm0, %%ymm0\n\t"
 		"vpaddq (%%rax,%[offset]), %%ymm0, %%ymm0\n\t"
 		"vmovdqa %%ymm0, (%%rax,%[offset])\n" TALLY_RSEQ_END(
 			"%l[slow]") "vzeroupper\n\t"
