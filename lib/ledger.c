@@ -208,20 +208,28 @@ static void *map_zeroes(uint64_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The tables begin within a page: at its beginning lies the first row of CPU 0,
+ * and a load from the same place in another page waits for stores to that. */
+#define BANKS_SKIP 2048
+
 static int open_lanes(struct tally_ledger *l)
 {
 	const struct layout *layout = l->layout;
 	const struct layout_params *params = &layout->header.params;
+	char *banks;
 
 	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
 	l->marks = calloc(l->nr_cpus, sizeof(*l->marks));
-	l->banks_bytes = (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
+	l->banks_bytes = BANKS_SKIP +
+			 (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
 			 end_cpu() * sizeof(l->banks[0]->rows[0]);
-	l->banks[0] = map_zeroes(l->banks_bytes);
+	banks = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
 			   params->nr_nodes * layout->plan->nr_buckets;
 	l->touched = map_zeroes(l->touched_bytes);
-	if (!l->lanes || !l->marks || !l->banks[0] || !l->touched)
+	if (banks)
+		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);
+	if (!l->lanes || !l->marks || !banks || !l->touched)
 		return -ENOMEM;
 	for (uint32_t b = 1; b <= LAYOUT_NR_BANKS; b++)
 		l->banks[b] = l->banks[b - 1] + 1;
@@ -237,7 +245,7 @@ static void close_over(struct tally_ledger *l)
 	if (l->touched)
 		munmap(l->touched, l->touched_bytes);
 	if (l->banks[0])
-		munmap(l->banks[0], l->banks_bytes);
+		munmap((char *)l->banks[0] - BANKS_SKIP, l->banks_bytes);
 	free(l->marks);
 	free(l->lanes);
 	pthread_mutex_destroy(&l->lock);
