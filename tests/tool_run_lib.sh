@@ -2,6 +2,14 @@
 # shellcheck shell=sh
 # Sourced by the tests of numatally run: what they report, and how they read
 # what it says.
+
+# A shell can't take back that a signal was ignored when it started, as under
+# nohup(1), or behind & of a shell without job control.
+if [ -z "$signals" ] && env --default-signal true 2>/dev/null; then
+	export signals=default
+	exec env --default-signal sh "$0" "$@"
+fi
+
 tool=${NUMATALLY:-./tools/numatally}
 # Not libtool's script, which needs more around it than the program does.
 if [ -x "${tool%/*}/.libs/${tool##*/}" ]; then
