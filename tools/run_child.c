@@ -304,7 +304,8 @@ void run_child_wait(struct run_child *child, int64_t until_ns)
 	}
 	if (child->ended)
 		return;
-	if (continued && child->stopped)
+	/* A stop that is seen together with it came after it. */
+	if (continued && child->stopped && !stop)
 		kill(child->pid, SIGCONT);
 	else if (((stop && child->stopped) || is_stuck(child)) && shell_waits())
 		raise(SIGSTOP);
