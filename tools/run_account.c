@@ -251,7 +251,8 @@ static void settle(struct run_account *a, const struct run_child *child)
 	    none->count[TALLY_EVENT_CPU_NS] > before)
 		run_note(&a->notes,
 			 "%.3f s of CPU time had no events, and are of no "
-			 "node (setuid programs?)",
+			 "node (setuid programs, or the ends of many short "
+			 "ones?)",
 			 (double)(none->count[TALLY_EVENT_CPU_NS] - before) /
 				 1e9);
 }
