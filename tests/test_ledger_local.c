@@ -77,9 +77,10 @@ static bool records_writes(void)
 
 static int node_of(uintptr_t page)
 {
-	void *pages[1] = {(void *)page};
+	void *pages[1];
 	int status = -1;
 
+	memcpy(pages, &page, sizeof(page));
 	return numa_move_pages(0, 1, pages, NULL, &status, 0) ? -errno : status;
 }
 
@@ -260,7 +261,7 @@ static unsigned int find_nodes(int nodes[64], int cpus[64])
 
 static void on_each_node(const char *way, const char *tunables)
 {
-	int nodes[64], cpus[64];
+	int nodes[64] = {0}, cpus[64] = {0};
 	unsigned int nr = find_nodes(nodes, cpus);
 
 	if (numa_available() < 0) {
@@ -300,7 +301,7 @@ static void adds_without_rseq_store_on_their_node(void **state)
 /* All of this would be in vain if nobody saw it. */
 static void a_store_elsewhere_is_seen(void **state)
 {
-	int nodes[64], cpus[64];
+	int nodes[64] = {0}, cpus[64] = {0};
 	unsigned int nr = find_nodes(nodes, cpus);
 
 	(void)state;
