@@ -162,10 +162,12 @@ for way in inherit cgroup sample; do
 		test "$(grep -c "[^0-9]$nr[],]" "$dir/topo")" -eq 0
 	report "$way: a CPU unknown at the start: CPU time is all there" near \
 		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
-	# Of what ended unseen an estimate tells nothing.
+	# Of what ended unseen an estimate tells nothing; and what taskset took
+	# before it was on that CPU, which is much under emulation, is part of
+	# the 400 ms.
 	[ $way = sample ] ||
 		report "$way: a CPU unknown at the start: it is of no node" \
-		test "$(member unattributed cpu_ns)" -ge 350000000
+		test "$(member unattributed cpu_ns)" -ge 200000000
 done
 
 # ---- fewer CPUs and nodes than the machine has
