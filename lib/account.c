@@ -14,11 +14,10 @@ enum { FREE = 0, CLAIMED = 1 };
 
 struct record {
 	uint64_t hash;
-	uint32_t generation;
 	uint32_t phase; /* FREE, CLAIMED or enum tally_phase */
 	uint32_t next;	/* row + 1; 0 ends the chain */
 	uint32_t key_bytes;
-	uint64_t pad;
+	uint32_t pad[3];
 	char key[];
 };
 _Static_assert(offsetof(struct record, key) == LAYOUT_ACCOUNT_BYTES,
@@ -57,6 +56,18 @@ static struct record *record_at(const struct tally_accounts *a, uint32_t row)
 
 	return (struct record *)(a->layout->origin + table->offset +
 				 row * table->stride);
+}
+
+static uint32_t *generation_at(const struct tally_accounts *a, uint32_t row)
+{
+	return (uint32_t *)(a->layout->origin +
+			    a->layout->plan->generations.offset) +
+	       row;
+}
+
+static uint32_t generation_of(const struct tally_accounts *a, uint32_t row)
+{
+	return __atomic_load_n(generation_at(a, row), __ATOMIC_ACQUIRE);
 }
 
 static struct layout_directory *directory(const struct tally_accounts *a)
@@ -142,7 +153,7 @@ static void handle(const struct tally_accounts *a, uint32_t row,
 
 	make_ready(a, r);
 	account->row = row;
-	account->generation = __atomic_load_n(&r->generation, __ATOMIC_RELAXED);
+	account->generation = generation_of(a, row);
 }
 
 static bool claim_row(struct tally_accounts *a, uint32_t row)
@@ -165,21 +176,39 @@ static void raise_nr_rows(struct tally_accounts *a, uint32_t to)
 		;
 }
 
+/* Of nr rows, from one on. */
+static int fault_rows(const struct tally_accounts *a, uint32_t row, uint64_t nr)
+{
+	const struct layout_plan *plan = a->layout->plan;
+	int err = tally_region_fault(&a->records, row * plan->accounts.stride,
+				     nr * plan->accounts.stride);
+
+	if (err)
+		return err;
+	return tally_region_fault(&a->records,
+				  plan->generations.offset -
+					  plan->accounts.offset +
+					  row * plan->generations.stride,
+				  nr * plan->generations.stride);
+}
+
 /* Makes the pages of a row exist, and of some after it where there is room. */
 static int fault_row(struct tally_accounts *a, uint32_t row)
 {
 	uint64_t stride = a->layout->plan->accounts.stride;
-	uint64_t from = row * stride, bytes = FAULT_BYTES;
+	uint64_t from = row * stride, nr = FAULT_BYTES / stride + 1;
 	uint64_t done = __atomic_load_n(&a->faulted_bytes, __ATOMIC_RELAXED);
+	uint64_t bytes;
 	int err;
 
 	if (from + stride <= done)
 		return 0;
-	if (bytes > a->records.bytes - from)
-		bytes = a->records.bytes - from;
-	err = tally_region_fault(&a->records, from, bytes);
+	if (nr > a->layout->header.params.max_accounts - row)
+		nr = a->layout->header.params.max_accounts - row;
+	bytes = nr * stride;
+	err = fault_rows(a, row, nr);
 	if (err)
-		return tally_region_fault(&a->records, from, stride);
+		return fault_rows(a, row, 1);
 	while (done < from + bytes &&
 	       !__atomic_compare_exchange_n(&a->faulted_bytes, &done,
 					    from + bytes, true,
@@ -269,6 +298,8 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	if (err)
 		return err;
 	r = record_at(a, row);
+	if (!generation_of(a, row))
+		__atomic_store_n(generation_at(a, row), 1, __ATOMIC_RELAXED);
 	r->hash = hash;
 	r->key_bytes = (uint32_t)bytes;
 	memcpy(r->key, key, bytes + 1);
@@ -358,8 +389,7 @@ static const struct record *lookup(const struct tally_accounts *a,
 		return NULL;
 	r = record_at(a, account.row);
 	if (phase_of(r) == FREE ||
-	    __atomic_load_n(&r->generation, __ATOMIC_RELAXED) !=
-		    account.generation)
+	    generation_of(a, account.row) != account.generation)
 		return NULL;
 	return r;
 }

@@ -8,12 +8,16 @@
 #include "layout.h"
 
 /*
- *  heads                    records (rows)
- *  ┌─────────────┐         ┌──────┬────────────┬───────┬──────┬───────────┐
- *  │ row + 1     │ ──────> │ hash │ generation │ phase │ next │ key\0     │
- *  │ 0: no chain │         └──────┴────────────┴───────┴──┬───┴───────────┘
- *  │ …           │                                        └──> row + 1
- *  └─────────────┘
+ *  heads                    records (rows)                     generations
+ *  ┌─────────────┐         ┌──────┬───────┬──────┬───────────┐ ┌───────────┐
+ *  │ row + 1     │ ──────> │ hash │ phase │ next │ key\0     │ │ of row 0  │
+ *  │ 0: no chain │         └──────┴───────┴──┬───┴───────────┘ │ of row 1  │
+ *  │ …           │                           └──> row + 1      │ …         │
+ *  └─────────────┘                                             └───────────┘
+ *
+ * The generation of a row is that of the accounts whose handles are good now:
+ * from 1; 0 where the row was never used. It stands apart from the record since
+ * whoever adds compares it, and many fit one cache line.
  *
  * A chain grows at its head, by one compare-and-swap, after the whole chain
  * was searched for the key: a key has one row. A row is claimed (free ->
@@ -22,8 +26,8 @@
  */
 struct tally_accounts {
 	struct layout *layout;
-	struct tally_region records;
-	uint64_t faulted_bytes; /* of records, by this process */
+	struct tally_region records; /* and generations */
+	uint64_t faulted_bytes;	     /* of records, by this process */
 };
 
 int directory_open(struct layout *layout, struct tally_accounts **accounts);

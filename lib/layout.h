@@ -6,7 +6,7 @@
  * lives in the memory of one); all positions are offsets from the file's start.
  *
  *  ┌─ metadata ────────────────────────────────────────────────────────────┐
- *  │ header │ nodes │ lanes │ resources ││ writers │ heads │ accounts      │
+ *  │ header │ nodes │ lanes │ resources ││ writers │ … │ heads │ accounts  │
  *  └────────────────────────────────────────────────────────────────────────┘
  *   written once, under a checksum       changed by every writer
  *
@@ -115,6 +115,7 @@ struct layout_plan {
 	struct layout_table doubts;
 	struct layout_table heads;
 	struct layout_table accounts;
+	struct layout_table generations;
 	uint64_t once_bytes;	   /* header .. resources: written once */
 	uint64_t control_offset;   /* of struct layout_control */
 	uint64_t directory_offset; /* of struct layout_directory */

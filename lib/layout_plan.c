@@ -82,6 +82,7 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 		 align(LAYOUT_ACCOUNT_BYTES + params->max_key_bytes + 1,
 		       LAYOUT_LINE),
 		 params->max_accounts);
+	at = put(&plan.generations, at, sizeof(uint32_t), params->max_accounts);
 	plan.regions_offset = align(at, page);
 
 	plan.settled_bytes = align(slices, LAYOUT_LINE);
