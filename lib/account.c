@@ -34,7 +34,7 @@ int directory_open(struct layout *layout, struct tally_accounts **accounts)
 	a->layout = layout;
 	a->faulted_bytes = 0;
 	err = tally_region_init(layout->origin + plan->accounts.offset,
-				plan->regions_offset - plan->accounts.offset,
+				plan->holds.offset - plan->accounts.offset,
 				layout->fd, (off_t)plan->accounts.offset, -1,
 				&a->records);
 	if (err) {

@@ -75,6 +75,15 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 		 LAYOUT_NR_THREADS);
 	at = put(&plan.doubts, at, sizeof(struct layout_doubt),
 		 LAYOUT_NR_DOUBTS);
+	plan.nr_buckets = align(params->max_accounts, LAYOUT_BUCKET_ROWS) /
+			  LAYOUT_BUCKET_ROWS;
+	plan.limits_offset = align(at, LAYOUT_LINE);
+	at = plan.limits_offset + sizeof(struct layout_limits);
+	at = put(&plan.capacities, at, sizeof(struct layout_capacity),
+		 (uint64_t)params->nr_nodes * params->nr_resources);
+	at = put(&plan.undo, at, sizeof(struct layout_undo), LAYOUT_NR_UNDO);
+	at = put(&plan.held, at, 1,
+		 (1 + (uint64_t)params->nr_nodes) * plan.nr_buckets);
 	/* One to two accounts in a chain when the directory is full. */
 	at = put(&plan.heads, at, sizeof(uint64_t),
 		 power_of_two_from((params->max_accounts + 1) / 2));
@@ -83,12 +92,15 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 		       LAYOUT_LINE),
 		 params->max_accounts);
 	at = put(&plan.generations, at, sizeof(uint32_t), params->max_accounts);
+	at = put(&plan.holds, align(at, page), sizeof(struct layout_hold),
+		 params->max_accounts);
+	at = put(&plan.quotas, at,
+		 params->nr_resources * sizeof(struct layout_quota),
+		 params->max_accounts);
 	plan.regions_offset = align(at, page);
 
 	plan.settled_bytes = align(slices, LAYOUT_LINE);
 	plan.record_bytes = align(LAYOUT_NR_BANKS * slices, LAYOUT_LINE);
-	plan.nr_buckets = align(params->max_accounts, LAYOUT_BUCKET_ROWS) /
-			  LAYOUT_BUCKET_ROWS;
 	plan.row_bytes = power_of_two_from(
 		align(params->nr_resources * sizeof(int64_t), LAYOUT_LINE));
 	plan.bucket_bytes = plan.row_bytes * LAYOUT_BUCKET_ROWS;
@@ -138,8 +150,12 @@ int layout_place(const struct layout_params *params,
 			node->settled_offset +=
 				align((uint64_t)LAYOUT_NR_THREADS * LAYOUT_LINE,
 				      params->page_bytes);
-		node->areas_offset = node->settled_offset +
-				     (node->nr_lanes ? plan->copies_bytes : 0);
+		node->held_offset = node->settled_offset +
+				    (node->nr_lanes ? plan->copies_bytes : 0);
+		node->areas_offset =
+			node->held_offset +
+			align(plan->nr_buckets * plan->bucket_bytes,
+			      params->page_bytes);
 		if (__builtin_mul_overflow(node->nr_lanes, plan->area_bytes,
 					   &areas) ||
 		    areas > MAX_FILE_BYTES)

@@ -22,6 +22,7 @@
 #include "directory.h"
 #include "epoch.h"
 #include "ledger_internal.h"
+#include "limit_hold.h"
 #include "mark.h"
 #include "writer.h"
 
@@ -286,7 +287,9 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	if (!err) {
 		epoch_join(l);
 		writer_set_reached(layout, l->writer, !l->fenced);
-		err = ledger_list_add(l);
+		err = limit_hold_open(l);
+		if (!err)
+			err = ledger_list_add(l);
 		if (err)
 			writer_leave(layout, l->writer);
 	}
@@ -396,6 +399,11 @@ int tally_ledger_create(const char *path, const struct tally_topo *topo,
 	err = make_layout(fd, topo, resources, nr_resources, options, &layout);
 	if (err)
 		goto unlink;
+	err = limit_lock_init(layout);
+	if (err) {
+		layout_unmap(layout);
+		goto unlink;
+	}
 	err = open_over(layout, &l);
 	if (err)
 		goto unlink;

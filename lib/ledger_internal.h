@@ -43,6 +43,8 @@ struct tally_ledger {
 	struct tally_accounts *accounts;
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
 	uint64_t touched_bytes;
+	struct tally_region holds; /* the tables of holds and quotas */
+	int64_t looked_ns;   /* when it was last asked whose processes live */
 	uint64_t serial;     /* never used again in this process */
 	uint32_t writer;     /* this process's slot */
 	uint32_t generation; /* of that */

@@ -9,6 +9,7 @@
 #include "directory.h"
 #include "doubt.h"
 #include "epoch.h"
+#include "held.h"
 #include "ledger_internal.h"
 #include "sum.h"
 #include "view_internal.h"
@@ -172,9 +173,18 @@ const struct tally_slice *tally_view_slice(const struct tally_view *view,
 	return &view->records[index];
 }
 
-static int sum_of(const struct tally_view *view, int node, uint64_t from,
-		  uint64_t to, int64_t *amounts)
+const struct layout *view_layout(const struct tally_view *view)
 {
+	return view->layout;
+}
+
+/* Of the rows [from, to); row: the only one, or NULL. */
+static int sum_of(const struct tally_view *view, int node, uint64_t from,
+		  uint64_t to, const uint32_t *row, int64_t *amounts)
+{
+	unsigned int nr_resources = tally_view_nr_resources(view);
+	int64_t held[LAYOUT_MAX_COLUMNS];
+	int err;
 	struct sum s = {
 		.layout = view->layout,
 		.records = view->records,
@@ -192,12 +202,21 @@ static int sum_of(const struct tally_view *view, int node, uint64_t from,
 		s.first_plane = (uint32_t)index;
 		s.end_plane = s.first_plane + 1;
 	}
-	return sum(&s, amounts);
+	if (!held_any(view->layout))
+		return sum(&s, amounts);
+	memset(held, 0, nr_resources * sizeof(*held));
+	err = held_add(view->layout, row, s.first_plane, s.end_plane, held);
+	if (!err)
+		err = sum(&s, amounts);
+	for (unsigned int i = 0; !err && i < nr_resources; i++)
+		amounts[i] =
+			(int64_t)((uint64_t)amounts[i] + (uint64_t)held[i]);
+	return err;
 }
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
-	return sum_of(view, node, 0, directory_nr_rows(view->accounts),
+	return sum_of(view, node, 0, directory_nr_rows(view->accounts), NULL,
 		      amounts);
 }
 
@@ -206,7 +225,7 @@ int tally_view_account(const struct tally_view *view,
 {
 	assert(account.row < view->layout->header.params.max_accounts);
 	return sum_of(view, node, account.row, (uint64_t)account.row + 1,
-		      amounts);
+		      &account.row, amounts);
 }
 
 static int each_of(const struct tally_view *view, struct tally_value *value,

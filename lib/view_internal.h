@@ -10,4 +10,6 @@ struct layout;
 int view_over(const struct layout *layout,
 	      const struct tally_accounts *accounts, struct tally_view **view);
 
+const struct layout *view_layout(const struct tally_view *view);
+
 #endif

@@ -16,8 +16,13 @@
  * may share one. Amounts that are for a node are asked for by its number;
  * TALLY_VIEW_ALL stands for all of them.
  *
+ * What accounts hold through reservations (numatally/limit.h) is in the amounts
+ * of stocks, as it is at that moment, also in a snapshot.
+ *
  * Every function that reads amounts may return
  * -EBADMSG	a header in the file is damaged
+ * -EAGAIN	somebody who was changing reservations was stopped or killed in
+ *		the middle, and nobody has come since
  */
 #ifndef NUMATALLY_VIEW_H
 #define NUMATALLY_VIEW_H

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* held: reads what accounts have reserved, from any process, with all or
+ * nothing of each reservation. */
+#ifndef HELD_H
+#define HELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+/* Around reads of words that may be changed meanwhile. They are good where
+ * held_again() is false. -EAGAIN: whoever is changing them does not go on. */
+struct held_read {
+	uint64_t sequence;
+	unsigned int tries;
+};
+int held_begin(const struct layout *layout, struct held_read *read);
+bool held_again(const struct layout *layout, const struct held_read *read);
+
+/* Whether anything was ever reserved. */
+static inline bool held_any(const struct layout *layout)
+{
+	return __atomic_load_n(&layout_limits(layout)->sequence,
+			       __ATOMIC_ACQUIRE) != 0;
+}
+
+/*
+ * Adds what all accounts hold on the nodes of index [first, end) or, where row
+ * is not NULL, what the account in that row does, to amounts[nr_resources].
+ * -EAGAIN
+ */
+int held_add(const struct layout *layout, const uint32_t *row, uint32_t first,
+	     uint32_t end, int64_t *amounts);
+
+#endif

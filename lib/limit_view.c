@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/* What is held, and its limits, as a reader sees them. */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "held.h"
+#include "limit_cells.h"
+#include "view_internal.h"
+
+static bool exists(const struct layout *l, uint32_t row)
+{
+	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) !=
+	       0;
+}
+
+static void set(struct tally_limit *to, uint64_t limit, const int64_t *held,
+		const int64_t *peak, const uint64_t *nr_refused)
+{
+	to->limit = limit_value(limit);
+	to->held = (int64_t)limit_get(held);
+	to->peak = (int64_t)limit_get(peak);
+	to->nr_refused = limit_get(nr_refused);
+	to->over = to->held > to->limit;
+}
+
+int tally_limit_node(const struct tally_view *view, int node,
+		     unsigned int resource, struct tally_limit *limit)
+{
+	const struct layout *l = view_layout(view);
+	int index = layout_node_index(l, node);
+	const struct layout_capacity *c;
+	struct held_read read = {0};
+	struct tally_limit got;
+
+	assert(resource < l->header.params.nr_resources);
+	if (index < 0)
+		return index;
+	c = layout_capacity(l, (uint32_t)index, resource);
+	do {
+		int err = held_begin(l, &read);
+
+		if (err)
+			return err;
+		set(&got, limit_get(&c->limit), &c->held, &c->peak,
+		    &c->nr_refused);
+	} while (held_again(l, &read));
+	*limit = got;
+	return 0;
+}
+
+static int check(const struct tally_view *view, struct tally_account account)
+{
+	int phase = tally_account_phase(tally_view_accounts(view), account);
+
+	return phase < 0 ? phase : 0;
+}
+
+int tally_limit_account(const struct tally_view *view,
+			struct tally_account account, unsigned int resource,
+			struct tally_limit *limit)
+{
+	const struct layout *l = view_layout(view);
+	struct tally_limit got = {.limit = TALLY_LIMIT_NONE};
+	struct held_read read = {0};
+	int err;
+
+	assert(resource < l->header.params.nr_resources);
+	do {
+		const struct layout_quota *q;
+
+		err = held_begin(l, &read);
+		if (!err)
+			err = check(view, account);
+		if (err)
+			return err;
+		if (!exists(l, account.row))
+			break;
+		q = &layout_quotas(l, account.row)[resource];
+		set(&got, limit_get(&q->limit), &q->held, &q->peak,
+		    &q->nr_refused);
+	} while (held_again(l, &read));
+	*limit = got;
+	return 0;
+}
+
+int tally_limit_held(const struct tally_view *view,
+		     struct tally_account account, int node, int64_t *amounts)
+{
+	const struct layout *l = view_layout(view);
+	uint32_t nr_resources = l->header.params.nr_resources;
+	uint32_t first = 0, end = l->header.params.nr_nodes;
+	int64_t held[LAYOUT_MAX_COLUMNS] = {0};
+	int err = check(view, account);
+
+	if (!err && node != TALLY_VIEW_ALL) {
+		err = layout_node_index(l, node);
+		first = (uint32_t)err;
+		end = first + 1;
+	}
+	if (err >= 0)
+		err = held_add(l, &account.row, first, end, held);
+	if (!err)
+		err = check(view, account);
+	if (!err)
+		memcpy(amounts, held, nr_resources * sizeof(*held));
+	return err;
+}
+
+int tally_limit_find(const struct tally_view *view,
+		     struct tally_account account,
+		     struct tally_reservation *reservation)
+{
+	const struct layout *l = view_layout(view);
+	struct held_read read = {0};
+	struct tally_reservation got;
+	uint64_t state;
+	int err;
+
+	do {
+		const struct layout_hold *hold;
+
+		err = held_begin(l, &read);
+		if (!err)
+			err = check(view, account);
+		if (!err && !exists(l, account.row))
+			err = -ENOENT;
+		if (err)
+			return err;
+		hold = layout_hold(l, account.row);
+		state = limit_get(&hold->state);
+		got.token.row = account.row;
+		got.token.generation = (uint32_t)limit_get(&hold->generation);
+		got.deadline_ns = (int64_t)limit_get(&hold->deadline_ns);
+	} while (held_again(l, &read));
+	if (state != LAYOUT_HOLD_RESERVED && state != LAYOUT_HOLD_COMMITTED)
+		return -ENOENT;
+	got.state = (enum tally_reservation_state)state;
+	*reservation = got;
+	return 0;
+}
