@@ -268,7 +268,7 @@ struct layout_limits {
 	uint64_t sequence;
 	uint64_t nr_undo;
 	uint64_t first_uncommitted; /* row + 1, of a list of holds */
-	uint64_t nr_quotas; /* that were ever set */
+	uint64_t nr_quotas;	    /* that were ever set */
 	uint64_t pad[3];
 };
 

@@ -111,18 +111,20 @@ static json_t *json_nodes(const struct tally_view *view,
 	unsigned int nr = tally_view_nr_resources(view);
 	json_t *nodes = json_array();
 
-	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++)
-		if (json_array_append_new(
-			    nodes,
-			    json_pack(
-				    "{s:i, s:o, s:{}}", "id",
-				    tally_view_node(view, n), "totals",
-				    json_amounts(view,
-						 &look->totals[(size_t)n * nr]),
-				    "capacity")) < 0) {
+	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++) {
+		int id = tally_view_node(view, n);
+		json_t *node = json_pack(
+			"{s:i, s:o}", "id", id, "totals",
+			json_amounts(view, &look->totals[(size_t)n * nr]));
+
+		if (!node || show_json_node_limits(view, id, node) ||
+		    json_array_append(nodes, node) < 0) {
+			json_decref(node);
 			json_decref(nodes);
 			return NULL;
 		}
+		json_decref(node);
+	}
 	return nodes;
 }
 
@@ -166,6 +168,8 @@ static int put_account(const struct tally_view *view,
 	     json_object_set(object, "nodes", nodes) < 0))
 		err = -ENOMEM;
 	json_decref(nodes);
+	if (!err)
+		err = show_json_account_limits(view, account->account, object);
 	if (!err)
 		return put_json(object);
 	json_decref(object);
@@ -235,6 +239,8 @@ static int print_text(const struct show *show, const struct show_look *look)
 				   number));
 	puts("\n");
 	err = show_text(show->view, look, again ? &show->before : NULL);
+	if (!err)
+		err = show_limits(show->view, look);
 	if (!err && look->nr < look->nr_exist)
 		printf("\n%zu more account%s (--all shows all)\n",
 		       look->nr_exist - look->nr,

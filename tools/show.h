@@ -7,7 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
+#include <numatally/limit.h>
 #include <numatally/reader.h>
+
+#include "output.h"
 
 struct show_account {
 	struct tally_account account;
@@ -52,5 +57,18 @@ const char *show_phase(int phase);
  * counters as rates since then. -ENOMEM */
 int show_text(const struct tally_view *view, const struct show_look *look,
 	      const struct show_look *before);
+
+/* An amount as people read it: with its unit where that is bytes or ns. */
+void show_amount(const struct tally_resource *resource, int64_t amount,
+		 char text[OUTPUT_NUMBER]);
+
+/* Writes limits, and what is held against them, where there is any. */
+int show_limits(const struct tally_view *view, const struct show_look *look);
+
+/* Adds the same to what is said of a node or an account. 0 or -errno */
+int show_json_node_limits(const struct tally_view *view, int node,
+			  json_t *object);
+int show_json_account_limits(const struct tally_view *view,
+			     struct tally_account account, json_t *object);
 
 #endif

@@ -80,8 +80,8 @@ static void format_rate(const struct tally_resource *r, double rate,
 			 rate > -100 && rate < 100 ? 1 : 0, rate);
 }
 
-static void format_amount(const struct tally_resource *r, int64_t amount,
-			  char text[OUTPUT_NUMBER])
+void show_amount(const struct tally_resource *r, int64_t amount,
+		 char text[OUTPUT_NUMBER])
 {
 	if (!amount)
 		snprintf(text, OUTPUT_NUMBER, "0");
@@ -99,7 +99,7 @@ static void format_cell(const struct table *t, const struct line *line,
 	const struct tally_resource *r = tally_view_resource(t->view, i);
 
 	if (r->kind != TALLY_COUNTER || t->seconds <= 0)
-		format_amount(r, line->now[i], text);
+		show_amount(r, line->now[i], text);
 	else if (line->before)
 		format_rate(r,
 			    (double)(int64_t)((uint64_t)line->now[i] -
