@@ -44,6 +44,12 @@ int limit_hold_find(struct tally_ledger *l, struct tally_token token,
 	return 0;
 }
 
+/* This process, by its slot and how many had that before. */
+static uint64_t owner_word(const struct tally_ledger *l)
+{
+	return (uint64_t)l->generation << 32 | (l->writer + 1);
+}
+
 static void link_hold(struct layout *l, uint32_t row)
 {
 	struct layout_limits *limits = layout_limits(l);
@@ -87,8 +93,7 @@ void limit_hold_start(struct tally_ledger *l, struct tally_account account,
 	limit_set(layout, &hold->state, state);
 	limit_set(layout, &hold->generation, generation);
 	limit_set(layout, &hold->nodes, nodes);
-	limit_set(layout, &hold->owner,
-		  (uint64_t)l->generation << 32 | (l->writer + 1));
+	limit_set(layout, &hold->owner, owner_word(l));
 	limit_set(layout, &hold->deadline_ns, (uint64_t)deadline);
 	limit_set(layout, &hold->account, account.generation);
 	if (state == LAYOUT_HOLD_RESERVED)
@@ -174,7 +179,7 @@ static bool is_orphan(const struct tally_ledger *l,
 	uint64_t owner = limit_get(&hold->owner);
 
 	return limit_get(&hold->state) == LAYOUT_HOLD_RESERVED &&
-	       (uint32_t)owner - 1 != l->writer &&
+	       owner != owner_word(l) &&
 	       writer_is_gone(l->layout, (uint32_t)owner - 1,
 			      (uint32_t)(owner >> 32));
 }

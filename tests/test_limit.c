@@ -409,6 +409,14 @@ static void the_dead_hold_what_they_committed(void **state)
 			(struct tally_token){machine_account(l, "kept").row, 1},
 			NULL, 0),
 		0);
+	/* A slot that another had before is not that one's. */
+	assert_int_equal(tally_ledger_open(m->path, &next), 0);
+	assert_int_equal(reserve(next, machine_account(l, "dead"), 0, 6, &t),
+			 0);
+	tally_ledger_close(next);
+	assert_int_equal(tally_ledger_open(m->path, &next), 0);
+	assert_int_equal(of_node(l, 0).held, 0);
+	tally_ledger_close(next);
 	/* ... or asked for, ... */
 	waitpid(in_child(reserve_and_die, m->path), &status, 0);
 	assert_int_equal(status, 0);

@@ -105,10 +105,10 @@ struct tally_refusal {
 };
 
 /*
- * Reserves what the request says for the account, for as long as this process
- * lives, unless it is committed, and for lease_ns at most. *refusal is written
- * where the result is -ENOSPC or -EDQUOT and refusal is not NULL; it is all 0
- * where the file system is full.
+ * Reserves what the request says for the account: until this process ends or
+ * closes the ledger, or lease_ns are over, unless it is committed. *refusal is
+ * written where the result is -ENOSPC or -EDQUOT and refusal is not NULL; it is
+ * all 0 where the file system is full.
  *
  * -ENOSPC	a node has not so much free, or the file system is full
  * -EDQUOT	a quota does not allow it
