@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "layout.h"
+#include "layout_limit.h"
 
 /* Around reads of words that may be changed meanwhile. They are good where
  * held_again() is false. -EAGAIN: whoever is changing them does not go on. */

@@ -11,8 +11,8 @@
  *   written once, under a checksum       changed by every writer
  *
  *  ┌─ region of a node: page-aligned, bound to the node, one per node ──────┐
- *  │ head │ settled │ lane records       ││ marks │ settled │ held │ lane │ … │
- *  │      │ records │ [lane][bank][plane] ││       │ area    │ rows │ areas │
+ *  │ head │ settled │ lane records       ││ marks │ settled │ held  │ lane │ …
+ * │ │      │ records │ [lane][bank][plane] ││       │ area    │ rows… │ areas │
  *  └────────────────────────────────────────────────────────────────────────┘
  *   exists from the start                 holes until they are touched
  *
@@ -45,8 +45,7 @@
  *
  *  bucket header: a slice over 64 rows; base → row 0, len 0 until touched
  *  row: one account's cells in this lane and plane, a cache line or more
- *  held rows: what accounts have reserved on the node, [account][resource];
- *  see struct layout_limits
+ *  held rows, credits: what accounts have reserved, see layout_limit.h
  *  marks: a line for every thread slot, see struct layout_thread
  *
  * The stagger is (lane mod 64) cache lines, so that one account's rows in many
@@ -86,7 +85,6 @@
 #define LAYOUT_MARK_ROWS     11u
 #define LAYOUT_DOUBT_ROWS    10u
 #define LAYOUT_NR_BANKS	     2u
-#define LAYOUT_NR_UNDO	     4096u
 #define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
 
 /* What a ledger is made of; all else follows. */
@@ -124,14 +122,16 @@ struct layout_plan {
 	struct layout_table held;   /* bytes, [1 + node][bucket] */
 	struct layout_table holds;  /* by row, as the next one */
 	struct layout_table quotas; /* nr_resources of struct layout_quota */
-	uint64_t once_bytes;	    /* header .. resources: written once */
-	uint64_t control_offset;    /* of struct layout_control */
-	uint64_t directory_offset;  /* of struct layout_directory */
-	uint64_t limits_offset;	    /* of struct layout_limits */
-	uint64_t regions_offset;    /* of the first region */
-	uint64_t record_bytes;	    /* of a lane record */
-	uint64_t settled_bytes;	    /* of the settled records */
-	uint64_t nr_buckets;	    /* in a plane */
+	struct layout_table credits;
+	struct layout_table credit_lanes; /* bytes: 1: the lane's exist */
+	uint64_t once_bytes;	   /* header .. resources: written once */
+	uint64_t control_offset;   /* of struct layout_control */
+	uint64_t directory_offset; /* of struct layout_directory */
+	uint64_t limits_offset;	   /* of struct layout_limits */
+	uint64_t regions_offset;   /* of the first region */
+	uint64_t record_bytes;	   /* of a lane record */
+	uint64_t settled_bytes;	   /* of the settled records */
+	uint64_t nr_buckets;	   /* in a plane */
 	uint64_t row_bytes;
 	uint64_t bucket_bytes;
 	uint64_t cells_offset;	/* in a lane area */
@@ -167,6 +167,7 @@ struct layout_node {
 	uint64_t marks_offset;	 /* in the region, as the next two */
 	uint64_t settled_offset; /* of the settled area */
 	uint64_t held_offset;	 /* of the held rows */
+	uint64_t credits_offset; /* of the credits of its lanes */
 	uint64_t areas_offset;	 /* of the lane areas */
 };
 
@@ -249,70 +250,6 @@ struct layout_directory {
 	uint32_t nr_freed; /* of these, about how many are free again */
 };
 
-/*
- * Reservations. Whoever changes what follows, down to struct layout_quota, and
- * held rows, has the lock, which the kernel takes from a thread that dies. Each
- * word's old value is put into the table of undo before it is changed: where
- * nr_undo is not 0, whoever has the lock next puts them back, the last one
- * first. All is words of 64 bits for that.
- *
- * sequence is odd while words are being changed.
- *
- * Holds and quotas of a bucket of accounts exist, and are no holes, where its
- * byte in held[0] is 1; its held rows on a node, where that in held[1 + node]
- * is.
- */
-struct layout_limits {
-	char lock[LAYOUT_LINE]; /* pthread_mutex_t */
-	uint64_t lock_kind;	/* of the C library whose it is */
-	uint64_t sequence;
-	uint64_t nr_undo;
-	uint64_t first_uncommitted; /* row + 1, of a list of holds */
-	uint64_t nr_quotas;	    /* that were ever set */
-	uint64_t pad[3];
-};
-
-struct layout_undo {
-	uint64_t offset; /* of the word, in the file */
-	uint64_t value;
-};
-
-/* Of a node, in a resource. */
-struct layout_capacity {
-	uint64_t limit; /* + 1; 0: none */
-	int64_t held;
-	int64_t peak; /* of held */
-	uint64_t nr_refused;
-	uint64_t pad[4];
-};
-
-enum {
-	LAYOUT_HOLD_NONE = 0,
-	LAYOUT_HOLD_RESERVED = 1,
-	LAYOUT_HOLD_COMMITTED = 2,
-};
-
-/* An account's reservation. */
-struct layout_hold {
-	uint64_t state;
-	uint64_t generation; /* reservations that the row ever had */
-	uint64_t nodes;	     /* bit i: of the nodes of index i mod 64 */
-	uint64_t owner; /* of layout_thread's kind; matters while uncommitted */
-	int64_t deadline_ns; /* CLOCK_MONOTONIC; INT64_MAX: none */
-	uint64_t next;	     /* in the list of uncommitted ones, row + 1 */
-	uint64_t previous;
-	uint64_t account; /* generation of the row */
-};
-
-/* Of an account, in a resource: with the accounts below it, if it ever had a
- * quota; else its own alone. */
-struct layout_quota {
-	uint64_t limit; /* + 1; 0: none */
-	int64_t held;
-	int64_t peak;
-	uint64_t nr_refused;
-};
-
 /* First in a region, on memory of its node. */
 struct layout_region_head {
 	int32_t id;
@@ -381,51 +318,6 @@ int layout_node_index(const struct layout *layout, int node);
 static inline struct layout_control *layout_control(const struct layout *l)
 {
 	return (struct layout_control *)(l->origin + l->plan->control_offset);
-}
-
-static inline struct layout_limits *layout_limits(const struct layout *l)
-{
-	return (struct layout_limits *)(l->origin + l->plan->limits_offset);
-}
-
-static inline struct layout_capacity *
-layout_capacity(const struct layout *l, uint32_t node, uint32_t resource)
-{
-	return (struct layout_capacity *)(l->origin +
-					  l->plan->capacities.offset) +
-	       (uint64_t)node * l->header.params.nr_resources + resource;
-}
-
-static inline struct layout_hold *layout_hold(const struct layout *l,
-					      uint32_t row)
-{
-	return (struct layout_hold *)(l->origin + l->plan->holds.offset) + row;
-}
-
-/* [nr_resources] */
-static inline struct layout_quota *layout_quotas(const struct layout *l,
-						 uint32_t row)
-{
-	return (struct layout_quota *)(l->origin + l->plan->quotas.offset +
-				       row * l->plan->quotas.stride);
-}
-
-/* Whether what is in struct layout_limits' tables for the row exists: of the
- * account (0), or its held row on a node (1 + node). */
-static inline unsigned char *layout_held_byte(const struct layout *l,
-					      uint32_t which, uint32_t row)
-{
-	return (unsigned char *)(l->origin + l->plan->held.offset) +
-	       which * l->plan->nr_buckets + row / LAYOUT_BUCKET_ROWS;
-}
-
-/* What the account holds on the node: [nr_resources] */
-static inline int64_t *layout_held(const struct layout *l, uint32_t node,
-				   uint32_t row)
-{
-	return (int64_t *)(l->origin + l->nodes[node].region_offset +
-			   l->nodes[node].held_offset +
-			   row * l->plan->row_bytes);
 }
 
 /* The number of the slot-th lane in the region of a node. */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "layout.h"
+#include "layout_limit.h"
 
 /* Of x86-64's and aarch64's 47 and 48 bits, what leaves room for others. */
 #define MAX_FILE_BYTES (UINT64_C(1) << 46)
@@ -84,6 +84,7 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	at = put(&plan.undo, at, sizeof(struct layout_undo), LAYOUT_NR_UNDO);
 	at = put(&plan.held, at, 1,
 		 (1 + (uint64_t)params->nr_nodes) * plan.nr_buckets);
+	at = put(&plan.credit_lanes, at, 1, params->nr_lanes);
 	/* One to two accounts in a chain when the directory is full. */
 	at = put(&plan.heads, at, sizeof(uint64_t),
 		 power_of_two_from((params->max_accounts + 1) / 2));
@@ -97,6 +98,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	at = put(&plan.quotas, at,
 		 params->nr_resources * sizeof(struct layout_quota),
 		 params->max_accounts);
+	at = put(&plan.credits, at, sizeof(struct layout_credit),
+		 LAYOUT_NR_CREDITS);
 	plan.regions_offset = align(at, page);
 
 	plan.settled_bytes = align(slices, LAYOUT_LINE);
@@ -152,10 +155,14 @@ int layout_place(const struct layout_params *params,
 				      params->page_bytes);
 		node->held_offset = node->settled_offset +
 				    (node->nr_lanes ? plan->copies_bytes : 0);
-		node->areas_offset =
+		node->credits_offset =
 			node->held_offset +
 			align(plan->nr_buckets * plan->bucket_bytes,
 			      params->page_bytes);
+		node->areas_offset = node->credits_offset +
+				     align(node->nr_lanes * LAYOUT_NR_CREDITS *
+						   sizeof(uint64_t),
+					   params->page_bytes);
 		if (__builtin_mul_overflow(node->nr_lanes, plan->area_bytes,
 					   &areas) ||
 		    areas > MAX_FILE_BYTES)

@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "layout.h"
+#include "layout_limit.h"
 
 /* Of a new ledger. */
 int limit_lock_init(struct layout *layout);
