@@ -119,9 +119,7 @@ static void disown(struct tally_ledger *l)
 					    __ATOMIC_RELAXED);
 }
 
-/* Ends the sequences that don't mark, and makes every thread's next look at
- * the epoch, or its mark, be seen. */
-static int barrier(const struct tally_ledger *l)
+int epoch_barrier(const struct tally_ledger *l)
 {
 	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 
@@ -158,7 +156,7 @@ static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w)
 {
 	const struct layout *layout = l->layout;
 	uint32_t nr_threads;
-	int err = barrier(l);
+	int err = epoch_barrier(l);
 
 	/* Behind the barrier: a thread that is not in it reads the new epoch. */
 	nr_threads = mark_nr_threads(layout);

@@ -21,6 +21,10 @@
  * -errno: membarrier(2) is refused. */
 int epoch_register(bool exclusive);
 
+/* Ends the sequences that don't mark, and makes every thread's next look at
+ * the epoch, or its mark, be seen. */
+int epoch_barrier(const struct tally_ledger *ledger);
+
 /*
  * Freezes what was added until now, and pins it; or, with join, pins what is
  * frozen already. *epoch: the one whose cells are frozen, plus 1. *nr_doubts:

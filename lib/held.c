@@ -47,6 +47,11 @@ static int64_t get(const int64_t *word)
 	return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
+static uint64_t word(const uint64_t *w)
+{
+	return __atomic_load_n(w, __ATOMIC_RELAXED);
+}
+
 static void add(int64_t *sum, int64_t amount)
 {
 	*sum = (int64_t)((uint64_t)*sum + (uint64_t)amount);
@@ -71,6 +76,60 @@ static void add_node(const struct layout *l, uint32_t node, const uint32_t *row,
 		    get(held ? &held[i] : &layout_capacity(l, node, i)->held));
 }
 
+uint64_t held_nr_credits(const struct layout *l)
+{
+	uint64_t nr = __atomic_load_n(&layout_limits(l)->nr_credits,
+				      __ATOMIC_ACQUIRE);
+
+	return nr < LAYOUT_NR_CREDITS ? nr : LAYOUT_NR_CREDITS;
+}
+
+int64_t held_idle(const struct layout *l, uint64_t credit)
+{
+	const struct layout_limits *limits = layout_limits(l);
+	uint64_t moving = word(&limits->moving);
+	uint64_t lanes = word(&layout_credit(l, credit)->lanes);
+	int64_t idle = 0;
+
+	if (word(&limits->moving_credit) != credit)
+		moving = 0;
+	for (uint32_t i = 0; lanes && i < l->header.params.nr_lanes; i++) {
+		uint64_t w;
+
+		if (!(lanes >> i % 64 & 1) ||
+		    !__atomic_load_n(layout_credit_lane(l, i),
+				     __ATOMIC_ACQUIRE))
+			continue;
+		w = word(layout_credits(l, i) + credit);
+		/* One that is closed already, or not open yet. */
+		if (!w && i + UINT64_C(1) == moving)
+			w = word(&limits->moving_word);
+		add(&idle, layout_credit_idle(w));
+	}
+	return idle;
+}
+
+/* The held rows of an account lack what it took by credits, and capacities have
+ * what is idle, too. */
+static void add_credits(const struct layout *l, const uint32_t *row,
+			uint32_t first, uint32_t end, int64_t *sums)
+{
+	uint64_t nr = held_nr_credits(l);
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct layout_credit *c = layout_credit(l, i);
+		uint64_t node = word(&c->node), resource = word(&c->resource);
+
+		if (node < first || node >= end ||
+		    resource >= l->header.params.nr_resources ||
+		    (row && word(&c->row) != *row))
+			continue;
+		add(&sums[resource], -held_idle(l, i));
+		if (row)
+			add(&sums[resource], get(&c->taken));
+	}
+}
+
 int held_add(const struct layout *l, const uint32_t *row, uint32_t first,
 	     uint32_t end, int64_t *amounts)
 {
@@ -86,6 +145,7 @@ int held_add(const struct layout *l, const uint32_t *row, uint32_t first,
 		memset(sums, 0, nr_resources * sizeof(*sums));
 		for (uint32_t n = first; n < end; n++)
 			add_node(l, n, row, sums);
+		add_credits(l, row, first, end, sums);
 	} while (held_again(l, &read));
 	for (uint32_t i = 0; i < nr_resources; i++)
 		add(&amounts[i], sums[i]);

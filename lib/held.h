@@ -25,6 +25,11 @@ static inline bool held_any(const struct layout *layout)
 			       __ATOMIC_ACQUIRE) != 0;
 }
 
+/* What is idle of a credit: taken, but not held. Like held_add(), of what is
+ * there between held_begin() and held_again(). */
+int64_t held_idle(const struct layout *layout, uint64_t credit);
+uint64_t held_nr_credits(const struct layout *layout);
+
 /*
  * Adds what all accounts hold on the nodes of index [first, end) or, where row
  * is not NULL, what the account in that row does, to amounts[nr_resources].

@@ -43,7 +43,14 @@ struct layout_limits {
 	uint64_t nr_undo;
 	uint64_t first_uncommitted; /* row + 1, of a list of holds */
 	uint64_t nr_quotas;	    /* that were ever set */
-	uint64_t pad[3];
+	uint64_t nr_credits;	    /* of the table, ever used */
+	/* A word of credits that is being opened or closed: its lane + 1 (0:
+	 * none is), what it is while it is open, and whose it is. */
+	uint64_t moving;
+	uint64_t moving_word;
+	uint64_t moving_credit; /* index */
+	uint64_t moving_opens;	/* 1: opened; 0: closed */
+	uint64_t pad[6];
 };
 
 struct layout_undo {

@@ -22,6 +22,7 @@
 #include "directory.h"
 #include "epoch.h"
 #include "ledger_internal.h"
+#include "limit_credit.h"
 #include "limit_hold.h"
 #include "mark.h"
 #include "writer.h"
@@ -193,7 +194,7 @@ static void set_lane(struct tally_ledger *l, uint32_t number)
 
 /* What CPU numbers there can be, rounded up: as many bits as the kernel has in
  * a set of CPUs. */
-static uint64_t end_cpu(void)
+uint64_t ledger_end_cpu(void)
 {
 	unsigned long set[1024];
 	long bytes = syscall(SYS_sched_getaffinity, 0, sizeof(set), set);
@@ -223,7 +224,7 @@ static int open_lanes(struct tally_ledger *l)
 	l->marks = calloc(l->nr_cpus, sizeof(*l->marks));
 	l->banks_bytes = BANKS_SKIP +
 			 (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
-			 end_cpu() * sizeof(l->banks[0]->rows[0]);
+			 ledger_end_cpu() * sizeof(l->banks[0]->rows[0]);
 	banks = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
 			   params->nr_nodes * layout->plan->nr_buckets;
@@ -243,6 +244,7 @@ static int open_lanes(struct tally_ledger *l)
 static void close_over(struct tally_ledger *l)
 {
 	directory_close(l->accounts);
+	limit_credit_untable(l);
 	if (l->touched)
 		munmap(l->touched, l->touched_bytes);
 	if (l->banks[0])
@@ -276,7 +278,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	l->fenced = epoch_register(exclusive) != 0;
 	/* Nothing but a membarrier ends a sequence that is not marked. */
 	l->tables = l->sequences && l->nr_cpus < TALLY_LANES_MAX &&
-		    end_cpu() <= TALLY_LANES_MAX;
+		    ledger_end_cpu() <= TALLY_LANES_MAX;
 	l->inlined = l->tables && exclusive && !l->fenced;
 	l->marked = l->tables && !exclusive && !l->fenced;
 	err = open_lanes(l);
@@ -303,12 +305,15 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 
 void ledger_forked(struct tally_ledger *l)
 {
+	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
+
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	l->pins = 0;
 	l->inlined = false;
 	l->marked = false;
 	ledger_use_bank(l, 0);
-	l->forbidden = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
+	l->credit_lanes = exclusive ? l->credit_shut : l->credit_open;
+	l->forbidden = exclusive;
 	l->writer = LEDGER_NO_WRITER;
 }
 

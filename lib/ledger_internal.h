@@ -44,6 +44,12 @@ struct tally_ledger {
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
 	uint64_t touched_bytes;
 	struct tally_region holds; /* the tables of holds and quotas */
+	uint32_t nr_online;	   /* CPUs, when it was opened */
+	char *const *credit_lanes; /* [cpu]: the table that counts: one of */
+	char **credit_open;
+	char **credit_shut; /* every word in it is closed */
+	char *credit_closed;
+	uint64_t credit_bytes;
 	int64_t looked_ns;   /* when it was last asked whose processes live */
 	uint64_t serial;     /* never used again in this process */
 	uint32_t writer;     /* this process's slot */
@@ -65,6 +71,9 @@ void ledger_list_remove(struct tally_ledger *ledger);
 #define LEDGER_NO_WRITER UINT32_MAX
 void ledger_forked(struct tally_ledger *ledger);
 int ledger_join(struct tally_ledger *ledger);
+
+/* What CPU numbers there can be, rounded up. */
+uint64_t ledger_end_cpu(void);
 
 /* Makes the bucket of that lane, bank and plane usable. */
 int ledger_touch(struct tally_ledger *ledger, uint32_t lane, uint32_t bank,

@@ -42,16 +42,6 @@ static int check_holds(const struct tally_ledger *l,
 	return 0;
 }
 
-static int check_account(const struct tally_ledger *l,
-			 struct tally_account account)
-{
-	int phase = tally_account_phase(l->accounts, account);
-
-	if (phase == TALLY_PHASE_TERMINATING)
-		return -ECANCELED;
-	return phase < 0 ? phase : 0;
-}
-
 /* All memory that is to be written exists, and the account's row has no
  * reservation, but one that is to be reaped. */
 static int make_room(const struct asking *a)
@@ -101,7 +91,7 @@ static int ask(struct asking *a, struct tally_token *token)
 	struct tally_ledger *l = a->ledger;
 	struct limit_cells cells;
 	uint64_t nodes;
-	int err = check_account(l, a->account);
+	int err = limit_check_account(l, a->account);
 
 	a->refused = false;
 	if (!err)
@@ -192,7 +182,8 @@ static int ask_all(struct asking *a, struct tally_token *token,
 		if (!a->refused)
 			return err;
 		limit_undo(a->ledger->layout);
-		nr = limit_hold_reap_all(a->ledger, false);
+		nr = limit_make_free(a->ledger,
+				     a->request->holds[a->hold].resource);
 	} while (nr > 0);
 	if (nr < 0)
 		return nr;

@@ -5,12 +5,20 @@
 #include <string.h>
 
 #include "limit_cells.h"
+#include "limit_credit.h"
 
 int limit_begin(struct tally_ledger *l)
 {
 	int err = ledger_join(l);
 
-	return err ? err : limit_lock(l->layout, true);
+	if (!err)
+		err = limit_lock(l->layout, true);
+	if (err)
+		return err;
+	err = limit_credit_recover(l);
+	if (err)
+		limit_unlock(l->layout);
+	return err;
 }
 
 int limit_finish(struct tally_ledger *l, int err)
@@ -27,6 +35,16 @@ bool limit_is_stock(const struct tally_ledger *l, unsigned int resource)
 {
 	return resource < l->layout->header.params.nr_resources &&
 	       l->layout->resources[resource].kind == TALLY_STOCK;
+}
+
+int limit_check_account(const struct tally_ledger *l,
+			struct tally_account account)
+{
+	int phase = tally_account_phase(l->accounts, account);
+
+	if (phase == TALLY_PHASE_TERMINATING)
+		return -ECANCELED;
+	return phase < 0 ? phase : 0;
 }
 
 /* What a table has of the bucket of a row. */
@@ -126,6 +144,7 @@ int limit_cells_of(struct tally_ledger *l, struct tally_account account,
 
 	c->ledger = l;
 	c->layout = l->layout;
+	c->direct = false;
 	c->rows[0] = account.row;
 	c->nr_rows = 1;
 	if (!limit_get(&layout_limits(l->layout)->nr_quotas))
@@ -156,7 +175,7 @@ int limit_cells_change(const struct limit_cells *c, uint32_t node,
 	struct layout *l = c->layout;
 	int err = change(l, &layout_capacity(l, node, resource)->held, amount);
 
-	if (!err)
+	if (!err && !c->direct)
 		err = change(l, &layout_held(l, node, c->rows[0])[resource],
 			     amount);
 	for (unsigned int i = 0; !err && i < c->nr_rows; i++)

@@ -20,6 +20,7 @@
 struct limit_cells {
 	struct tally_ledger *ledger;
 	struct layout *layout;
+	bool direct; /* without the held row: of a credit */
 	unsigned int nr_rows;
 	uint32_t rows[1 + LIMIT_MAX_ABOVE]; /* its own first */
 };
@@ -37,6 +38,10 @@ int limit_finish(struct tally_ledger *ledger, int err);
 
 /* Whether the resource is one, and a stock. */
 bool limit_is_stock(const struct tally_ledger *ledger, unsigned int resource);
+
+/* Whether it may hold more: -ESTALE, -ECANCELED. */
+int limit_check_account(const struct tally_ledger *ledger,
+			struct tally_account account);
 
 /* Makes the row's hold and quotas exist; or its held row on a node. */
 int limit_touch(struct tally_ledger *ledger, uint32_t row);

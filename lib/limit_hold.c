@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "limit_credit.h"
 #include "limit_hold.h"
 #include "writer.h"
 
@@ -228,6 +229,16 @@ int limit_hold_reap_all(struct tally_ledger *l, bool processes)
 	return nr;
 }
 
+int limit_make_free(struct tally_ledger *l, unsigned int resource)
+{
+	int words = limit_credit_draw_back(l, &resource);
+	int holds = words < 0 ? 0 : limit_hold_reap_all(l, false);
+
+	if (words < 0)
+		return words;
+	return holds < 0 ? holds : words + holds;
+}
+
 int limit_hold_open(struct tally_ledger *l)
 {
 	const struct layout_plan *plan = l->layout->plan;
@@ -239,7 +250,9 @@ int limit_hold_open(struct tally_ledger *l)
 
 	if (err || limit_lock(layout, false))
 		return err;
-	err = limit_hold_reap_all(l, true);
+	err = limit_credit_recover(l);
+	if (!err)
+		err = limit_hold_reap_all(l, true);
 	limit_undo(layout);
 	limit_unlock(layout);
 	return err < 0 ? err : 0;

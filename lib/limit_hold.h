@@ -31,6 +31,10 @@ int limit_hold_reap(struct tally_ledger *ledger, uint32_t row);
  * processes are looked at only if that was long ago, or they must be. */
 int limit_hold_reap_all(struct tally_ledger *ledger, bool processes);
 
+/* Makes what is idle of a resource free, and what is to be reaped. How many of
+ * both there were. */
+int limit_make_free(struct tally_ledger *ledger, unsigned int resource);
+
 /* Of a ledger that is being opened: the tables of holds and quotas, and what
  * others that have died left, unless somebody is at it. */
 int limit_hold_open(struct tally_ledger *ledger);

@@ -7,6 +7,7 @@
 
 #include "held.h"
 #include "limit_cells.h"
+#include "limit_credit.h"
 
 int tally_limit_set_capacity(struct tally_ledger *l, int node,
 			     unsigned int resource, int64_t capacity)
@@ -21,6 +22,10 @@ int tally_limit_set_capacity(struct tally_ledger *l, int node,
 	err = limit_begin(l);
 	if (err)
 		return err;
+	/* What is idle is not held against the new one. */
+	err = limit_credit_draw_back(l, &resource);
+	if (err < 0)
+		return limit_finish(l, err);
 	limit_set(l->layout,
 		  &layout_capacity(l->layout, (uint32_t)index, resource)->limit,
 		  (uint64_t)capacity + 1);
@@ -92,6 +97,8 @@ int tally_limit_set_quota(struct tally_ledger *l, struct tally_account account,
 	if (err)
 		return err;
 	err = tally_account_phase(l->accounts, account);
+	if (err >= 0)
+		err = limit_credit_draw_back(l, NULL);
 	if (err >= 0)
 		err = limit_touch(l, account.row);
 	if (!err && !limit_had_quota(l->layout, account.row))

@@ -17,13 +17,70 @@ static bool exists(const struct layout *l, uint32_t row)
 }
 
 static void set(struct tally_limit *to, uint64_t limit, const int64_t *held,
-		const int64_t *peak, const uint64_t *nr_refused)
+		int64_t idle, const int64_t *peak, const uint64_t *nr_refused)
 {
 	to->limit = limit_value(limit);
-	to->held = (int64_t)limit_get(held);
+	to->held = (int64_t)limit_get(held) - idle;
 	to->peak = (int64_t)limit_get(peak);
 	to->nr_refused = limit_get(nr_refused);
 	to->over = to->held > to->limit;
+}
+
+static int64_t idle_on(const struct layout *l, uint32_t node,
+		       unsigned int resource)
+{
+	uint64_t nr = held_nr_credits(l);
+	int64_t idle = 0;
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct layout_credit *c = layout_credit(l, i);
+
+		if (limit_get(&c->node) == node &&
+		    limit_get(&c->resource) == resource)
+			idle += held_idle(l, i);
+	}
+	return idle;
+}
+
+/* Whether a credit counts against quotas of the account with that key. */
+static bool counts(const struct tally_view *view, const struct layout_credit *c,
+		   struct tally_account account, const char *key)
+{
+	const struct tally_account its = {
+		.row = (uint32_t)limit_get(&c->row),
+		.generation = (uint32_t)limit_get(&c->account),
+	};
+	char its_key[LAYOUT_MAX_KEY + 1];
+	size_t bytes = strlen(key);
+
+	if (its.row == account.row && its.generation == account.generation)
+		return true;
+	return bytes && key[bytes - 1] == '/' &&
+	       limit_had_quota(view_layout(view), account.row) &&
+	       !tally_account_key(tally_view_accounts(view), its, its_key,
+				  sizeof(its_key)) &&
+	       !strncmp(its_key, key, bytes);
+}
+
+static int64_t idle_of(const struct tally_view *view,
+		       struct tally_account account, unsigned int resource)
+{
+	const struct layout *l = view_layout(view);
+	uint64_t nr = held_nr_credits(l);
+	char key[LAYOUT_MAX_KEY + 1];
+	int64_t idle = 0;
+
+	if (!nr || tally_account_key(tally_view_accounts(view), account, key,
+				     sizeof(key)))
+		return 0;
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct layout_credit *c = layout_credit(l, i);
+
+		if (limit_get(&c->resource) == resource &&
+		    counts(view, c, account, key))
+			idle += held_idle(l, i);
+	}
+	return idle;
 }
 
 int tally_limit_node(const struct tally_view *view, int node,
@@ -44,7 +101,8 @@ int tally_limit_node(const struct tally_view *view, int node,
 
 		if (err)
 			return err;
-		set(&got, limit_get(&c->limit), &c->held, &c->peak,
+		set(&got, limit_get(&c->limit), &c->held,
+		    idle_on(l, (uint32_t)index, resource), &c->peak,
 		    &c->nr_refused);
 	} while (held_again(l, &read));
 	*limit = got;
@@ -79,8 +137,8 @@ int tally_limit_account(const struct tally_view *view,
 		if (!exists(l, account.row))
 			break;
 		q = &layout_quotas(l, account.row)[resource];
-		set(&got, limit_get(&q->limit), &q->held, &q->peak,
-		    &q->nr_refused);
+		set(&got, limit_get(&q->limit), &q->held,
+		    idle_of(view, account, resource), &q->peak, &q->nr_refused);
 	} while (held_again(l, &read));
 	*limit = got;
 	return 0;

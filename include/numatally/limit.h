@@ -19,10 +19,11 @@
  * of their quotas must allow it.
  *
  * Everything here may be called by any number of threads and processes at
- * once. Calls take turns at a lock in the ledger's file, which the kernel takes
- * from a process that dies: what that one had not finished is undone by the
- * next, so that each call has happened or has not. None waits for longer than
- * TALLY_LIMIT_WAIT_NS. Nothing here is async-signal-safe.
+ * once. But for tally_limit_take() and tally_limit_give(), calls take turns at
+ *a lock in the ledger's file, which the kernel takes from a process that dies:
+ *what that one had not finished is undone by the next, so that each call has
+ *happened or has not. None waits for longer than TALLY_LIMIT_WAIT_NS. Nothing
+ *here is async-signal-safe.
  *
  * Every function that changes something may return
  * -EAGAIN	others, or one that is stopped, had the lock for so long
@@ -35,6 +36,7 @@
 #define NUMATALLY_LIMIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <numatally/account.h>
@@ -174,11 +176,70 @@ TALLY_API int tally_limit_release(struct tally_ledger *ledger,
  */
 TALLY_API int tally_limit_reap(struct tally_ledger *ledger);
 
+/*
+ * What an account takes from a node of one resource by and by, and gives back,
+ * without a reservation: each CPU has a part of it idle, which it takes from as
+ * fast as it adds. What is idle counts as free: it is drawn back before
+ * anybody is refused. What was taken is held as if it was committed, until it
+ * is given back, whoever dies.
+ *
+ * For the functions of numatally/limit_inline.h; frozen under the library's
+ * soname. A credit tells where things are: any number of threads may use it,
+ * until the ledger is closed; nothing ends it.
+ */
+struct tally_credit {
+	struct tally_ledger *ledger;
+	char *const *const *lanes; /* [CPU]: its words */
+	uint64_t offset;	   /* of the word, in bytes */
+	uint64_t tag;		   /* that it ends with */
+	ptrdiff_t rseq;		   /* from the thread pointer */
+	uint32_t atomic;	   /* not 0: not by sequences */
+	uint32_t pad;
+	struct tally_account account;
+	int node;
+	unsigned int resource;
+};
+
+/*
+ * Sets up *credit, for one account, node and resource.
+ *
+ * -ESTALE	the account is gone
+ * -ECANCELED	the account is ending
+ * -ENOENT	the ledger has no such node
+ * -EINVAL	the resource is no stock
+ * -EUSERS	4096 of these hold something
+ * -ENOSPC	the file system is full
+ * -ENOMEM	no memory
+ */
+TALLY_API int tally_limit_credit(struct tally_ledger *ledger,
+				 struct tally_account account, int node,
+				 unsigned int resource,
+				 struct tally_credit *credit);
+
+/*
+ * Takes amount, or gives it back, whichever CPU took it. An amount is not
+ * negative (asserted). Giving back more than is held is found out at times
+ * only. numatally/limit_inline.h has the same without the call.
+ *
+ * -ENOSPC	take: the node has not so much free
+ * -EDQUOT	take: a quota does not allow it
+ * -ERANGE	give: more than what is held
+ * -ESTALE	nothing was held, and its place was given to another credit (set
+ *		it up again); or the account is gone
+ * -ECANCELED	take: the account is ending
+ * -E2BIG	as tally_limit_reserve()
+ */
+TALLY_API int tally_limit_take(const struct tally_credit *credit,
+			       int64_t amount);
+TALLY_API int tally_limit_give(const struct tally_credit *credit,
+			       int64_t amount);
+
 /* A limit, and what counts against it. */
 struct tally_limit {
-	int64_t limit;	     /* TALLY_LIMIT_NONE: none */
-	int64_t held;	     /* reserved and committed */
-	int64_t peak;	     /* the most that was ever held at once */
+	int64_t limit; /* TALLY_LIMIT_NONE: none */
+	int64_t held;  /* reserved and committed */
+	int64_t peak;  /* the most that was ever held at once, with what was
+			  idle, where tally_limit_take() is used */
 	uint64_t nr_refused; /* reserves that were refused for this one */
 	bool over;	     /* held is more than limit */
 };

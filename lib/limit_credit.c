@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+/* Words of credits are opened and closed. */
+#include "config.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "credit_rseq.h"
+#include "epoch.h"
+#include "limit_credit.h"
+
+/* Of a sequence, before it is done behind the gate. */
+#define MAX_TRIES 8
+
+static uint64_t *word_at(const struct layout *l, uint32_t lane, uint64_t index)
+{
+	return layout_credits(l, lane) + index;
+}
+
+static bool exists(const struct layout *l, uint32_t lane)
+{
+	return __atomic_load_n(layout_credit_lane(l, lane), __ATOMIC_ACQUIRE) !=
+	       0;
+}
+
+/* The account and those above it, without a reservation. */
+static int cells_of(struct tally_ledger *l, uint64_t index,
+		    struct limit_cells *cells)
+{
+	const struct layout_credit *c = layout_credit(l->layout, index);
+	const struct tally_account account = {
+		.row = (uint32_t)limit_get(&c->row),
+		.generation = (uint32_t)limit_get(&c->account),
+	};
+	int err = limit_cells_of(l, account, cells);
+
+	cells->direct = true;
+	return err;
+}
+
+/* Gives what was idle back to the pool; kept with what is set beside it. */
+static int give_back(struct tally_ledger *l, uint64_t index, int64_t idle)
+{
+	struct layout_credit *c = layout_credit(l->layout, index);
+	struct limit_cells cells;
+	int err = cells_of(l, index, &cells);
+
+	if (!err)
+		err = limit_cells_change(&cells, (uint32_t)limit_get(&c->node),
+					 (unsigned int)limit_get(&c->resource),
+					 -idle);
+	if (!err)
+		limit_set(l->layout, &c->taken,
+			  (uint64_t)((int64_t)limit_get(&c->taken) - idle));
+	return err;
+}
+
+static void move(struct layout *l, uint32_t lane, uint64_t index, uint64_t word,
+		 bool opens)
+{
+	struct layout_limits *limits = layout_limits(l);
+
+	limit_set(l, &limits->moving, lane + UINT64_C(1));
+	limit_set(l, &limits->moving_word, word);
+	limit_set(l, &limits->moving_credit, index);
+	limit_set(l, &limits->moving_opens, opens);
+}
+
+static void moved(struct layout *l)
+{
+	limit_set(l, &layout_limits(l)->moving, 0);
+}
+
+int limit_credit_recover(struct tally_ledger *l)
+{
+	struct layout *layout = l->layout;
+	const struct layout_limits *limits = layout_limits(layout);
+	uint64_t moving = limit_get(&limits->moving);
+	uint64_t index = limit_get(&limits->moving_credit);
+	uint64_t word = limit_get(&limits->moving_word), *at;
+	int err = 0;
+
+	if (!moving)
+		return 0;
+	if (moving > layout->header.params.nr_lanes ||
+	    index >= LAYOUT_NR_CREDITS || !exists(layout, (uint32_t)moving - 1))
+		return -EBADMSG;
+	at = word_at(layout, (uint32_t)moving - 1, index);
+	if (!limit_get(at)) {
+		if (limit_get(&limits->moving_opens))
+			__atomic_store_n(at, word, __ATOMIC_RELEASE);
+		else
+			err = give_back(l, index, layout_credit_idle(word));
+	}
+	if (err) {
+		limit_undo(layout);
+		return err;
+	}
+	moved(layout);
+	limit_keep(layout);
+	return 0;
+}
+
+/* From old to 0. shut: no sequence looks at it. */
+static bool clear(struct tally_ledger *l, uint32_t lane, uint64_t *word,
+		  uint64_t old, bool shut)
+{
+	if (l->inlined && !shut)
+		return credit_rseq_swap(l->fast.rseq, lane, word, old, 0);
+	return __atomic_compare_exchange_n(word, &old, 0, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* 1: it was open; -EAGAIN: it can't be cleared so. */
+static int close_word(struct tally_ledger *l, uint32_t lane, uint64_t index,
+		      bool shut)
+{
+	struct layout *layout = l->layout;
+	uint64_t *word = word_at(layout, lane, index);
+	uint64_t old;
+	int err;
+
+	for (int try = 0;; try++) {
+		old = limit_get(word);
+		if (!old)
+			return 0;
+		if (try == MAX_TRIES && l->inlined && !shut) {
+			moved(layout);
+			limit_keep(layout);
+			return -EAGAIN;
+		}
+		move(layout, lane, index, old, false);
+		limit_keep(layout);
+		if (clear(l, lane, word, old, shut))
+			break;
+	}
+	err = give_back(l, index, layout_credit_idle(old));
+	if (err) {
+		limit_undo(layout);
+		return err;
+	}
+	moved(layout);
+	limit_keep(layout);
+	return 1;
+}
+
+/* No sequence looks at an open word from here to open_gate(). */
+static int shut_gate(struct tally_ledger *l)
+{
+	if (!l->inlined)
+		return 0;
+	__atomic_store_n(&l->credit_lanes, l->credit_shut, __ATOMIC_RELEASE);
+	return epoch_barrier(l);
+}
+
+static void open_gate(struct tally_ledger *l)
+{
+	if (l->inlined)
+		__atomic_store_n(&l->credit_lanes, l->credit_open,
+				 __ATOMIC_RELEASE);
+}
+
+static int close_all(struct tally_ledger *l, uint64_t index)
+{
+	struct layout *layout = l->layout;
+	struct layout_credit *c = layout_credit(layout, index);
+	uint64_t lanes = limit_get(&c->lanes);
+	int nr = 0;
+
+	for (uint32_t i = 0; i < l->nr_cpus; i++) {
+		int err;
+
+		if (!(lanes >> i % 64 & 1) || !exists(layout, i))
+			continue;
+		err = close_word(l, i, index, true);
+		if (err < 0)
+			return err;
+		nr += err;
+	}
+	limit_set(layout, &c->lanes, 0);
+	limit_keep(layout);
+	return nr;
+}
+
+static bool may_be_open(const struct layout *l, uint64_t index,
+			const unsigned int *resource)
+{
+	const struct layout_credit *c = layout_credit(l, index);
+
+	return limit_get(&c->lanes) &&
+	       (!resource || limit_get(&c->resource) == *resource);
+}
+
+int limit_credit_draw_back(struct tally_ledger *l, const unsigned int *resource)
+{
+	struct layout *layout = l->layout;
+	uint64_t nr_credits = limit_get(&layout_limits(layout)->nr_credits);
+	uint64_t first = 0;
+	int nr = 0, err;
+
+	while (first < nr_credits && !may_be_open(layout, first, resource))
+		first++;
+	if (first == nr_credits)
+		return 0;
+	err = shut_gate(l);
+	for (uint64_t i = first; err >= 0 && i < nr_credits; i++) {
+		if (!may_be_open(layout, i, resource))
+			continue;
+		err = close_all(l, i);
+		if (err > 0)
+			nr += err;
+	}
+	open_gate(l);
+	return err < 0 ? err : nr;
+}
+
+int limit_credit_close_here(struct tally_ledger *l, uint32_t cpu,
+			    uint64_t index)
+{
+	const unsigned int resource = (unsigned int)limit_get(
+		&layout_credit(l->layout, index)->resource);
+	int err;
+
+	if (cpu >= l->nr_cpus || !exists(l->layout, cpu))
+		return 0;
+	err = close_word(l, cpu, index, false);
+	return err == -EAGAIN ? limit_credit_draw_back(l, &resource) : err;
+}
+
+void limit_credit_plan(struct tally_ledger *l, uint32_t cpu, uint64_t index,
+		       int64_t idle)
+{
+	struct layout_credit *c = layout_credit(l->layout, index);
+	uint64_t word = (uint64_t)(idle + 1) << LAYOUT_CREDIT_SHIFT |
+			limit_get(&c->tag);
+
+	limit_set(l->layout, &c->lanes,
+		  limit_get(&c->lanes) | UINT64_C(1) << cpu % 64);
+	move(l->layout, cpu, index, word, true);
+}
+
+void limit_credit_open(struct tally_ledger *l, uint32_t cpu, uint64_t index)
+{
+	__atomic_store_n(word_at(l->layout, cpu, index),
+			 limit_get(&layout_limits(l->layout)->moving_word),
+			 __ATOMIC_RELEASE);
+	moved(l->layout);
+	limit_keep(l->layout);
+}
+
+/* ---- the tables that a process looks into -------------------------------- */
+
+/* CPUs that a thread without rseq has are negative. */
+#define LEAD 16
+
+static uint64_t table_end(const struct tally_ledger *l)
+{
+	uint64_t end = ledger_end_cpu();
+
+	return end > l->nr_cpus ? end : l->nr_cpus;
+}
+
+int limit_credit_tables(struct tally_ledger *l)
+{
+	uint64_t nr = table_end(l) + LEAD;
+	uint64_t closed_bytes = LAYOUT_NR_CREDITS * sizeof(uint64_t);
+	char *map, **tables;
+	long nr_online = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (l->credit_open)
+		return 0;
+	l->nr_online = nr_online > 0 ? (uint32_t)nr_online : 1;
+	l->credit_bytes = closed_bytes + 2 * nr * sizeof(*tables);
+	map = mmap(NULL, l->credit_bytes, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return -ENOMEM;
+	l->credit_closed = map;
+	tables = (char **)(map + closed_bytes);
+	for (uint64_t i = 0; i < 2 * nr; i++)
+		tables[i] = map;
+	l->credit_shut = tables + nr + LEAD;
+	l->credit_open = tables + LEAD;
+	__atomic_store_n(&l->credit_lanes, l->credit_open, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void limit_credit_untable(struct tally_ledger *l)
+{
+	if (l->credit_open)
+		munmap(l->credit_closed, l->credit_bytes);
+}
+
+int limit_credit_touch(struct tally_ledger *l, uint32_t cpu)
+{
+	struct layout *layout = l->layout;
+	uint32_t node = layout->lanes[cpu].node;
+	char *words = (char *)layout_credits(layout, cpu);
+	int err = 0;
+
+	if (!exists(layout, cpu)) {
+		err = tally_region_fault(
+			&layout->regions[node],
+			(size_t)(words - layout->origin) -
+				layout->nodes[node].region_offset,
+			LAYOUT_NR_CREDITS * sizeof(uint64_t));
+		if (!err)
+			__atomic_store_n(layout_credit_lane(layout, cpu), 1,
+					 __ATOMIC_RELEASE);
+	}
+	if (!err)
+		__atomic_store_n(&l->credit_open[cpu], words, __ATOMIC_RELEASE);
+	return err;
+}
