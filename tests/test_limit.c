@@ -437,6 +437,25 @@ static void the_dead_hold_what_they_committed(void **state)
 	tally_ledger_close(l);
 }
 
+static void whoever_comes_back_is_another(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l = machine_ledger(m, 0), *next;
+	struct tally_token t;
+
+	/* Into the slot that it had. */
+	assert_int_equal(tally_ledger_open(m->path, &next), 0);
+	assert_int_equal(reserve(next, machine_account(next, "a"), 0, 3, &t),
+			 0);
+	tally_ledger_close(next);
+	assert_int_equal(of_node(l, 0).held, 3);
+	assert_int_equal(tally_ledger_open(m->path, &next), 0);
+	assert_int_equal(of_node(l, 0).held, 0);
+	assert_int_equal(tally_limit_commit(next, t), -ESTALE);
+	tally_ledger_close(next);
+	tally_ledger_close(l);
+}
+
 static void misuse_is_an_error(void **state)
 {
 	struct tally_ledger *l = machine_ledger(*state, 0);
@@ -524,6 +543,7 @@ int main(void)
 		T(what_is_there_is_adopted),
 		T(leases_run_out),
 		T(the_dead_hold_what_they_committed),
+		T(whoever_comes_back_is_another),
 		T(misuse_is_an_error),
 		T(an_unlimited_amount_has_63_bits),
 	};
