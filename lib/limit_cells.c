@@ -115,7 +115,7 @@ static int add_above(struct limit_cells *c, const char *key)
 	if (err)
 		return err;
 	if (c->nr_rows == 1 + LIMIT_MAX_ABOVE)
-		return -E2BIG;
+		return -EBADMSG;
 	c->rows[c->nr_rows++] = above.row;
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "ledger_internal.h"
 #include "limit_lock.h"
 
-#define LIMIT_MAX_ABOVE 24
+#define LIMIT_MAX_ABOVE 24 /* '/' in a key that covers those below it */
 
 /* An account, and those above it that have quotas. */
 struct limit_cells {
@@ -47,7 +47,7 @@ int limit_check_account(const struct tally_ledger *ledger,
 int limit_touch(struct tally_ledger *ledger, uint32_t row);
 int limit_touch_node(struct tally_ledger *ledger, uint32_t node, uint32_t row);
 
-/* -ESTALE, -E2BIG, -EBADMSG */
+/* -ESTALE, -EBADMSG */
 int limit_cells_of(struct tally_ledger *ledger, struct tally_account account,
 		   struct limit_cells *cells);
 

@@ -32,16 +32,52 @@ int tally_limit_set_capacity(struct tally_ledger *l, int node,
 	return limit_finish(l, 0);
 }
 
-/* Whether the account's key begins with the first bytes of above, which end
- * with a '/'. */
+/* -E2BIG: more accounts would be above one below it than are counted. */
+static int check_depth(const char *key)
+{
+	size_t bytes = strlen(key), nr = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		nr += key[i] == '/';
+	return key[bytes - 1] == '/' && nr > LIMIT_MAX_ABOVE ? -E2BIG : 0;
+}
+
+/* Whether the account's key begins with the one above, which ends with a '/'.
+ */
 static bool is_below(const struct tally_ledger *l, const char *above,
-		     size_t bytes, struct tally_account account)
+		     struct tally_account account)
 {
 	char key[LAYOUT_MAX_KEY + 1];
+	size_t bytes = strlen(above);
 
-	return bytes && above[bytes - 1] == '/' &&
+	return above[bytes - 1] == '/' &&
 	       !tally_account_key(l->accounts, account, key, sizeof(key)) &&
 	       !strncmp(key, above, bytes) && key[bytes];
+}
+
+static bool holds(const struct layout *l, uint32_t row)
+{
+	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) &&
+	       limit_get(&layout_hold(l, row)->state) != LAYOUT_HOLD_NONE;
+}
+
+static int add_held(const struct layout *l, uint32_t row, int64_t *sums)
+{
+	uint32_t nr_resources = l->header.params.nr_resources;
+
+	for (uint32_t n = 0; n < l->header.params.nr_nodes; n++) {
+		int64_t held[LAYOUT_MAX_COLUMNS];
+		int err;
+
+		memset(held, 0, nr_resources * sizeof(*held));
+		err = held_add(l, &row, n, n + 1, held);
+		for (uint32_t i = 0; !err && i < nr_resources; i++)
+			if (__builtin_add_overflow(sums[i], held[i], &sums[i]))
+				err = -EOVERFLOW;
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /*
@@ -49,41 +85,45 @@ static bool is_below(const struct tally_ledger *l, const char *above,
  * are asked for their own alone, since theirs can have those of others in it.
  * No reservation is under way: we have the lock.
  */
-static int count_below(const struct tally_ledger *l,
-		       struct tally_account account, int64_t *sums)
+static int count_below(const struct tally_ledger *l, const char *above,
+		       int64_t *sums)
 {
-	uint32_t nr_nodes = l->layout->header.params.nr_nodes;
-	char above[LAYOUT_MAX_KEY + 1];
 	struct tally_account below;
 	uint64_t cursor = 0;
-	int err = tally_account_key(l->accounts, account, above, sizeof(above));
+	int err = 0;
 
 	while (!err && !tally_account_next(l->accounts, &cursor, &below))
-		if (is_below(l, above, strlen(above), below))
-			err = held_add(l->layout, &below.row, 0, nr_nodes,
-				       sums);
+		if (holds(l->layout, below.row) && is_below(l, above, below))
+			err = add_held(l->layout, below.row, sums);
 	return err;
 }
 
 static int begin_quotas(struct tally_ledger *l, struct tally_account account)
 {
+	uint32_t nr_resources = l->layout->header.params.nr_resources;
 	struct layout_limits *limits = layout_limits(l->layout);
 	struct layout_quota *quotas = layout_quotas(l->layout, account.row);
-	int64_t sums[LAYOUT_MAX_COLUMNS] = {0};
-	int err = count_below(l, account, sums);
+	char key[LAYOUT_MAX_KEY + 1];
+	int64_t sums[LAYOUT_MAX_COLUMNS];
+	int err = tally_account_key(l->accounts, account, key, sizeof(key));
 
-	for (uint32_t i = 0; !err && i < l->layout->header.params.nr_resources;
-	     i++) {
-		struct layout_quota *q = &quotas[i];
-		int64_t held = (int64_t)limit_get(&q->held) + sums[i];
-
-		limit_set(l->layout, &q->held, (uint64_t)held);
-		if (held > (int64_t)limit_get(&q->peak))
-			limit_set(l->layout, &q->peak, (uint64_t)held);
+	for (uint32_t i = 0; i < nr_resources; i++)
+		sums[i] = (int64_t)limit_get(&quotas[i].held);
+	if (!err)
+		err = check_depth(key);
+	if (!err)
+		err = count_below(l, key, sums);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < nr_resources; i++) {
+		limit_set(l->layout, &quotas[i].held, (uint64_t)sums[i]);
+		if (sums[i] > (int64_t)limit_get(&quotas[i].peak))
+			limit_set(l->layout, &quotas[i].peak,
+				  (uint64_t)sums[i]);
 	}
 	limit_set(l->layout, &limits->nr_quotas,
 		  limit_get(&limits->nr_quotas) + 1);
-	return err;
+	return 0;
 }
 
 int tally_limit_set_quota(struct tally_ledger *l, struct tally_account account,

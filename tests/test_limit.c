@@ -237,6 +237,7 @@ static void quotas_nest_so_deep(void **state)
 {
 	struct tally_ledger *l = machine_ledger(*state, 0);
 	char key[64] = "";
+	struct tally_account a;
 	struct tally_token t;
 
 	for (int i = 0; i < 24; i++) {
@@ -245,16 +246,36 @@ static void quotas_nest_so_deep(void **state)
 					 l, machine_account(l, key), MEMORY, 5),
 				 0);
 	}
-	strcat(key, "b");
-	assert_int_equal(reserve(l, machine_account(l, key), 0, 5, &t), 0);
-	assert_int_equal(of_account(l, machine_account(l, "a/")).held, 5);
-	key[strlen(key) - 1] = '\0';
 	strcat(key, "a/");
 	assert_int_equal(
 		tally_limit_set_quota(l, machine_account(l, key), MEMORY, 5),
-		0);
-	strcat(key, "c");
-	assert_int_equal(reserve(l, machine_account(l, key), 0, 0, &t), -E2BIG);
+		-E2BIG);
+	strcat(key, "b");
+	a = machine_account(l, key);
+	assert_int_equal(tally_limit_set_quota(l, a, MEMORY, 5), 0);
+	assert_int_equal(reserve(l, a, 0, 5, &t), 0);
+	assert_int_equal(of_account(l, machine_account(l, "a/")).held, 5);
+	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
+	assert_int_equal(of_account(l, machine_account(l, "a/")).held, 0);
+	tally_ledger_close(l);
+}
+
+static void a_quota_has_63_bits(void **state)
+{
+	struct tally_ledger *l = machine_ledger(*state, 0);
+	struct tally_account q = machine_account(l, "q/");
+	struct tally_token t, u;
+
+	assert_int_equal(
+		reserve(l, machine_account(l, "q/a"), 0, INT64_MAX - 1, &t), 0);
+	assert_int_equal(reserve(l, machine_account(l, "q/b"), 5, 2, &u), 0);
+	assert_int_equal(tally_limit_set_quota(l, q, MEMORY, 7), -EOVERFLOW);
+	assert_int_equal(of_account(l, q).held, 0);
+	assert_int_equal(of_account(l, q).limit, TALLY_LIMIT_NONE);
+	assert_int_equal(tally_limit_release(l, u, NULL, 0), 0);
+	assert_int_equal(tally_limit_set_quota(l, q, MEMORY, 7), 0);
+	assert_int_equal(of_account(l, q).held, INT64_MAX - 1);
+	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
 	tally_ledger_close(l);
 }
 
@@ -539,6 +560,7 @@ int main(void)
 		T(a_limit_changes_while_held),
 		T(quotas_nest),
 		T(quotas_nest_so_deep),
+		T(a_quota_has_63_bits),
 		T(released_in_parts),
 		T(what_is_there_is_adopted),
 		T(leases_run_out),

@@ -68,6 +68,8 @@ TALLY_API int tally_limit_set_capacity(struct tally_ledger *ledger, int node,
  *
  * -ESTALE	the account is gone
  * -EINVAL	the resource is no stock, or quota is negative
+ * -E2BIG	the key ends with a '/', and has more than 24
+ * -EOVERFLOW	what those below hold together is more than 63 bits
  * -ENOSPC	the file system is full
  */
 TALLY_API int tally_limit_set_quota(struct tally_ledger *ledger,
@@ -107,10 +109,10 @@ struct tally_refusal {
 };
 
 /*
- * Reserves what the request says for the account: until this process ends or
- * closes the ledger, or lease_ns are over, unless it is committed. *refusal is
- * written where the result is -ENOSPC or -EDQUOT and refusal is not NULL; it is
- * all 0 where the file system is full.
+ * Reserves what the request says for the account, for as long as this process
+ * has the ledger open, unless it is committed, and for lease_ns at most.
+ * *refusal is written where the result is -ENOSPC or -EDQUOT and refusal is not
+ * NULL; it is all 0 where the file system is full.
  *
  * -ENOSPC	a node has not so much free, or the file system is full
  * -EDQUOT	a quota does not allow it
@@ -119,7 +121,6 @@ struct tally_refusal {
  * -ECANCELED	the account is ending
  * -ENOENT	the ledger has no such node
  * -EINVAL	a resource is no stock, or an amount or lease is negative
- * -E2BIG	more than 24 accounts above this one have quotas
  */
 TALLY_API int tally_limit_reserve(struct tally_ledger *ledger,
 				  struct tally_account account,
@@ -170,9 +171,9 @@ TALLY_API int tally_limit_release(struct tally_ledger *ledger,
 
 /*
  * Gives back what has been reserved, but not committed, by processes that have
- * died, or under leases that have run out. Opening a ledger does that too, and
- * so does a reserve before it is refused: for leases each time, for processes
- * when the last look was over 10 ms ago.
+ * died or closed the ledger, or under leases that have run out. Opening a
+ * ledger does that too, and so does a reserve before it is refused: for leases
+ * each time, for processes when the last look was over 10 ms ago.
  */
 TALLY_API int tally_limit_reap(struct tally_ledger *ledger);
 
