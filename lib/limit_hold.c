@@ -89,7 +89,8 @@ void limit_hold_start(struct tally_ledger *l, struct tally_account account,
 	uint64_t generation = limit_get(&hold->generation) + 1;
 	int64_t deadline = INT64_MAX;
 
-	if (lease_ns && __builtin_add_overflow(now_ns(), lease_ns, &deadline))
+	if (state == LAYOUT_HOLD_RESERVED && lease_ns &&
+	    __builtin_add_overflow(now_ns(), lease_ns, &deadline))
 		deadline = INT64_MAX;
 	limit_set(layout, &hold->state, state);
 	limit_set(layout, &hold->generation, generation);
@@ -105,9 +106,11 @@ void limit_hold_start(struct tally_ledger *l, struct tally_account account,
 
 void limit_hold_commit(struct tally_ledger *l, uint32_t row)
 {
+	struct layout_hold *hold = layout_hold(l->layout, row);
+
 	unlink_hold(l->layout, row);
-	limit_set(l->layout, &layout_hold(l->layout, row)->state,
-		  LAYOUT_HOLD_COMMITTED);
+	limit_set(l->layout, &hold->state, LAYOUT_HOLD_COMMITTED);
+	limit_set(l->layout, &hold->deadline_ns, INT64_MAX);
 }
 
 /* Calls each for what the row holds, cell by cell, until it is not 0. */

@@ -341,6 +341,17 @@ static void what_is_there_is_adopted(void **state)
 	tally_ledger_close(l);
 }
 
+static int64_t deadline(struct tally_ledger *l, struct tally_account a)
+{
+	struct tally_reservation found;
+	struct tally_view *view;
+
+	assert_int_equal(tally_view_open(l, &view), 0);
+	assert_int_equal(tally_limit_find(view, a, &found), 0);
+	tally_view_close(view);
+	return found.deadline_ns;
+}
+
 static void leases_run_out(void **state)
 {
 	struct tally_ledger *l = machine_ledger(*state, 0);
@@ -366,7 +377,9 @@ static void leases_run_out(void **state)
 	nanosleep(&nap, NULL);
 	assert_int_equal(tally_limit_commit(l, t), -ESTALE);
 	assert_int_equal(tally_limit_reserve(l, a, &request, &t, NULL), 0);
+	assert_true(deadline(l, a) < INT64_MAX);
 	assert_int_equal(tally_limit_commit(l, t), 0);
+	assert_true(deadline(l, a) == INT64_MAX);
 	nanosleep(&nap, NULL);
 	assert_int_equal(reserve(l, b, 0, 5, &u), -ENOSPC);
 	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
