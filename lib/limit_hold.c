@@ -46,7 +46,7 @@ int limit_hold_find(struct tally_ledger *l, struct tally_token token,
 }
 
 /* This process, by its slot and how many had that before. */
-static uint64_t owner_word(const struct tally_ledger *l)
+static uint64_t self(const struct tally_ledger *l)
 {
 	return (uint64_t)l->generation << 32 | (l->writer + 1);
 }
@@ -95,7 +95,7 @@ void limit_hold_start(struct tally_ledger *l, struct tally_account account,
 	limit_set(layout, &hold->state, state);
 	limit_set(layout, &hold->generation, generation);
 	limit_set(layout, &hold->nodes, nodes);
-	limit_set(layout, &hold->owner, owner_word(l));
+	limit_set(layout, &hold->owner, self(l));
 	limit_set(layout, &hold->deadline_ns, (uint64_t)deadline);
 	limit_set(layout, &hold->account, account.generation);
 	if (state == LAYOUT_HOLD_RESERVED)
@@ -177,23 +177,48 @@ int limit_hold_end_empty(struct tally_ledger *l, uint32_t row)
 	return each_cell(l, row, is_held, NULL) ? 0 : limit_hold_end(l, row);
 }
 
+/* What was found of the processes in the slots, once for the many holds of
+ * each: nobody reserves meanwhile. */
+struct looked {
+	struct {
+		uint32_t generation;
+		bool known, gone;
+	} slot[LAYOUT_NR_WRITERS];
+};
+
+static bool is_gone(const struct layout *l, uint32_t slot, uint32_t generation,
+		    struct looked *looked)
+{
+	if (slot >= LAYOUT_NR_WRITERS)
+		return true;
+	if (!looked->slot[slot].known ||
+	    looked->slot[slot].generation != generation) {
+		looked->slot[slot].generation = generation;
+		looked->slot[slot].gone = writer_is_gone(l, slot, generation);
+		looked->slot[slot].known = true;
+	}
+	return looked->slot[slot].gone;
+}
+
+/* Our slot may have been another's before. */
 static bool is_orphan(const struct tally_ledger *l,
-		      const struct layout_hold *hold)
+		      const struct layout_hold *hold, struct looked *looked)
 {
 	uint64_t owner = limit_get(&hold->owner);
 
 	return limit_get(&hold->state) == LAYOUT_HOLD_RESERVED &&
-	       owner != owner_word(l) &&
-	       writer_is_gone(l->layout, (uint32_t)owner - 1,
-			      (uint32_t)(owner >> 32));
+	       owner != self(l) &&
+	       is_gone(l->layout, (uint32_t)owner - 1, (uint32_t)(owner >> 32),
+		       looked);
 }
 
-static int reap(struct tally_ledger *l, uint32_t row, bool processes)
+/* looked: NULL where processes are not looked at. */
+static int reap(struct tally_ledger *l, uint32_t row, struct looked *looked)
 {
 	const struct layout_hold *hold = layout_hold(l->layout, row);
 	int err;
 
-	if (!has_lapsed(hold) && !(processes && is_orphan(l, hold)))
+	if (!has_lapsed(hold) && !(looked && is_orphan(l, hold, looked)))
 		return 0;
 	err = limit_hold_end(l, row);
 	return err ? err : 1;
@@ -201,7 +226,9 @@ static int reap(struct tally_ledger *l, uint32_t row, bool processes)
 
 int limit_hold_reap(struct tally_ledger *l, uint32_t row)
 {
-	return reap(l, row, true);
+	struct looked looked = {0};
+
+	return reap(l, row, &looked);
 }
 
 int limit_hold_reap_all(struct tally_ledger *l, bool processes)
@@ -209,6 +236,7 @@ int limit_hold_reap_all(struct tally_ledger *l, bool processes)
 	struct layout *layout = l->layout;
 	uint32_t left = layout->header.params.max_accounts;
 	uint64_t row = limit_get(&layout_limits(layout)->first_uncommitted);
+	struct looked looked = {0};
 	int64_t now = now_ns();
 	int nr = 0;
 
@@ -222,7 +250,7 @@ int limit_hold_reap_all(struct tally_ledger *l, bool processes)
 		if (row > layout->header.params.max_accounts)
 			return -EBADMSG;
 		next = limit_get(&layout_hold(layout, (uint32_t)row - 1)->next);
-		err = reap(l, (uint32_t)row - 1, processes);
+		err = reap(l, (uint32_t)row - 1, processes ? &looked : NULL);
 		if (err < 0)
 			return err;
 		nr += err;
