@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numatally/limit.h>
 #include <numatally/topo.h>
 
 #include "check.h"
@@ -242,7 +243,7 @@ static int check_totals(struct check *check, const struct tally_view *view)
 		int node = tally_view_node(view, n);
 		int err = tally_view_totals(view, node, amounts);
 
-		if (err)
+		if (err && err != -EAGAIN) /* which check_limits() tells */
 			add_problem(check, "node %d: a slice header is damaged",
 				    node);
 		for (unsigned int i = 0; !err && i < nr; i++) {
@@ -257,6 +258,23 @@ static int check_totals(struct check *check, const struct tally_view *view)
 		}
 	}
 	free(amounts);
+	return 0;
+}
+
+static int add_limit_problem(void *arg, const char *problem)
+{
+	add_problem(arg, "%s", problem);
+	return 0;
+}
+
+static int check_limits(struct check *check, const struct tally_view *view)
+{
+	int err = tally_limit_check(view, add_limit_problem, check);
+
+	if (err != -EAGAIN)
+		return err;
+	add_problem(check, "reservations are changed all the time, or who "
+			   "changed them was stopped or killed in the middle");
 	return 0;
 }
 
@@ -287,6 +305,8 @@ static int look(void *arg)
 	err = check_totals(check, view);
 	if (!err)
 		err = check_accounts(check, view);
+	if (!err)
+		err = check_limits(check, view);
 	tally_view_close(view);
 	return err;
 }

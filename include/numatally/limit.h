@@ -294,6 +294,21 @@ TALLY_API int tally_limit_find(const struct tally_view *view,
 			       struct tally_account account,
 			       struct tally_reservation *reservation);
 
+/*
+ * Whether what is held agrees with what counts it, and all that is uncommitted
+ * is known: calls each(arg, problem), in words, for what does not, a thousand
+ * times at most. A result of each that is not 0 ends that and is returned. A
+ * limit that is passed is no such problem. Takes time by the number of
+ * accounts. The problem belongs to the library.
+ *
+ * -ENOMEM	no memory
+ * -EAGAIN	as tally_limit_node(), or something was changed each time that
+ *		it looked, for TALLY_LIMIT_WAIT_NS
+ */
+TALLY_API int tally_limit_check(const struct tally_view *view,
+				int (*each)(void *arg, const char *problem),
+				void *arg);
+
 TALLY_END
 
 #endif
