@@ -17,35 +17,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "held.h"
-#include "limit_cells.h"
+#include "limit_check.h"
 #include "view_internal.h"
 
 #define MAX_PROBLEMS 1000
+#define tell	     limit_check_tell
 
-struct check {
-	const struct layout *layout;
-	const struct tally_accounts *accounts;
-	uint32_t nr_nodes;
-	uint32_t nr_resources;
-	int err;
-
-	char **problems;
-	unsigned int nr_problems;
-
-	uint64_t nr_reserved; /* rows in that state */
-	uint64_t nr_quotas;   /* rows that ever had one, ... */
-	uint64_t max_quotas;  /* ... as many as there is room for, below */
-	uint32_t *quotas;     /* ascending */
-	int64_t *of_quotas;   /* [nr_quotas][nr_resources]: what counts */
-	int64_t *of_nodes;    /* [nr_nodes][nr_resources] */
-	int64_t *of_row;      /* [nr_resources] */
-	char *key;
-};
-
-static void tell(struct check *c, const char *pattern, ...)
-	__attribute__((format(printf, 2, 3)));
-static void tell(struct check *c, const char *pattern, ...)
+void limit_check_tell(struct limit_check *c, const char *pattern, ...)
 {
 	va_list args;
 	char *text;
@@ -62,18 +40,18 @@ static void tell(struct check *c, const char *pattern, ...)
 		c->problems[c->nr_problems++] = text;
 }
 
-static void forget_problems(struct check *c)
+static void forget_problems(struct limit_check *c)
 {
 	while (c->nr_problems)
 		free(c->problems[--c->nr_problems]);
 }
 
-static const char *name_of(const struct check *c, uint32_t resource)
+static const char *name_of(const struct limit_check *c, uint32_t resource)
 {
 	return c->layout->resources[resource].name;
 }
 
-static bool exists(const struct check *c, uint32_t which, uint32_t row)
+static bool exists(const struct limit_check *c, uint32_t which, uint32_t row)
 {
 	return __atomic_load_n(layout_held_byte(c->layout, which, row),
 			       __ATOMIC_ACQUIRE) != 0;
@@ -99,7 +77,7 @@ static int compare_rows(const void *a, const void *b)
 }
 
 /* The row's place among those that ever had a quota; -1: it has none. */
-static int64_t index_of(const struct check *c, uint32_t row)
+static int64_t index_of(const struct limit_check *c, uint32_t row)
 {
 	const uint32_t *found;
 
@@ -110,7 +88,7 @@ static int64_t index_of(const struct check *c, uint32_t row)
 	return found ? found - c->quotas : -1;
 }
 
-static void add_to_quota(struct check *c, uint32_t row)
+static void add_to_quota(struct limit_check *c, uint32_t row)
 {
 	int64_t index = index_of(c, row);
 
@@ -119,7 +97,7 @@ static void add_to_quota(struct check *c, uint32_t row)
 		    c->of_row[i]);
 }
 
-static void add_above(struct check *c, struct tally_account account)
+static void add_above(struct limit_check *c, struct tally_account account)
 {
 	size_t bytes = tally_account_key_bytes(c->accounts);
 
@@ -138,7 +116,7 @@ static void add_above(struct check *c, struct tally_account account)
 	}
 }
 
-static void check_cell(struct check *c, uint32_t row, uint32_t node,
+static void check_cell(struct limit_check *c, uint32_t row, uint32_t node,
 		       uint32_t resource, const struct layout_hold *hold)
 {
 	int64_t held = amount(&layout_held(c->layout, node, row)[resource]);
@@ -165,14 +143,12 @@ static void check_cell(struct check *c, uint32_t row, uint32_t node,
 	add(&c->of_nodes[(uint64_t)node * c->nr_resources + resource], held);
 }
 
-static void check_hold(struct check *c, uint32_t row,
-		       const struct layout_hold *hold)
+/* Whether it has a reservation, of that account. */
+static bool check_hold(struct limit_check *c, uint32_t row,
+		       const struct layout_hold *hold,
+		       struct tally_account *account)
 {
 	uint64_t state = limit_get(&hold->state);
-	const struct tally_account account = {
-		.row = row,
-		.generation = (uint32_t)limit_get(&hold->account),
-	};
 
 	if (state > LAYOUT_HOLD_COMMITTED)
 		tell(c,
@@ -181,17 +157,22 @@ static void check_hold(struct check *c, uint32_t row,
 		     row);
 	c->nr_reserved += state == LAYOUT_HOLD_RESERVED;
 	if (state == LAYOUT_HOLD_NONE)
-		return;
+		return false;
+	account->row = row;
+	account->generation = (uint32_t)limit_get(&hold->account);
+	return true;
+}
+
+static void count_above(struct limit_check *c, struct tally_account account)
+{
 	if (tally_account_phase(c->accounts, account) < 0)
-		tell(c,
-		     "row %" PRIu32 ": the account of its reservation is "
-		     "gone",
-		     row);
+		tell(c, "row %" PRIu32 ": the account of what it holds is gone",
+		     account.row);
 	else
 		add_above(c, account);
 }
 
-static void check_quotas(struct check *c, uint32_t row)
+static void check_quotas(struct limit_check *c, uint32_t row)
 {
 	const struct layout_quota *quotas = layout_quotas(c->layout, row);
 
@@ -216,26 +197,30 @@ static void check_quotas(struct check *c, uint32_t row)
 	}
 }
 
-static void check_row(struct check *c, uint32_t row)
+static void check_row(struct limit_check *c, uint32_t row)
 {
 	const struct layout_hold *hold =
 		exists(c, 0, row) ? layout_hold(c->layout, row) : NULL;
+	struct tally_account account;
+	bool some;
 
 	memset(c->of_row, 0, c->nr_resources * sizeof(*c->of_row));
 	for (uint32_t n = 0; n < c->nr_nodes; n++)
 		for (uint32_t i = 0;
 		     exists(c, 1 + n, row) && i < c->nr_resources; i++)
 			check_cell(c, row, n, i, hold);
+	some = limit_check_add_credits(c, row, &account);
 	if (!hold)
 		return;
 	add_to_quota(c, row);
-	check_hold(c, row, hold);
+	if (check_hold(c, row, hold, &account) || some)
+		count_above(c, account);
 	check_quotas(c, row);
 }
 
 /* ---- what counts it ------------------------------------------------------ */
 
-static void find_quotas(struct check *c)
+static void find_quotas(struct limit_check *c)
 {
 	uint32_t end = c->layout->header.params.max_accounts;
 
@@ -269,7 +254,7 @@ static void find_quotas(struct check *c)
 		tell(c, "there are more quotas than are counted");
 }
 
-static void compare_quotas(struct check *c)
+static void compare_quotas(struct limit_check *c)
 {
 	for (uint64_t q = 0; q < c->nr_quotas; q++) {
 		const struct layout_quota *quotas =
@@ -287,7 +272,8 @@ static void compare_quotas(struct check *c)
 	}
 }
 
-static void compare_node(struct check *c, uint32_t node, uint32_t resource)
+static void compare_node(struct limit_check *c, uint32_t node,
+			 uint32_t resource)
 {
 	const struct layout_capacity *capacity =
 		layout_capacity(c->layout, node, resource);
@@ -307,7 +293,7 @@ static void compare_node(struct check *c, uint32_t node, uint32_t resource)
 }
 
 /* The list is of those that are reserved, each once. */
-static void check_list(struct check *c)
+static void check_list(struct limit_check *c)
 {
 	const struct layout_limits *limits = layout_limits(c->layout);
 	uint64_t row = limit_get(&limits->first_uncommitted), previous = 0;
@@ -340,7 +326,7 @@ static void check_list(struct check *c)
 
 /* ---- all of it ----------------------------------------------------------- */
 
-static void check_all(struct check *c)
+static void check_all(struct limit_check *c)
 {
 	uint32_t end = c->layout->header.params.max_accounts;
 
@@ -349,6 +335,7 @@ static void check_all(struct check *c)
 	memset(c->of_nodes, 0,
 	       (uint64_t)c->nr_nodes * c->nr_resources * sizeof(*c->of_nodes));
 	find_quotas(c);
+	limit_check_credits(c);
 	if (limit_get(&layout_limits(c->layout)->nr_undo))
 		tell(c, "something is to be undone, but nothing is under way");
 	for (uint32_t row = 0; !c->err && row < end; row++) {
@@ -378,7 +365,7 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int check_still(struct check *c)
+static int check_still(struct limit_check *c)
 {
 	int64_t until = now_ns() + TALLY_LIMIT_WAIT_NS;
 	struct held_read read = {0};
@@ -402,7 +389,7 @@ int tally_limit_check(const struct tally_view *view,
 {
 	const struct layout *l = view_layout(view);
 	const struct layout_params *params = &l->header.params;
-	struct check c = {
+	struct limit_check c = {
 		.layout = l,
 		.accounts = tally_view_accounts(view),
 		.nr_nodes = params->nr_nodes,
@@ -423,6 +410,7 @@ int tally_limit_check(const struct tally_view *view,
 		forget_problems(&c);
 	free(c.problems);
 	free(c.quotas);
+	free(c.credits);
 	free(c.of_quotas);
 	free(c.of_nodes);
 	free(c.of_row);

@@ -55,10 +55,12 @@ static bool is_below(const struct tally_ledger *l, const char *above,
 	       !strncmp(key, above, bytes) && key[bytes];
 }
 
+/* By a reservation or, perhaps, a credit. */
 static bool holds(const struct layout *l, uint32_t row)
 {
 	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) &&
-	       limit_get(&layout_hold(l, row)->state) != LAYOUT_HOLD_NONE;
+	       (limit_get(&layout_hold(l, row)->state) != LAYOUT_HOLD_NONE ||
+		held_nr_credits(l));
 }
 
 static int add_held(const struct layout *l, uint32_t row, int64_t *sums)

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "layout.h"
+#include "layout_limit.h"
 
 /* Maps the file, or fails. */
 struct layout *inside_open(const char *path);

@@ -195,7 +195,7 @@ static void words_of_a_reservation(void **state)
 	expect(&w, &hold->nodes, 1,
 	       "row 1: node 5: memory is held, beside those nodes");
 	expect(&w, &hold->account, 99,
-	       "row 1: the account of its reservation is gone");
+	       "row 1: the account of what it holds is gone");
 	expect(&w, &hold->next, 0,
 	       "the list of what is uncommitted has less than there is");
 	expect(&w, &hold->next, w.below.row + 1,

@@ -18,6 +18,7 @@
 
 #include <numatally/limit_inline.h>
 
+#include "limits.h"
 #include "machine.h"
 
 enum { EVENTS, MEMORY };
@@ -33,17 +34,6 @@ static struct tally_ledger *make(struct machine *m, bool exclusive)
 					     &l),
 			 0);
 	return l;
-}
-
-static struct tally_limit of_node(struct tally_ledger *l, int node)
-{
-	struct tally_limit limit;
-	struct tally_view *view;
-
-	assert_int_equal(tally_view_open(l, &view), 0);
-	assert_int_equal(tally_limit_node(view, node, MEMORY, &limit), 0);
-	tally_view_close(view);
-	return limit;
 }
 
 static int64_t held(struct tally_ledger *l, struct tally_account a)
@@ -66,6 +56,7 @@ static void both(void **state, void (*test)(struct tally_ledger *l))
 		struct tally_ledger *l = make(*state, exclusive);
 
 		test(l);
+		limits_agree(l);
 		tally_ledger_close(l);
 	}
 }
@@ -79,7 +70,7 @@ static void take_and_give(struct tally_ledger *l)
 	assert_int_equal(tally_limit_credit(l, a, 5, MEMORY, &c), 0);
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(tally_limit_inline_take(&c, 3), 0);
-		assert_int_equal(of_node(l, 5).held, 3 * (i + 1));
+		assert_int_equal(limits_of_node(l, 5).held, 3 * (i + 1));
 	}
 	assert_int_equal(held(l, a), 3000);
 	assert_int_equal(machine_total(l, MEMORY), 3000);
@@ -87,7 +78,7 @@ static void take_and_give(struct tally_ledger *l)
 		assert_int_equal(i % 2 ? tally_limit_give(&c, 3)
 				       : tally_limit_inline_give(&c, 3),
 				 0);
-	assert_int_equal(of_node(l, 5).held, 0);
+	assert_int_equal(limits_of_node(l, 5).held, 0);
 	assert_int_equal(held(l, a), 0);
 	assert_int_equal(tally_limit_take(&c, 0), 0);
 	assert_int_equal(tally_limit_give(&c, 0), 0);
@@ -118,7 +109,7 @@ static void fill(struct tally_ledger *l)
 	while (!tally_limit_inline_take(n % 2 ? &c : &d, 1))
 		n++;
 	assert_int_equal(n, 100000);
-	assert_int_equal(of_node(l, 0).nr_refused, 1);
+	assert_int_equal(limits_of_node(l, 0).nr_refused, 1);
 	assert_int_equal(held(l, a), 50000);
 	assert_int_equal(tally_limit_inline_give(&c, 70), 0);
 	hold.amount = 71;
@@ -136,7 +127,7 @@ static void fill(struct tally_ledger *l)
 	assert_int_equal(tally_limit_inline_take(&c, 10), 0);
 	hold.amount = 49990;
 	assert_int_equal(tally_limit_reserve(l, b, &request, &t, NULL), 0);
-	assert_int_equal(of_node(l, 0).held, 100000);
+	assert_int_equal(limits_of_node(l, 0).held, 100000);
 	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
 }
 
@@ -272,7 +263,7 @@ static void race(struct tally_ledger *l)
 		      (long long)s.nr_refused);
 	assert_int_equal(s.over, 0);
 	assert_int_equal(s.surely_held, 0);
-	assert_int_equal(of_node(l, 0).held, 0);
+	assert_int_equal(limits_of_node(l, 0).held, 0);
 	/* Nothing is lost: all of it can be taken at once. */
 	assert_int_equal(tally_limit_credit(l, s.accounts[0], 0, MEMORY, &c),
 			 0);
@@ -306,13 +297,14 @@ static void kill_one(void **state)
 	}
 	waitpid(pid, &status, 0);
 	assert_int_equal(status, 0);
+	limits_agree(l);
 	/* What it took is held, what it had idle is not. */
 	assert_int_equal(held(l, a), 200);
 	assert_int_equal(tally_limit_credit(l, a, 0, MEMORY, &c), 0);
 	assert_int_equal(tally_limit_take(&c, 99801), -ENOSPC);
 	assert_int_equal(tally_limit_take(&c, 99800), 0);
 	assert_int_equal(tally_limit_give(&c, 100000), 0);
-	assert_int_equal(of_node(l, 0).held, 0);
+	assert_int_equal(limits_of_node(l, 0).held, 0);
 	tally_ledger_close(l);
 }
 
@@ -345,6 +337,7 @@ static void places_are_used_anew(void **state)
 	assert_int_equal(tally_limit_take(&first, 1), -ESTALE);
 	assert_int_equal(tally_limit_give(&first, 1), -ESTALE);
 	assert_int_equal(held(l, machine_account(l, "last")), 5);
+	limits_agree(l);
 	tally_ledger_close(l);
 }
 
