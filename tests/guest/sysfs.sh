@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# Sourced by tests that compare what numatally says with sysfs. They need jq.
+# Sourced by tests that compare what numatally says with sysfs.
 
 sysfs=/sys/devices/system/node
 count=0
@@ -18,38 +18,44 @@ report()
 	fi
 }
 
-# The list 0-1,4 as 0,1,4.
-expand()
-{
-	[ -z "$1" ] || echo "$1" | tr , '\n' | while IFS=- read -r first last; do
-		seq "$first" "${last:-$first}"
-	done | xargs | tr ' ' ,
-}
-
-# The nodes as topo --json should have them, from sysfs.
+# The nodes as topo --json should have them, from sysfs, one a line.
 sysfs_nodes()
-{
-	ids=$(cd $sysfs && ls -d node[0-9]* | sed 's/node//' | sort -n)
+(
+	cd $sysfs || exit
+	ids=$(ls -d node[0-9]* | sed 's/node//' | sort -n)
+	set --
 	for id in $ids; do
-		kib=$(awk '/MemTotal/ { print $4 }' $sysfs/node"$id"/meminfo)
-		# shellcheck disable=SC2046 # words
-		set -- $(cat $sysfs/node"$id"/distance)
-		distances=
-		for to in $ids; do
-			distances="$distances${distances:+,}\"$to\":$1"
-			shift
-		done
-		cat <<-END
-		{"id":$id, "cpus":[$(expand "$(cat $sysfs/node"$id"/cpulist)")],
-		 "memory_bytes":$((kib * 1024)), "distances":{$distances}}
-		END
-	done | jq -cS .
-}
+		set -- "$@" node"$id"/cpulist node"$id"/meminfo \
+			node"$id"/distance
+	done
+	awk -v ids="$(echo $ids)" '
+	function expand(list,    nr, parts, i, ends, cpu, all) {
+		nr = split(list, parts, ",")
+		for (i = 1; i <= nr; i++) {
+			if (split(parts[i], ends, "-") == 1)
+				ends[2] = ends[1]
+			for (cpu = ends[1] + 0; cpu <= ends[2] + 0; cpu++)
+				all = all (all == "" ? "" : ",") cpu
+		}
+		return all
+	}
+	BEGIN { split(ids, id, " ") }
+	FILENAME ~ /cpulist$/ { cpus = expand($0) }
+	/MemTotal:/ { bytes = $4 * 1024 }
+	FILENAME ~ /distance$/ {
+		printf "{\"id\":%d,\"cpus\":[%s],\"memory_bytes\":%.0f,", \
+			id[++nr_nodes], cpus, bytes
+		for (i = 1; i <= NF; i++)
+			printf "%s\"%d\":%d", i == 1 ? "\"distances\":{" : ",", \
+				id[i], $i
+		print "}"
+	}' "$@"
+)
 
+# The same of what topo says. jq would take longer, under emulation, than topo.
 topo_nodes()
 {
-	"$NUMATALLY" topo --json |
-		jq -cS '.nodes[] | {id, cpus, memory_bytes, distances}'
+	"$NUMATALLY" topo --json | grep -o '{"id":[^}]*}'
 }
 
 # Whether topo and sysfs say the same; prints both where they don't.

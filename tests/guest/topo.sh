@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 # numatally topo says what sysfs says, whatever the nodes are like, also while
 # CPUs are offline.
-command -v jq >/dev/null || { echo "1..0 # SKIP there is no jq"; exit 0; }
 . "$srcdir/tests/guest/sysfs.sh"
 
 report "topo agrees with sysfs" topo_agrees
@@ -10,14 +9,17 @@ report "and exits with 0" eval '"$NUMATALLY" topo >/dev/null'
 if [ "$NUMATALLY_GUEST" = four ]; then
 	# Not by number: the one of memory only, and who is how far from it.
 	report "distances from the node of memory only" test "$(topo_nodes |
-		jq -c 'select(.cpus == []) | [.distances[]] | sort')" = \
-		"[10,17,28,31]"
+		sed -n 's/.*"cpus":\[\],.*{\(.*\)}/\1/p' | tr , '\n' |
+		sed 's/.*://' | sort -n | xargs)" = "10 17 28 31"
+	! command -v jq >/dev/null ||
+		report "others read it" eval \
+		'"$NUMATALLY" topo --json | jq -e "[.nodes[].id] == [0,1,2,3]"'
 fi
 
 # All CPUs of the last node that has any, as far as the machine allows.
 if [ "$(id -u)" -eq 0 ]; then
-	cpus=$(topo_nodes | jq -s 'map(select(.cpus != [])) | .[-1].cpus[] |
-		select(. > 0)')
+	cpus=$(topo_nodes | sed -n 's/.*"cpus":\[\([0-9].*\)\].*/\1/p' |
+		tail -n 1 | tr , '\n' | grep -vx 0)
 	for cpu in $cpus; do
 		echo 0 >"/sys/devices/system/cpu/cpu$cpu/online"
 	done
