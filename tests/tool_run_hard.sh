@@ -3,6 +3,8 @@
 # numatally run in hard surroundings: it counts what can be counted, says what
 # could not be, and the command runs as if nothing were.
 . "$srcdir/tests/tool_run_lib.sh"
+# Some time is enough here, and it passes more slowly on an emulated machine.
+[ -z "$NUMATALLY_GUEST" ] || busy=$(echo "$busy" | sed 's/15000/3000/')
 
 # In a mount namespace of its own, where that is allowed.
 if unshare -m true 2>/dev/null; then
@@ -66,7 +68,10 @@ apart "/dev/shm is read-only: the exit status" 7 \
 
 # ---- programs whose events Linux takes away
 "$tool" run --json --events=inherit -o "$dir/json" tests/spin 200
-report "nothing is of no node" test "$(of_none cpu_ns)" -eq 0
+# What a task does after its last event is long where CPUs wait for CPUs.
+slack=0
+[ -z "$NUMATALLY_GUEST" ] || slack=100000000
+report "nothing is of no node" test "$(of_none cpu_ns)" -le $slack
 inherited=false
 has '"events":"inherit"' json && inherited=true
 
@@ -77,7 +82,8 @@ lost() {
 	report "$1: the exit status" test $? -eq 3
 	report "$1: no time is lost" \
 		awk -v all="$(sum cpu_ns)" -v rusage="$(rusage_ns)" \
-		'BEGIN { exit all < 0.97 * rusage || all > 1.01 * rusage }'
+		-v slack=$slack 'BEGIN { exit all < 0.97 * rusage - slack ||
+			all > 1.01 * rusage + slack }'
 	report "$1: it is of no node" test "$(of_none cpu_ns)" -ge 250000000
 	report "$1: is said" has 'of no node (setuid' json
 	"$tool" run --events=inherit -o "$dir/table" sh -c "'$2' 300"

@@ -379,7 +379,10 @@ result $? "show: says so"
 set_byte "$dir/here.ledger" 8 001
 run "$tool" show here
 result $? "show: put right again"
-# In the header, in the tables, and, further on, wherever there is something.
+# In the header, in the tables, and, further on, wherever there is something. A
+# command takes half a second on an emulated machine: fewer bytes there.
+step=1
+[ -z "${NUMATALLY_GUEST:-}" ] || step=6
 bytes=$(wc -c <"$dir/here.ledger")
 offset=9
 bad=
@@ -394,7 +397,7 @@ while [ "$offset" -lt "$bytes" ] && [ "$offset" -lt 600000 ]; do
 			bad="$bad $verb@$offset"
 	done
 	set_byte "$dir/here.ledger" $offset "$was"
-	offset=$((offset + offset / 3))
+	offset=$((offset + offset / 3 * step))
 done
 echo "$bad" >"$out"
 test -z "$bad"
