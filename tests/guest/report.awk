@@ -4,7 +4,7 @@
 #   T NAME AS    a test begins
 #   | LINE       a line of its output, which is TAP
 #   ! LINE       a line of its diagnostics
-#   X STATUS S   it ended, after S seconds
+#   X STATUS BEGAN ENDED  it ended, with when, in seconds
 
 function verdict(ok, what, note) {
 	printf "%s - %s: %s%s%s%s\n", ok ? "ok" : "not ok", machine, name,
@@ -42,8 +42,9 @@ function close_test(status,    why) {
 
 /^X / {
 	close_test($2)
-	if ($3 > 3)
-		print "# " machine ": " name " took " $3 " s"
+	if ($4 - $3 >= 2)
+		printf "# %s: %s as %s took %.1f s\n", machine, name, who,
+			$4 - $3
 	next
 }
 
