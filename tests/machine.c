@@ -105,17 +105,56 @@ int machine_setup(void **state)
 	return 0;
 }
 
-void machine_few_cpus(struct machine *m)
+static void write_file(const struct machine *m, const char *name,
+		       const char *text)
 {
 	char path[192];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/root/sys/devices/system/cpu/possible",
-		 m->dir);
+	snprintf(path, sizeof(path), "%s/root/sys/devices/system/%s", m->dir,
+		 name);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	fputs("0-3\n", f);
+	fputs(text, f);
 	fclose(f);
+}
+
+void machine_few_cpus(struct machine *m)
+{
+	char path[192];
+
+	write_file(m, "cpu/possible", "0-3\n");
+	snprintf(path, sizeof(path), "%s/root", m->dir);
+	tally_topo_close(m->topo);
+	assert_int_equal(tally_topo_open(path, &m->topo), 0);
+}
+
+void machine_eight_nodes(struct machine *m)
+{
+	char path[192], text[64];
+
+	write_file(m, "node/online", "0-7\n");
+	for (int n = 0; n < 8; n++) {
+		snprintf(path, sizeof(path),
+			 "%s/root/sys/devices/system/node/node%d", m->dir, n);
+		mkdir(path, 0755);
+		snprintf(path, sizeof(path), "node/node%d/cpulist", n);
+		if (n < 2)
+			snprintf(text, sizeof(text), "%d\n", n);
+		else
+			strcpy(text, "\n");
+		write_file(m, path, text);
+		snprintf(path, sizeof(path), "node/node%d/distance", n);
+		strcpy(text, "20 20 20 20 20 20 20 20\n");
+		memcpy(&text[3 * n], "10", 2);
+		write_file(m, path, text);
+		snprintf(path, sizeof(path), "node/node%d/meminfo", n);
+		snprintf(text, sizeof(text), "Node %d MemTotal: 1024 kB\n", n);
+		write_file(m, path, text);
+	}
+	snprintf(path, sizeof(path), "%s/root/sys/devices/system/node/node9",
+		 m->dir);
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	snprintf(path, sizeof(path), "%s/root", m->dir);
 	tally_topo_close(m->topo);
 	assert_int_equal(tally_topo_open(path, &m->topo), 0);

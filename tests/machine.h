@@ -28,6 +28,9 @@ int machine_teardown(void **state);
 /* From now on four CPUs, for tests that step through what is done for all. */
 void machine_few_cpus(struct machine *m);
 
+/* From now on nodes 0 to 7; CPUs 0 and 1 on the first two. */
+void machine_eight_nodes(struct machine *m);
+
 /* Two resources, the first a counter, the second a stock. */
 extern const struct tally_resource machine_resources[2];
 

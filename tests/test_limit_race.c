@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Threads of several processes reserve and give back around limits. What they
+ * are told is added up beside the ledger: what is acknowledged, and not given
+ * back yet, is never more than a capacity or a quota; and where there is room
+ * for all that they may ask for at once, nobody is refused. A million calls, or
+ * 100 million with NUMATALLY_LONG.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "limits.h"
+#include "machine.h"
+
+#define NR_PROCESSES 2
+#define NR_THREADS   2 /* of each */
+#define NR_WORKERS   (NR_PROCESSES * NR_THREADS)
+#define NR_ACCOUNTS  4 /* of each thread */
+#define MAX	     8 /* nodes, resources */
+#define MAX_AMOUNT   9
+#define MAX_HOLDS    8
+#define ROOMY	     (NR_WORKERS * NR_ACCOUNTS * MAX_HOLDS * MAX_AMOUNT)
+#define NR_SHORT     UINT64_C(1000000)
+#define NR_LONG	     UINT64_C(100000000)
+
+struct setting {
+	int nr_nodes, nr_resources;
+	bool mixed; /* amounts, not of 1 alone */
+	bool roomy; /* nobody may be refused */
+};
+
+static const struct setting settings[] = {
+	{1, 1, false, false}, {1, 1, true, false}, {2, 1, false, false},
+	{2, 2, true, false},  {8, 1, true, false}, {1, 8, true, false},
+	{8, 8, false, false}, {8, 8, true, false}, {1, 1, true, true},
+	{8, 8, true, true},
+};
+#define NR_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+/* What is acknowledged, in memory of our own. */
+struct observer {
+	int64_t held[MAX][MAX];
+	int64_t by_all[MAX];
+	int64_t most[MAX][MAX];
+	uint64_t nr_calls, nr_refused, nr_again;
+	int64_t longest_ns;
+	int failed; /* line */
+};
+
+struct race {
+	const struct setting *setting;
+	struct observer *observer;
+	const char *path;
+	uint64_t nr_calls; /* of each thread */
+	int64_t capacity, quota;
+	unsigned int seed;
+};
+
+struct has {
+	struct tally_account account;
+	struct tally_token token;
+	struct tally_hold holds[MAX_HOLDS];
+	unsigned int nr; /* 0: has nothing */
+	bool committed;
+};
+
+struct worker {
+	const struct race *race;
+	struct tally_ledger *ledger;
+	int number;
+	unsigned int seed;
+	struct has has[NR_ACCOUNTS];
+	uint64_t nr_refused, nr_again;
+	int64_t longest_ns;
+};
+
+static void expect(const struct race *r, bool good, int line)
+{
+	if (!good)
+		__atomic_store_n(&r->observer->failed, line, __ATOMIC_RELAXED);
+}
+#define EXPECT(r, good) expect(r, good, __LINE__)
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static unsigned int some(struct worker *w, int n)
+{
+	return (unsigned int)rand_r(&w->seed) % (unsigned int)n;
+}
+
+/* ---- the observer -------------------------------------------------------- */
+
+/* Only once it is acknowledged. */
+static void observe_held(const struct race *r, const struct has *has)
+{
+	struct observer *o = r->observer;
+
+	for (unsigned int i = 0; i < has->nr; i++) {
+		const struct tally_hold *h = &has->holds[i];
+		int64_t *most = &o->most[h->node][h->resource];
+		int64_t now = __atomic_add_fetch(&o->held[h->node][h->resource],
+						 h->amount, __ATOMIC_SEQ_CST);
+		int64_t all = __atomic_add_fetch(&o->by_all[h->resource],
+						 h->amount, __ATOMIC_SEQ_CST);
+
+		EXPECT(r, now <= r->capacity);
+		EXPECT(r, all <= r->quota);
+		if (now > __atomic_load_n(most, __ATOMIC_RELAXED))
+			__atomic_store_n(most, now, __ATOMIC_RELAXED);
+	}
+}
+
+/* Before it is given back. */
+static void observe_given(const struct race *r, const struct tally_hold *holds,
+			  unsigned int nr)
+{
+	struct observer *o = r->observer;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		__atomic_sub_fetch(&o->held[holds[i].node][holds[i].resource],
+				   holds[i].amount, __ATOMIC_SEQ_CST);
+		__atomic_sub_fetch(&o->by_all[holds[i].resource],
+				   holds[i].amount, __ATOMIC_SEQ_CST);
+	}
+}
+
+/* ---- calls --------------------------------------------------------------- */
+
+/* Starved, where more threads are at it than there are CPUs. */
+static bool again(struct worker *w, int err)
+{
+	if (err != -EAGAIN)
+		return false;
+	w->nr_again++;
+	return true;
+}
+
+static void make_holds(struct worker *w, struct has *has)
+{
+	const struct setting *s = w->race->setting;
+
+	has->nr = 1 + some(w, MAX_HOLDS);
+	for (unsigned int i = 0; i < has->nr; i++)
+		has->holds[i] = (struct tally_hold){
+			.node = (int)some(w, s->nr_nodes),
+			.resource = some(w, s->nr_resources),
+			.amount = s->mixed ? 1 + some(w, MAX_AMOUNT) : 1,
+		};
+}
+
+static void reserve(struct worker *w, struct has *has)
+{
+	struct tally_request request = {.holds = has->holds};
+	int err;
+
+	make_holds(w, has);
+	request.nr_holds = has->nr;
+	do
+		err = tally_limit_reserve(w->ledger, has->account, &request,
+					  &has->token, NULL);
+	while (again(w, err));
+	has->committed = false;
+	if (!err) {
+		observe_held(w->race, has);
+		return;
+	}
+	has->nr = 0;
+	w->nr_refused++;
+	EXPECT(w->race, err == -ENOSPC || err == -EDQUOT);
+	EXPECT(w->race, !w->race->setting->roomy);
+}
+
+static void commit(struct worker *w, struct has *has)
+{
+	int err;
+
+	do
+		err = tally_limit_commit(w->ledger, has->token);
+	while (again(w, err));
+	EXPECT(w->race, !err);
+	has->committed = true;
+}
+
+static void give_back(struct worker *w, struct has *has)
+{
+	int err;
+
+	observe_given(w->race, has->holds, has->nr);
+	do
+		err = has->committed
+			      ? tally_limit_release(w->ledger, has->token, NULL,
+						    0)
+			      : tally_limit_cancel(w->ledger, has->token);
+	while (again(w, err));
+	EXPECT(w->race, !err);
+	has->nr = 0;
+}
+
+static void give_part_back(struct worker *w, struct has *has)
+{
+	const struct tally_hold *last = &has->holds[has->nr - 1];
+	int err;
+
+	observe_given(w->race, last, 1);
+	do
+		err = tally_limit_release(w->ledger, has->token, last, 1);
+	while (again(w, err));
+	EXPECT(w->race, !err);
+	has->nr--;
+}
+
+static void act(struct worker *w)
+{
+	struct has *has = &w->has[some(w, NR_ACCOUNTS)];
+	unsigned int way = some(w, 4);
+
+	if (!has->nr)
+		reserve(w, has);
+	else if (way == 0 && !has->committed)
+		commit(w, has);
+	else if (way == 1)
+		give_part_back(w, has);
+	else
+		give_back(w, has);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	struct observer *o = w->race->observer;
+
+	for (uint64_t i = 0; i < w->race->nr_calls; i++) {
+		int64_t start = i % 16 ? 0 : now_ns(), ns;
+
+		act(w);
+		if (!start)
+			continue;
+		ns = now_ns() - start;
+		if (ns > w->longest_ns)
+			w->longest_ns = ns;
+	}
+	for (int i = 0; i < NR_ACCOUNTS; i++)
+		if (w->has[i].nr)
+			give_back(w, &w->has[i]);
+	__atomic_fetch_add(&o->nr_calls, w->race->nr_calls, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&o->nr_refused, w->nr_refused, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&o->nr_again, w->nr_again, __ATOMIC_RELAXED);
+	if (w->longest_ns > __atomic_load_n(&o->longest_ns, __ATOMIC_RELAXED))
+		__atomic_store_n(&o->longest_ns, w->longest_ns,
+				 __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void be_process(const struct race *r, int process)
+{
+	struct worker w[NR_THREADS] = {0};
+	pthread_t threads[NR_THREADS];
+	struct tally_ledger *ledger;
+	char key[32];
+
+	if (tally_ledger_open(r->path, &ledger))
+		_exit(1);
+	for (int t = 0; t < NR_THREADS; t++) {
+		w[t].race = r;
+		w[t].ledger = ledger;
+		w[t].number = process * NR_THREADS + t;
+		w[t].seed = r->seed + (unsigned int)w[t].number;
+		for (int i = 0; i < NR_ACCOUNTS; i++) {
+			sprintf(key, "all/%d/%d", w[t].number, i);
+			if (tally_account_open(tally_ledger_accounts(ledger),
+					       key, &w[t].has[i].account))
+				_exit(1);
+		}
+		if (pthread_create(&threads[t], NULL, work, &w[t]))
+			_exit(1);
+	}
+	for (int t = 0; t < NR_THREADS; t++)
+		pthread_join(threads[t], NULL);
+	tally_ledger_close(ledger);
+	_exit(0);
+}
+
+/* ---- settings ------------------------------------------------------------ */
+
+/* Room for about half of what they may ask for at once. */
+static void set_limits(struct race *r, struct tally_ledger *l)
+{
+	const struct setting *s = r->setting;
+	int64_t each = s->mixed ? (1 + MAX_AMOUNT) / 2 : 1;
+	int64_t all = NR_WORKERS * NR_ACCOUNTS * each * MAX_HOLDS / 2 /
+		      s->nr_resources;
+
+	r->quota = s->roomy ? ROOMY : all / 2 + MAX_AMOUNT;
+	r->capacity = s->roomy ? ROOMY
+			       : all / s->nr_nodes / 2 + MAX_AMOUNT * each / 2;
+	for (int n = 0; n < MAX; n++)
+		for (unsigned int i = 0; i < MAX; i++)
+			assert_int_equal(
+				tally_limit_set_capacity(l, n, i, r->capacity),
+				0);
+	for (unsigned int i = 0; i < MAX; i++)
+		assert_int_equal(
+			tally_limit_set_quota(l, machine_account(l, "all/"), i,
+					      r->quota),
+			0);
+}
+
+static void check_end(const struct race *r, struct tally_ledger *l)
+{
+	const struct observer *o = r->observer;
+	struct tally_limit limit;
+	struct tally_view *view;
+
+	limits_agree(l);
+	assert_int_equal(tally_view_open(l, &view), 0);
+	for (int n = 0; n < MAX; n++)
+		for (unsigned int i = 0; i < MAX; i++) {
+			assert_int_equal(o->held[n][i], 0);
+			assert_int_equal(tally_limit_node(view, n, i, &limit),
+					 0);
+			assert_int_equal(limit.held, 0);
+			assert_true(limit.peak >= o->most[n][i]);
+		}
+	tally_view_close(view);
+}
+
+static void run(struct race *r, struct tally_ledger *l)
+{
+	struct observer *o = r->observer;
+	int64_t start = now_ns();
+	pid_t pids[NR_PROCESSES];
+	double s;
+
+	memset(o, 0, sizeof(*o));
+	set_limits(r, l);
+	for (int p = 0; p < NR_PROCESSES; p++) {
+		pids[p] = fork();
+		assert_true(pids[p] >= 0);
+		if (!pids[p]) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			be_process(r, p);
+		}
+	}
+	for (int p = 0; p < NR_PROCESSES; p++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[p], &status, 0), pids[p]);
+		assert_int_equal(status, 0);
+	}
+	s = (double)(now_ns() - start) / 1e9;
+	assert_int_equal(o->failed, 0);
+	check_end(r, l);
+	if (!r->setting->roomy)
+		assert_true(o->nr_refused > 0);
+	print_message(
+		"# %d nodes, %d resources, %s%s: %" PRIu64 " calls, %" PRIu64
+		" refused, %.0f a second, longest of those looked at %.1f ms, "
+		"%" PRIu64 " times -EAGAIN\n",
+		r->setting->nr_nodes, r->setting->nr_resources,
+		r->setting->mixed ? "mixed" : "by one",
+		r->setting->roomy ? ", roomy" : "", o->nr_calls, o->nr_refused,
+		(double)o->nr_calls / s, (double)o->longest_ns / 1e6,
+		o->nr_again);
+}
+
+static void never_over_a_limit(void **state)
+{
+	struct machine *m = *state;
+	struct tally_resource resources[MAX];
+	struct race r = {.path = m->path, .seed = (unsigned int)getpid()};
+	struct tally_ledger *l;
+	char names[MAX][4];
+
+	machine_eight_nodes(m);
+	for (int i = 0; i < MAX; i++) {
+		snprintf(names[i], sizeof(names[i]), "r%d", i);
+		resources[i] =
+			(struct tally_resource){names[i], "", TALLY_STOCK};
+	}
+	assert_int_equal(
+		tally_ledger_create(m->path, m->topo, resources, MAX, NULL, &l),
+		0);
+	r.observer = mmap(NULL, sizeof(*r.observer), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(r.observer, MAP_FAILED);
+	r.nr_calls = (getenv("NUMATALLY_LONG") ? NR_LONG : NR_SHORT) /
+		     (NR_SETTINGS * NR_WORKERS);
+	print_message("# seed %u\n", r.seed);
+	for (size_t i = 0; i < NR_SETTINGS; i++) {
+		r.setting = &settings[i];
+		run(&r, l);
+	}
+	munmap(r.observer, sizeof(*r.observer));
+	tally_ledger_close(l);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			never_over_a_limit, machine_setup, machine_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
