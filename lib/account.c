@@ -321,9 +321,16 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	return 0;
 }
 
+/* Nothing is true of a file that was cut short. */
+static int if_whole(const struct tally_accounts *a, int err)
+{
+	return layout_is_whole(a->layout) ? err : -EBADMSG;
+}
+
 int tally_account_open(struct tally_accounts *a, const char *key,
 		       struct tally_account *account)
 {
+	struct tally_account found = {0, 0};
 	size_t bytes = strlen(key);
 	uint64_t head, hash = hash_key(key, bytes);
 	uint32_t row;
@@ -337,25 +344,30 @@ int tally_account_open(struct tally_accounts *a, const char *key,
 	if (err == -ENOENT)
 		err = a->layout->writable ? add(a, hash, key, bytes, head, &row)
 					  : -EROFS;
-	if (err)
-		return err;
-	handle(a, row, account);
-	return 0;
+	if (!err)
+		handle(a, row, &found);
+	err = if_whole(a, err);
+	if (!err)
+		*account = found;
+	return err;
 }
 
 int tally_account_find(const struct tally_accounts *a, const char *key,
 		       struct tally_account *account)
 {
+	struct tally_account found = {0, 0};
 	size_t bytes = strlen(key);
 	uint64_t head, hash = hash_key(key, bytes);
 	uint32_t row;
 	int err;
 
 	err = find(a, key, bytes, hash, &head, &row);
-	if (err)
-		return err;
-	handle(a, row, account);
-	return 0;
+	if (!err)
+		handle(a, row, &found);
+	err = if_whole(a, err);
+	if (!err)
+		*account = found;
+	return err;
 }
 
 static bool exists(uint32_t phase)
@@ -366,17 +378,22 @@ static bool exists(uint32_t phase)
 int tally_account_next(const struct tally_accounts *a, uint64_t *cursor,
 		       struct tally_account *account)
 {
+	struct tally_account found = {0, 0};
 	uint32_t end = directory_nr_rows(a);
+	int err = -ENOENT;
 
-	while (*cursor < end) {
+	while (*cursor < end && err) {
 		uint32_t row = (uint32_t)(*cursor)++;
 
 		if (exists(phase_of(record_at(a, row)))) {
-			handle(a, row, account);
-			return 0;
+			handle(a, row, &found);
+			err = 0;
 		}
 	}
-	return -ENOENT;
+	err = if_whole(a, err);
+	if (!err)
+		*account = found;
+	return err;
 }
 
 /* The record that the handle means, or NULL. */
@@ -401,7 +418,7 @@ int tally_account_key(const struct tally_accounts *a,
 	uint32_t key_bytes;
 
 	if (!r)
-		return -ESTALE;
+		return if_whole(a, -ESTALE);
 	key_bytes = __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED);
 	if (!key_bytes || key_bytes > a->layout->header.params.max_key_bytes ||
 	    strnlen(r->key, key_bytes + 1) != key_bytes)
@@ -410,7 +427,7 @@ int tally_account_key(const struct tally_accounts *a,
 		return -ERANGE;
 	memcpy(key, r->key, key_bytes);
 	key[key_bytes] = '\0';
-	return 0;
+	return if_whole(a, 0);
 }
 
 size_t tally_account_key_bytes(const struct tally_accounts *a)
@@ -425,7 +442,7 @@ int tally_account_phase(const struct tally_accounts *a,
 	uint32_t phase;
 
 	if (!r)
-		return -ESTALE;
+		return if_whole(a, -ESTALE);
 	phase = phase_of(r);
-	return phase == CLAIMED ? TALLY_PHASE_PENDING : (int)phase;
+	return if_whole(a, phase == CLAIMED ? TALLY_PHASE_PENDING : (int)phase);
 }

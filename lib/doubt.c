@@ -113,6 +113,8 @@ int doubt_read(const struct layout *layout, uint64_t index,
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&from->number, __ATOMIC_RELAXED) != index + 1)
 		return -ENOENT;
+	if (!layout_is_whole(layout))
+		return -EBADMSG;
 	*doubt = d;
 	return 0;
 }

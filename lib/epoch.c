@@ -233,6 +233,8 @@ int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 	err = own(l, &w);
 	if (!err) {
 		err = move_on(l, join, &w);
+		if (!layout_is_whole(l->layout))
+			err = -EBADMSG;
 		if (!err) {
 			writer_set_pins(l->layout, l->writer, ++l->pins);
 			*epoch = layout_control(l->layout)->epoch;

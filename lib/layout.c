@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "layout.h"
 #include "process.h"
 
@@ -161,6 +162,10 @@ static int map_file(struct layout *l)
 	if (origin == MAP_FAILED)
 		return -errno;
 	l->origin = origin;
+	l->seal = (const uint64_t *)(l->origin + bytes) - 1;
+	err = fault_guard(origin, bytes, l->writable);
+	if (err)
+		return err;
 	err = tally_slice_register(origin, bytes);
 	if (err)
 		return err;
@@ -222,13 +227,22 @@ static void make_records(struct layout *l)
 					  nr_buckets);
 }
 
+static int write_whole(int fd, const void *from, size_t bytes, uint64_t to)
+{
+	ssize_t n = pwrite(fd, from, bytes, (off_t)to);
+
+	if (n < 0)
+		return -errno;
+	return (size_t)n == bytes ? 0 : -ENOSPC;
+}
+
 /* Sized, with every page of the metadata that is not filled as it is used. */
 static int make_file(struct layout *l)
 {
 	struct rlimit limit;
 	size_t once_bytes = l->plan->once_bytes;
 	off_t head_bytes = (off_t)l->plan->accounts.offset;
-	ssize_t written;
+	const uint64_t seal = LAYOUT_SEAL;
 	char *once;
 	int err;
 
@@ -247,11 +261,11 @@ static int make_file(struct layout *l)
 	copy_out(once, l);
 	l->header.checksum = once_checksum(once, once_bytes);
 	((struct layout_header *)once)->checksum = l->header.checksum;
-	written = pwrite(l->fd, once, once_bytes, 0);
+	err = write_whole(l->fd, once, once_bytes, 0);
 	free(once);
-	if (written < 0)
-		return -errno;
-	return (size_t)written == once_bytes ? 0 : -ENOSPC;
+	return err ? err
+		   : write_whole(l->fd, &seal, sizeof(seal),
+				 l->header.file_bytes - sizeof(seal));
 }
 
 int layout_create(int fd, const struct layout_params *params,
@@ -420,12 +434,13 @@ static int check_file(struct layout *l)
 static int open_region(struct layout *l, uint32_t n)
 {
 	struct layout_region_head *head = layout_region_head(l, n);
-	int bound = head->bound;
+	int bound = __atomic_load_n(&head->bound, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&head->id, __ATOMIC_RELAXED);
 	int err = init_region(l, n, -1);
 
 	if (err)
 		return err;
-	if (head->id != l->nodes[n].id || bound > 0 || bound < -4095)
+	if (id != l->nodes[n].id || bound > 0 || bound < -4095)
 		return -EBADMSG;
 	l->regions[n].node = l->nodes[n].id;
 	l->regions[n].bound = bound;
@@ -449,6 +464,8 @@ int layout_map(int fd, bool writable, struct layout **layout)
 		err = map_file(l);
 	for (uint32_t n = 0; !err && n < l->header.params.nr_nodes; n++)
 		err = open_region(l, n);
+	if (!err && !layout_is_whole(l))
+		err = -EBADMSG;
 	if (err) {
 		layout_unmap(l);
 		return err;
@@ -463,6 +480,7 @@ void layout_unmap(struct layout *l)
 		return;
 	if (l->origin) {
 		tally_slice_unregister(l->origin);
+		fault_unguard(l->origin);
 		munmap(l->origin, l->header.file_bytes);
 	}
 	if (l->seen)

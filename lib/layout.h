@@ -51,6 +51,10 @@
  * The stagger is (lane mod 64) cache lines, so that one account's rows in many
  * lanes don't fall into one set of the first-level cache.
  *
+ * Behind the last region lies a page whose last word is the seal. Wherever the
+ * file is cut, be it drawn long again, the seal is gone: what was read is worth
+ * something only if the seal is there after it.
+ *
  * Places are computed from the parameters alone (layout_plan), by the maker
  * and by whoever opens the file, and must agree; headers in the file are then
  * held against that plan each time one is used.
@@ -86,6 +90,7 @@
 #define LAYOUT_DOUBT_ROWS    10u
 #define LAYOUT_NR_BANKS	     2u
 #define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
+#define LAYOUT_SEAL	     UINT64_C(0x6c616573796c6c61)
 
 /* What a ledger is made of; all else follows. */
 struct layout_params {
@@ -260,6 +265,7 @@ struct layout_region_head {
 /* A ledger file that is mapped and checked; the copies are ours. */
 struct layout {
 	char *origin;
+	const uint64_t *seal; /* in the file's last word */
 	int fd;
 	bool writable;
 	bool stale; /* made before this boot */
@@ -314,6 +320,13 @@ void layout_unmap(struct layout *layout);
 
 /* The index of the node with this number, or -ENOENT. */
 int layout_node_index(const struct layout *layout, int node);
+
+/* Whether the file was whole until now, as far as it was read before. */
+static inline bool layout_is_whole(const struct layout *l)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(l->seal, __ATOMIC_RELAXED) == LAYOUT_SEAL;
+}
 
 static inline struct layout_control *layout_control(const struct layout *l)
 {

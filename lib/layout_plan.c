@@ -173,7 +173,7 @@ int layout_place(const struct layout_params *params,
 		if (at > MAX_FILE_BYTES)
 			return -E2BIG;
 	}
-	*file_bytes = at;
+	*file_bytes = at + params->page_bytes; /* of the seal */
 	return 0;
 }
 

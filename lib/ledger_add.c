@@ -64,6 +64,8 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 		err = tally_region_fault(region,
 					 first + from * sizeof(*header) - start,
 					 (bucket + 1 - from) * sizeof(*header));
+	if (!layout_is_whole(layout))
+		err = -EBADMSG;
 	if (err)
 		return err;
 	tally_slice_lay(header, cells, LAYOUT_BUCKET_ROWS, LAYOUT_BUCKET_ROWS);

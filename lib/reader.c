@@ -10,6 +10,7 @@
 #include <numatally/reader.h>
 
 #include "directory.h"
+#include "fault.h"
 #include "view_internal.h"
 #include "writer.h"
 
@@ -59,20 +60,24 @@ int tally_reader_view(struct tally_reader *reader, struct tally_view **view)
 	return view_over(reader->layout, reader->accounts, view);
 }
 
-void tally_reader_describe(const struct tally_reader *reader,
+int tally_reader_describe(const struct tally_reader *reader,
 			   struct tally_reader_info *info)
 {
 	const struct layout_header *header = &reader->layout->header;
+	uint32_t nr_accounts = directory_nr_rows(reader->accounts);
 
+	if (!layout_is_whole(reader->layout))
+		return -EBADMSG;
 	memcpy(info->instance, header->instance, sizeof(info->instance));
 	info->version = header->version;
 	info->created_ns = header->created_ns;
 	info->file_bytes = header->file_bytes;
 	info->max_accounts = header->params.max_accounts;
-	info->nr_accounts = directory_nr_rows(reader->accounts);
+	info->nr_accounts = nr_accounts;
 	info->nr_nodes = header->params.nr_nodes;
 	info->nr_lanes = header->params.nr_lanes;
 	info->stale = reader->layout->stale;
+	return 0;
 }
 
 int tally_reader_writer(const struct tally_reader *reader, uint32_t *cursor,
@@ -81,12 +86,19 @@ int tally_reader_writer(const struct tally_reader *reader, uint32_t *cursor,
 	struct process process;
 	int err = writer_next(reader->layout, cursor, &process);
 
+	if (!layout_is_whole(reader->layout))
+		return -EBADMSG;
 	if (err)
 		return err;
 	writer->pid = (pid_t)process.pid;
 	writer->start_time = process.start;
 	writer->alive = process_alive(&process);
 	return 0;
+}
+
+int tally_reader_fault(const void *siginfo)
+{
+	return fault_mend(siginfo);
 }
 
 const struct tally_region *

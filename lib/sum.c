@@ -420,6 +420,8 @@ int sum(const struct sum *s, int64_t *amounts)
 		for (uint32_t p = s->first_plane; p < s->end_plane && !err; p++)
 			err = sum_plane(s, n, p, sums);
 	}
+	if (!err && !layout_is_whole(s->layout))
+		err = -EBADMSG;
 	if (!err)
 		copy_sums((uint64_t *)amounts, sums,
 			  s->layout->header.params.nr_resources *

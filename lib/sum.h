@@ -18,7 +18,8 @@ struct sum {
 /*
  * The sums of every resource, into amounts[nr_resources]; they wrap at 64 bits.
  *
- * -EBADMSG	a header in the file is damaged, or never stands still
+ * -EBADMSG	a header in the file is damaged, or never stands still, or the
+ *		file was cut short
  */
 int sum(const struct sum *s, int64_t *amounts);
 

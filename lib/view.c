@@ -262,10 +262,10 @@ int tally_view_each(const struct tally_view *view,
 		calloc(tally_view_nr_resources(view), sizeof(*amounts));
 	struct tally_value value = {.key = key};
 	uint64_t cursor = 0;
-	int err = key && amounts ? 0 : -ENOMEM;
+	int err = key && amounts ? 0 : -ENOMEM, end = 0;
 
-	while (!err &&
-	       !tally_account_next(view->accounts, &cursor, &value.account)) {
+	while (!err && !(end = tally_account_next(view->accounts, &cursor,
+						  &value.account))) {
 		err = tally_account_key(view->accounts, value.account, key,
 					key_bytes);
 		if (err == -ESTALE)
@@ -273,6 +273,8 @@ int tally_view_each(const struct tally_view *view,
 		else if (!err)
 			err = each_of(view, &value, amounts, each, arg);
 	}
+	if (!err && end != -ENOENT)
+		err = end;
 	free(amounts);
 	free(key);
 	return err;

@@ -9,6 +9,9 @@
  *
  * A directory is borrowed from a ledger or a reader, and ends with it. Any
  * number of threads may use it.
+ *
+ * Every function that looks into it may return
+ * -EBADMSG	the file is damaged, or was cut short
  */
 #ifndef NUMATALLY_ACCOUNT_H
 #define NUMATALLY_ACCOUNT_H
@@ -45,7 +48,6 @@ enum tally_phase {
  * -ENAMETOOLONG	the key is longer than the ledger's keys may be
  * -ENOSPC		the directory is full, or the file system is
  * -EROFS		the directory is a reader's, and has no such key
- * -EBADMSG		the file is damaged
  */
 TALLY_API int tally_account_open(struct tally_accounts *accounts,
 				 const char *key,
@@ -55,7 +57,6 @@ TALLY_API int tally_account_open(struct tally_accounts *accounts,
  * The account with this key.
  *
  * -ENOENT	there is none
- * -EBADMSG	the file is damaged
  */
 TALLY_API int tally_account_find(const struct tally_accounts *accounts,
 				 const char *key,
@@ -77,7 +78,6 @@ TALLY_API int tally_account_next(const struct tally_accounts *accounts,
  *
  * -ERANGE	it doesn't fit; tally_account_key_bytes() always do
  * -ESTALE	the account is gone
- * -EBADMSG	the file is damaged
  */
 TALLY_API int tally_account_key(const struct tally_accounts *accounts,
 				struct tally_account account, char *key,

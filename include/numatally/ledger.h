@@ -8,6 +8,10 @@
  *
  * Several processes may have one ledger open for writing at once, and any
  * number of threads in each may call everything here but close at once.
+ *
+ * Where somebody cuts the file short, nobody gets SIGBUS (numatally/reader.h
+ * says how): adds are lost from then on, and whatever looks at the ledger says
+ * -EBADMSG.
  */
 #ifndef NUMATALLY_LEDGER_H
 #define NUMATALLY_LEDGER_H
@@ -124,6 +128,7 @@ TALLY_API int tally_ledger_resource(const struct tally_ledger *ledger,
  * -ENOMEM	no memory
  * -EUSERS	4096 threads use the ledger
  * -EPERM	a child of fork(2), in a ledger that one process writes to
+ * -EBADMSG	the file was cut short; not every add can tell
  */
 TALLY_API int tally_ledger_add(struct tally_ledger *ledger,
 			       struct tally_account account,

@@ -5,6 +5,14 @@
  * A reader needs no write access, leaves no trace in the file, and slows no
  * writer. What describes the file is copied and checked once, when it is
  * opened; what changes is checked each time it is used.
+ *
+ * A file that is cut short while it is read would raise SIGBUS. The first
+ * ledger that a process opens, also for writing, installs a handler that turns
+ * this into -EBADMSG of the call, and of all that follow; any other SIGBUS goes
+ * to the handler that was there before, with its mask, stack and flags. See
+ * tally_reader_fault() for a program that installs its own later. A thread that
+ * reads must not block SIGBUS: the kernel ends a process for a fault that is
+ * blocked.
  */
 #ifndef NUMATALLY_READER_H
 #define NUMATALLY_READER_H
@@ -37,7 +45,15 @@ TALLY_API void tally_reader_close(struct tally_reader *reader);
 TALLY_API int tally_reader_view(struct tally_reader *reader,
 				struct tally_view **view);
 
-/* What the file says of itself. */
+/*
+ * For a handler of SIGBUS that was installed after the first ledger was opened,
+ * and that does not call the handler before it: whether this one came from a
+ * ledger, by the siginfo_t that SA_SIGINFO gives. 1: it did, and is dealt with,
+ * and the handler returns; 0: it did not. Async-signal-safe.
+ */
+TALLY_API int tally_reader_fault(const void *siginfo);
+
+/* What the file says of itself. -EBADMSG: it was cut short */
 struct tally_reader_info {
 	uint8_t instance[16]; /* random, new with every ledger */
 	uint32_t version;     /* of the file format */
@@ -49,7 +65,7 @@ struct tally_reader_info {
 	unsigned int nr_lanes;
 	int stale; /* 1: made before this machine was booted */
 };
-TALLY_API void tally_reader_describe(const struct tally_reader *reader,
+TALLY_API int tally_reader_describe(const struct tally_reader *reader,
 				     struct tally_reader_info *info);
 
 /*
@@ -57,6 +73,7 @@ TALLY_API void tally_reader_describe(const struct tally_reader *reader,
  * (0 at first) on.
  *
  * -ENOENT	no more
+ * -EBADMSG	the file was cut short
  */
 struct tally_writer {
 	pid_t pid;	     /* in its own PID namespace */

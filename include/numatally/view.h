@@ -20,7 +20,7 @@
  * of stocks, as it is at that moment, also in a snapshot.
  *
  * Every function that reads amounts may return
- * -EBADMSG	a header in the file is damaged
+ * -EBADMSG	a header in the file is damaged, or the file was cut short
  * -EAGAIN	somebody who was changing reservations was stopped or killed in
  *		the middle, and nobody has come since
  */
@@ -66,6 +66,7 @@ TALLY_API int tally_view_open(struct tally_ledger *ledger,
  * -ENOSYS	membarrier(2) is refused to us, and others rely on it
  * -EPERM	a child of fork(2), in a ledger that one process writes to
  * -ENOSPC, -ENOMEM	no memory, or no room to settle an older snapshot
+ * -EBADMSG	the file was cut short
  */
 TALLY_API int tally_view_snapshot(struct tally_ledger *ledger,
 				  unsigned int flags, int64_t timeout_ns,
@@ -104,6 +105,7 @@ TALLY_API uint64_t tally_view_nr_doubts(const struct tally_view *view);
  * The index-th of them, from 0.
  *
  * -ENOENT	there is none, or it is not kept any more
+ * -EBADMSG	the file is damaged, or was cut short
  */
 TALLY_API int tally_view_doubt(const struct tally_view *view, uint64_t index,
 			       struct tally_doubt *doubt);

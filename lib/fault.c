@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fault.h"
+
+/* A mapping; free where bytes is 0. They are used again, and never freed, as a
+ * handler may be at any of them. */
+struct guarded {
+	uintptr_t origin;
+	size_t bytes;
+	bool writable;
+	struct guarded *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct guarded *list;
+
+static struct sigaction before; /* what was there when ours was installed */
+static bool reset;		/* ... was for one signal, and has had it */
+static bool installed;
+
+/* By a call of our own: a sanitizer would take mmap() for a write. */
+static bool put_zeros(uintptr_t at, size_t bytes, bool writable)
+{
+	int prot = PROT_READ | (writable ? PROT_WRITE : 0);
+	long ret =
+		syscall(SYS_mmap, at, bytes, prot,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+			-1, 0L);
+
+	return ret != -1;
+}
+
+/* As a whole, so that it faults once. Where memory is strictly accounted that
+ * may be too much: then the page. */
+static bool mend(const struct guarded *g, uintptr_t address)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t origin = __atomic_load_n(&g->origin, __ATOMIC_RELAXED);
+	size_t bytes = __atomic_load_n(&g->bytes, __ATOMIC_RELAXED);
+
+	return put_zeros(origin, bytes, g->writable) ||
+	       put_zeros(address & ~(page - 1), page, g->writable);
+}
+
+/* What is being put into the list, or taken out of it, does not match. */
+static bool holds(const struct guarded *g, uintptr_t address)
+{
+	size_t bytes = __atomic_load_n(&g->bytes, __ATOMIC_ACQUIRE);
+	uintptr_t origin = __atomic_load_n(&g->origin, __ATOMIC_ACQUIRE);
+
+	return address - origin < bytes &&
+	       __atomic_load_n(&g->bytes, __ATOMIC_RELAXED) == bytes;
+}
+
+bool fault_mend(const siginfo_t *info)
+{
+	uintptr_t address = (uintptr_t)info->si_addr;
+	int saved = errno;
+	bool done = false;
+
+	/* One that is sent has no address. */
+	if (info->si_code != BUS_ADRERR && info->si_code != BUS_OBJERR &&
+	    info->si_code != BUS_MCEERR_AR)
+		return false;
+	for (struct guarded *g = __atomic_load_n(&list, __ATOMIC_ACQUIRE);
+	     g && !done; g = g->next)
+		done = holds(g, address) && mend(g, address);
+	errno = saved;
+	return done;
+}
+
+/* The program ends as it would have: by this signal, from this place. */
+static void end(const siginfo_t *info)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	sigaction(SIGBUS, &action, NULL);
+	syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS,
+		info);
+}
+
+static bool is_function(const struct sigaction *action)
+{
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+/* The kernel lets nobody ignore a fault. */
+static bool is_ignored(const siginfo_t *info)
+{
+	return before.sa_handler == SIG_IGN &&
+	       (info->si_code <= 0 || info->si_code == BUS_MCEERR_AO);
+}
+
+/* Does what the kernel would have done. Mask and flags of the handler before
+ * are ours, too. */
+static void hand_on(int signal, siginfo_t *info, void *context)
+{
+	bool once = ((unsigned int)before.sa_flags & SA_RESETHAND) != 0;
+
+	if (is_ignored(info))
+		return;
+	if (!is_function(&before) ||
+	    (once && __atomic_exchange_n(&reset, true, __ATOMIC_RELAXED)))
+		end(info);
+	else if (before.sa_flags & SA_SIGINFO)
+		before.sa_sigaction(signal, info, context);
+	else
+		before.sa_handler(signal);
+}
+
+static void handle(int signal, siginfo_t *info, void *context)
+{
+	if (!fault_mend(info))
+		hand_on(signal, info, context);
+}
+
+/* Once; or again where somebody has put it out of effect. A function that came
+ * after ours may call it, and so must not be called by it. */
+static int install(void)
+{
+	struct sigaction now, action = {.sa_sigaction = handle};
+
+	if (sigaction(SIGBUS, NULL, &now))
+		return -errno;
+	if (installed && is_function(&now))
+		return 0;
+	before = now;
+	reset = false;
+	if (!is_function(&before)) {
+		sigemptyset(&action.sa_mask);
+		action.sa_flags = SA_ONSTACK | SA_RESTART;
+	} else {
+		action.sa_mask = before.sa_mask;
+		action.sa_flags =
+			(int)((unsigned int)before.sa_flags & ~SA_RESETHAND);
+	}
+	action.sa_flags |= SA_SIGINFO;
+	if (sigaction(SIGBUS, &action, NULL))
+		return -errno;
+	installed = true;
+	return 0;
+}
+
+static struct guarded *take_free(void)
+{
+	struct guarded *g;
+
+	for (g = list; g && g->bytes; g = g->next)
+		;
+	if (g)
+		return g;
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return NULL;
+	g->next = list;
+	__atomic_store_n(&list, g, __ATOMIC_RELEASE);
+	return g;
+}
+
+int fault_guard(char *origin, size_t bytes, bool writable)
+{
+	struct guarded *g;
+	int err;
+
+	pthread_mutex_lock(&lock);
+	err = install();
+	g = err ? NULL : take_free();
+	if (g) {
+		__atomic_store_n(&g->origin, (uintptr_t)origin,
+				 __ATOMIC_RELAXED);
+		__atomic_store_n(&g->writable, writable, __ATOMIC_RELAXED);
+		__atomic_store_n(&g->bytes, bytes, __ATOMIC_RELEASE);
+	} else if (!err) {
+		err = -ENOMEM;
+	}
+	pthread_mutex_unlock(&lock);
+	return err;
+}
+
+void fault_unguard(const char *origin)
+{
+	pthread_mutex_lock(&lock);
+	for (struct guarded *g = list; g; g = g->next)
+		if (g->bytes && g->origin == (uintptr_t)origin)
+			__atomic_store_n(&g->bytes, 0, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&lock);
+}
