@@ -425,7 +425,7 @@ pids=$pid
 until_it test -s "$out"
 : >"$dir/here.ledger"
 ends $pid
-test $? -eq 1 && grep -q 'cut short' "$err"
+test $? -eq 1 && grep -q 'damaged$' "$err"
 result $? "show: cut short while it is read"
 pids=
 

@@ -222,13 +222,14 @@ static int check_accounts(struct check *check, const struct tally_view *view)
 	struct tally_account account;
 	char *key = malloc(bytes);
 	uint64_t cursor = 0;
+	int end;
 
 	if (!key)
 		return -ENOMEM;
-	while (!tally_account_next(accounts, &cursor, &account))
+	while (!(end = tally_account_next(accounts, &cursor, &account)))
 		check_account(check, accounts, account, key, bytes);
 	free(key);
-	return 0;
+	return end == -ENOENT ? 0 : end;
 }
 
 /* A sum over all accounts looks at each header. */
@@ -278,9 +279,8 @@ static int check_limits(struct check *check, const struct tally_view *view)
 	return 0;
 }
 
-static int look(void *arg)
+static int look(struct check *check)
 {
-	struct check *check = arg;
 	struct tally_reader_info info;
 	struct tally_view *view;
 	int err = tally_reader_open(check->path, &check->reader);
@@ -290,7 +290,11 @@ static int look(void *arg)
 	err = tally_reader_view(check->reader, &view);
 	if (err)
 		return err;
-	tally_reader_describe(check->reader, &info);
+	err = tally_reader_describe(check->reader, &info);
+	if (err) {
+		tally_view_close(view);
+		return err;
+	}
 	check->nr_nodes = info.nr_nodes;
 	check->nodes = calloc(info.nr_nodes, sizeof(*check->nodes));
 	if (!check->nodes) {
@@ -337,7 +341,7 @@ static int run(struct check *check, bool json)
 	if (!check->problems)
 		err = -ENOMEM;
 	else
-		err = ledgers_guard(look, check);
+		err = look(check);
 	if (err) {
 		warnx("%s: %s", check->path, ledgers_error(err));
 		return EXIT_FAILURE;

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +30,6 @@ const char *ledgers_error(int error)
 		return "its maker has not finished it";
 	case -EBADMSG:
 		return "not a ledger, or damaged";
-	case -EIO:
-		return "cut short while it was read, or unreadable";
 	case -ELOOP:
 		return "a symbolic link, which is not followed";
 	case -EPROTO:
@@ -82,7 +78,8 @@ const char *ledgers_state(const struct tally_reader *reader,
 {
 	struct tally_reader_info info;
 
-	tally_reader_describe(reader, &info);
+	if (tally_reader_describe(reader, &info))
+		return "damaged";
 	if (info.stale)
 		return "stale";
 	if (writers->alive)
@@ -323,24 +320,4 @@ bool ledgers_find(const char *argument, char path[PATH_MAX])
 	if (strchr(argument, '/') || exists(path))
 		return true;
 	return find_listed(argument, path);
-}
-
-/* ---- files that are cut short -------------------------------------------- */
-
-static sigjmp_buf guard;
-
-static void leave(int signal)
-{
-	siglongjmp(guard, signal);
-}
-
-int ledgers_guard(int (*look)(void *arg), void *arg)
-{
-	struct sigaction action = {.sa_handler = leave}, before;
-	int ret;
-
-	sigaction(SIGBUS, &action, &before);
-	ret = sigsetjmp(guard, 1) ? -EIO : look(arg);
-	sigaction(SIGBUS, &before, NULL);
-	return ret;
 }

@@ -51,7 +51,8 @@ struct ledgers_writers {
 struct ledgers_writers ledgers_writers(const struct tally_reader *reader);
 json_t *ledgers_json_writers(const struct ledgers_writers *writers);
 
-/* "live", "no writer", "stale" or "hidden": all its writers may be alive. */
+/* "live", "no writer", "stale", "damaged", or "hidden": all its writers may be
+ * alive. */
 const char *ledgers_state(const struct tally_reader *reader,
 			  const struct ledgers_writers *writers);
 
@@ -59,12 +60,5 @@ const char *ledgers_state(const struct tally_reader *reader,
  * no newline. -ENOMEM */
 int ledgers_print_head(const char *name, uint64_t nr_accounts,
 		       const struct tally_reader *reader);
-
-/*
- * Calls look(arg) and returns what it returns, or -EIO where a page of a file
- * that it has mapped could not be had: the file was cut short meanwhile. What
- * look had allocated by then is lost.
- */
-int ledgers_guard(int (*look)(void *arg), void *arg);
 
 #endif

@@ -44,19 +44,18 @@ struct row {
 
 enum { NAME, OWNER, AGE, ACCOUNTS, WRITERS, RESIDENT, STATE, NR_COLUMNS };
 
-static int look(void *arg)
+static int look(struct row *row)
 {
-	struct row *row = arg;
 	struct tally_reader *reader;
 	int err = tally_reader_open(row->file->path, &reader);
 
 	if (err)
 		return err;
-	tally_reader_describe(reader, &row->info);
+	err = tally_reader_describe(reader, &row->info);
 	row->writers = ledgers_writers(reader);
 	row->state = ledgers_state(reader, &row->writers);
 	tally_reader_close(reader);
-	return 0;
+	return err;
 }
 
 static const char *error_state(int err)
@@ -86,7 +85,7 @@ static bool fill(struct row *row, const struct ledgers_file *file)
 		return false;
 	row->uid = st.st_uid;
 	row->resident_bytes = (int64_t)st.st_blocks * 512;
-	row->err = ledgers_guard(look, row);
+	row->err = look(row);
 	if (row->err)
 		row->state = error_state(row->err);
 	return row->err != -ENOENT;

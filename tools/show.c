@@ -250,9 +250,8 @@ static int print_text(const struct show *show, const struct show_look *look)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-static int attach(void *arg)
+static int attach(struct show *show)
 {
-	struct show *show = arg;
 	int err = stat(show->path, &show->st) ? -errno : 0;
 
 	if (!err)
@@ -260,9 +259,8 @@ static int attach(void *arg)
 	return err ? err : tally_reader_view(show->reader, &show->view);
 }
 
-static int show_once(void *arg)
+static int show_once(struct show *show)
 {
-	struct show *show = arg;
 	struct show_look look;
 	int err = show_look(show->view, &show->choice, &look);
 
@@ -307,7 +305,7 @@ static int repeat(struct show *show)
 
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (;; n++) {
-		err = ledgers_guard(show_once, show);
+		err = show_once(show);
 		if (err || show->interval <= 0 || ferror(stdout) ||
 		    (show->count && n >= show->count))
 			return err;
@@ -336,7 +334,7 @@ static int run(struct show *show)
 
 	if (!ledgers_find(show->argument, show->path))
 		return EXIT_FAILURE;
-	err = ledgers_guard(attach, show);
+	err = attach(show);
 	if (!err && show->sort && find_sort(show)) {
 		warnx("%s: no resource '%s'", show->argument, show->sort);
 		return EXIT_FAILURE;

@@ -88,9 +88,10 @@ static int look_accounts(const struct tally_view *view,
 	char *key = malloc(key_bytes);
 	struct show_account a = {0};
 	uint64_t cursor = 0;
-	int err = key && amounts ? 0 : -ENOMEM;
+	int err = key && amounts ? 0 : -ENOMEM, end = 0;
 
-	while (!err && !tally_account_next(accounts, &cursor, &a.account)) {
+	while (!err &&
+	       !(end = tally_account_next(accounts, &cursor, &a.account))) {
 		struct show_account *grown =
 			grow(look->accounts, look->nr, 1, sizeof(a));
 
@@ -105,6 +106,8 @@ static int look_accounts(const struct tally_view *view,
 		else if (err == -ESTALE)
 			err = 0;
 	}
+	if (!err && end != -ENOENT)
+		err = end;
 	free(key);
 	free(amounts);
 	return err;
