@@ -9,6 +9,15 @@
 
 enum { FREE = 0, CLAIMED = 1 };
 
+/*
+ * A chain has two keys on average where the directory is full, and a dozen at
+ * most. Keys that are chosen to be in one chain are refused from here on, and a
+ * chain that is twice as long is nobody's but a hostile one's: so no search is
+ * long, and one for each key is not quadratic.
+ */
+#define CHAIN_FULL 128
+#define CHAIN_MAX  256
+
 /* Of records, made to exist by one call to the kernel. */
 #define FAULT_BYTES (UINT64_C(64) << 10)
 
@@ -106,18 +115,19 @@ static uint32_t phase_of(const struct record *r)
 }
 
 /* Searches the chain from the row that its head names down to the one that is
- * already searched; -ENOENT where the key is in none. */
+ * already searched; -ENOENT where the key is in none. *steps: so far. */
 static int search(const struct tally_accounts *a, uint64_t from, uint64_t until,
-		  uint64_t hash, const char *key, size_t bytes, uint32_t *found)
+		  uint64_t hash, const char *key, size_t bytes, uint32_t *steps,
+		  uint32_t *found)
 {
-	uint32_t steps = 0, limit = directory_nr_rows(a);
+	uint32_t limit = directory_nr_rows(a);
 
 	while (from != until && from) {
 		const struct record *r;
 		uint32_t row;
 
 		/* A chain that leaves the rows or comes back is damage. */
-		if (from > limit || steps++ >= limit)
+		if (from > limit || (*steps)++ >= CHAIN_MAX)
 			return -EBADMSG;
 		row = (uint32_t)from - 1;
 		r = record_at(a, row);
@@ -278,22 +288,28 @@ static void unclaim(struct tally_accounts *a, uint32_t row)
 }
 
 static int find(const struct tally_accounts *a, const char *key, size_t bytes,
-		uint64_t hash, uint64_t *head, uint32_t *row)
+		uint64_t hash, uint64_t *head, uint32_t *steps, uint32_t *row)
 {
+	*steps = 0;
+	/* Nor is it compared with what lies beyond a record. */
+	if (bytes > a->layout->header.params.max_key_bytes)
+		return -ENOENT;
 	*head = __atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
-	return search(a, *head, 0, hash, key, bytes, row);
+	return search(a, *head, 0, hash, key, bytes, steps, row);
 }
 
 static int add(struct tally_accounts *a, uint64_t hash, const char *key,
-	       size_t bytes, uint64_t head, uint32_t *added)
+	       size_t bytes, uint64_t head, uint32_t steps, uint32_t *added)
 {
 	struct record *r;
 	uint32_t row;
 	int err;
 
+	if (steps >= CHAIN_FULL)
+		return -ENOSPC;
 	err = claim(a, &row);
 	/* Another may have put this very key into the last row. */
-	if (err == -ENOSPC && !find(a, key, bytes, hash, &head, added))
+	if (err == -ENOSPC && !find(a, key, bytes, hash, &head, &steps, added))
 		return 0;
 	if (err)
 		return err;
@@ -311,7 +327,8 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 			    head_of(a, hash), &head, row + 1, false,
 			    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 			break;
-		err = search(a, head, searched, hash, key, bytes, added);
+		err = search(a, head, searched, hash, key, bytes, &steps,
+			     added);
 		if (err != -ENOENT) {
 			unclaim(a, row);
 			return err;
@@ -333,17 +350,18 @@ int tally_account_open(struct tally_accounts *a, const char *key,
 	struct tally_account found = {0, 0};
 	size_t bytes = strlen(key);
 	uint64_t head, hash = hash_key(key, bytes);
-	uint32_t row;
+	uint32_t row, steps;
 	int err;
 
 	if (!bytes)
 		return -EINVAL;
 	if (bytes > a->layout->header.params.max_key_bytes)
 		return -ENAMETOOLONG;
-	err = find(a, key, bytes, hash, &head, &row);
+	err = find(a, key, bytes, hash, &head, &steps, &row);
 	if (err == -ENOENT)
-		err = a->layout->writable ? add(a, hash, key, bytes, head, &row)
-					  : -EROFS;
+		err = a->layout->writable
+			      ? add(a, hash, key, bytes, head, steps, &row)
+			      : -EROFS;
 	if (!err)
 		handle(a, row, &found);
 	err = if_whole(a, err);
@@ -358,10 +376,10 @@ int tally_account_find(const struct tally_accounts *a, const char *key,
 	struct tally_account found = {0, 0};
 	size_t bytes = strlen(key);
 	uint64_t head, hash = hash_key(key, bytes);
-	uint32_t row;
+	uint32_t row, steps;
 	int err;
 
-	err = find(a, key, bytes, hash, &head, &row);
+	err = find(a, key, bytes, hash, &head, &steps, &row);
 	if (!err)
 		handle(a, row, &found);
 	err = if_whole(a, err);
@@ -421,7 +439,8 @@ int tally_account_key(const struct tally_accounts *a,
 		return if_whole(a, -ESTALE);
 	key_bytes = __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED);
 	if (!key_bytes || key_bytes > a->layout->header.params.max_key_bytes ||
-	    strnlen(r->key, key_bytes + 1) != key_bytes)
+	    strnlen(r->key, key_bytes + 1) != key_bytes ||
+	    hash_key(r->key, key_bytes) != r->hash)
 		return -EBADMSG;
 	if (key_bytes >= bytes)
 		return -ERANGE;

@@ -212,6 +212,57 @@ static void processes_that_race_for_keys_agree(void **state)
 	tally_ledger_close(ledger);
 }
 
+/* The chain of a key in a directory of so many, as the file has it. */
+static uint64_t chain_of(const char *key, uint64_t nr_chains)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *key; key++)
+		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+	return (hash ^ hash >> 32) & (nr_chains - 1);
+}
+
+/* Somebody chooses keys that fall into one chain: it ends before a search of it
+ * takes long, and all other keys go on. */
+static void chosen_keys(void **state)
+{
+	struct tally_ledger *ledger = machine_ledger(*state, 512);
+	struct tally_accounts *accounts = tally_ledger_accounts(ledger);
+	struct tally_account account, first;
+	unsigned int nr = 0;
+	char key[16];
+	int err = 0;
+
+	for (unsigned int i = 0; !err && nr < 500; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		if (chain_of(key, 256))
+			continue;
+		err = tally_account_open(accounts, key, &account);
+		if (!nr++)
+			first = account;
+	}
+	assert_int_equal(err, -ENOSPC);
+	assert_int_equal(nr, 128 + 1);
+	for (unsigned int i = 0; nr > 1; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		if (chain_of(key, 256))
+			continue;
+		assert_int_equal(tally_account_find(accounts, key, &account),
+				 0);
+		assert_true(account.row >= first.row);
+		nr--;
+	}
+	for (unsigned int i = 0; nr < 100; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		if (!chain_of(key, 256))
+			continue;
+		assert_int_equal(tally_account_open(accounts, key, &account),
+				 0);
+		nr++;
+	}
+	tally_ledger_close(ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +282,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			processes_that_race_for_keys_agree, machine_setup,
 			machine_teardown),
+		cmocka_unit_test_setup_teardown(chosen_keys, machine_setup,
+						machine_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,12 +19,14 @@
 
 #include <numatally/reader.h>
 
+#include "inside.h"
 #include "machine.h"
 
 /* Of the file format, version 1: what the header's first fields are. */
 #define VERSION_AT 8
 #define ORDER_AT   12
 #define PAGE_AT	   36
+#define NEXT_AT	   12 /* in an account's record: row + 1 */
 
 static int reader_says(const char *path)
 {
@@ -34,6 +36,24 @@ static int reader_says(const char *path)
 	if (!err)
 		tally_reader_close(reader);
 	return err;
+}
+
+static uint32_t *next_of(struct layout *inside, uint32_t row)
+{
+	const struct layout_table *table = &inside->plan->accounts;
+
+	return (uint32_t *)(inside->origin + table->offset +
+			    row * table->stride + NEXT_AT);
+}
+
+/* Every chain begins with that row. */
+static void link_all(struct layout *inside, uint64_t row_1)
+{
+	const struct layout_table *table = &inside->plan->heads;
+	uint64_t *heads = (uint64_t *)(inside->origin + table->offset);
+
+	for (uint64_t i = 0; i < table->count; i++)
+		heads[i] = row_1;
 }
 
 static int writer_says(const char *path)
@@ -334,6 +354,87 @@ static void damaged_headers_are_errors(void **state)
 	tally_reader_close(reader);
 }
 
+static struct tally_reader *open_reader(const char *path,
+					struct tally_view **view)
+{
+	struct tally_reader *reader;
+
+	assert_int_equal(tally_reader_open(path, &reader), 0);
+	assert_int_equal(tally_reader_view(reader, view), 0);
+	return reader;
+}
+
+static int find(const char *path, const char *key)
+{
+	struct tally_account account;
+	struct tally_view *view;
+	struct tally_reader *reader = open_reader(path, &view);
+	int err = tally_account_find(tally_view_accounts(view), key, &account);
+
+	tally_view_close(view);
+	tally_reader_close(reader);
+	return err;
+}
+
+/* Chains that bite their tail, or go on and on. */
+static void endless_chains(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = machine_ledger(m, 1024);
+	struct layout *inside;
+	char key[256] = "";
+
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		machine_account(ledger, key);
+	}
+	tally_ledger_close(ledger);
+	assert_int_equal(find(m->path, "absent"), -ENOENT);
+	memset(key, 'x', sizeof(key) - 1);
+	assert_int_equal(find(m->path, key), -ENOENT);
+	inside = inside_open(m->path);
+	for (uint32_t row = 0; row < 1000; row++)
+		*next_of(inside, row) = row;
+	link_all(inside, 1000);
+	assert_int_equal(find(m->path, "absent"), -EBADMSG);
+	for (uint32_t row = 0; row < 1000; row++)
+		*next_of(inside, row) = row + 1;
+	assert_int_equal(find(m->path, "absent"), -EBADMSG);
+	link_all(inside, 1001);
+	assert_int_equal(find(m->path, "absent"), -EBADMSG);
+	inside_close(inside);
+}
+
+/* A row whose key is another than its hash says. */
+static void another_key(void **state)
+{
+	struct machine *m = *state;
+	struct tally_account account = {0, 0};
+	struct tally_reader *reader;
+	struct layout *inside;
+	struct tally_view *view;
+	char key[192] = "";
+
+	make(m);
+	reader = open_reader(m->path, &view);
+	assert_int_equal(
+		tally_account_find(tally_view_accounts(view), "a", &account),
+		0);
+	assert_int_equal(tally_account_key(tally_view_accounts(view), account,
+					   key, sizeof(key)),
+			 0);
+	assert_string_equal(key, "a");
+	inside = inside_open(m->path);
+	inside->origin[inside->plan->accounts.offset + LAYOUT_ACCOUNT_BYTES] =
+		'b';
+	assert_int_equal(tally_account_key(tally_view_accounts(view), account,
+					   key, sizeof(key)),
+			 -EBADMSG);
+	inside_close(inside);
+	tally_view_close(view);
+	tally_reader_close(reader);
+}
+
 static void writers_are_told_apart(void **state)
 {
 	struct machine *m = *state;
@@ -408,6 +509,8 @@ int main(void)
 		T(a_reader_only_reads),
 		T(a_reader_sees_what_is_added),
 		T(damaged_headers_are_errors),
+		T(endless_chains),
+		T(another_key),
 		T(writers_are_told_apart),
 		T(too_many_writers),
 	};

@@ -46,7 +46,8 @@ enum tally_phase {
  *
  * -EINVAL		the key is empty
  * -ENAMETOOLONG	the key is longer than the ledger's keys may be
- * -ENOSPC		the directory is full, or the file system is
+ * -ENOSPC		the directory is full, or the file system is, or 128
+ *			keys were chosen to have one hash with this
  * -EROFS		the directory is a reader's, and has no such key
  */
 TALLY_API int tally_account_open(struct tally_accounts *accounts,
