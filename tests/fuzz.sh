@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# make check-fuzz: each fuzzer, from inputs that are real ledgers, for its part
+# of NUMATALLY_FUZZ_SECONDS. Run in a build directory that has them. What it
+# found stays in fuzz-found/.
+seconds=${NUMATALLY_FUZZ_SECONDS:-60}
+fuzzers="reader ledger"
+export ASAN_OPTIONS=detect_leaks=1:${ASAN_OPTIONS-}
+
+echo "1..2"
+rm -rf fuzz-seeds
+mkdir -p fuzz-seeds fuzz-found
+tests/fuzz_seeds fuzz-seeds >/dev/null 2>&1 || {
+	echo "Bail out! no inputs to begin with"
+	exit 1
+}
+nr=0
+status=0
+for fuzzer in $fuzzers; do
+	nr=$((nr + 1))
+	mkdir -p "fuzz-corpus/$fuzzer"
+	# Threads of several ledgers keep a little of each until they end.
+	if "tests/fuzz_$fuzzer" -max_len=32768 -timeout=20 -rss_limit_mb=0 \
+		-max_total_time=$((seconds / 2)) -print_final_stats=1 \
+		-artifact_prefix=fuzz-found/ "fuzz-corpus/$fuzzer" fuzz-seeds \
+		>"fuzz-$fuzzer.log" 2>&1; then
+		echo "ok $nr - fuzz_$fuzzer:" "$(sed -n \
+			's/^Done \([0-9]* runs in [0-9]* second\)/\1/p' \
+			"fuzz-$fuzzer.log")"
+	else
+		echo "not ok $nr - fuzz_$fuzzer"
+		tail -n 40 "fuzz-$fuzzer.log" | sed 's/^/# /'
+		status=1
+	fi
+done
+exit $status

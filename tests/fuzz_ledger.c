@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/* Any bytes as a ledger's file, opened to be written: what a writer can do, as
+ * far as it gets. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <numatally/ledger.h>
+#include <numatally/view.h>
+
+#include "fuzz.h"
+
+#define TIMEOUT_NS 1000000
+
+static void add(struct tally_ledger *ledger, const struct tally_view *view,
+		struct tally_account account)
+{
+	unsigned int nr = tally_view_nr_resources(view);
+	const int64_t amounts[4] = {1, 2, 3, 4};
+	const struct tally_amount charged[2] = {{0, 5}, {nr - 1, 6}};
+
+	for (int i = 0; i < 4; i++)
+		tally_ledger_add(ledger, account, (unsigned int)i % nr, i);
+	if (nr >= 2)
+		tally_ledger_add2(ledger, account, 0, amounts);
+	if (nr >= 4)
+		tally_ledger_add4(ledger, account, 0, amounts);
+	for (unsigned int n = 0; n < tally_view_nr_nodes(view) && n < 8; n++)
+		tally_ledger_charge(ledger, account, tally_view_node(view, n),
+				    charged, 2);
+}
+
+static void look(const struct tally_view *view)
+{
+	unsigned int nr = tally_view_nr_resources(view);
+	int64_t *amounts = calloc(nr, sizeof(*amounts));
+
+	if (!amounts)
+		abort();
+	tally_view_totals(view, TALLY_VIEW_ALL, amounts);
+	free(amounts);
+}
+
+static void write_to(struct tally_ledger *ledger, const struct tally_view *view)
+{
+	static const char *const keys[] = {"a", "new", "batch/job-42", "c"};
+	struct tally_view *snapshot;
+
+	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct tally_account account;
+
+		if (tally_account_open(tally_ledger_accounts(ledger), keys[i],
+				       &account))
+			continue;
+		add(ledger, view, account);
+		if (i % 2)
+			continue;
+		look(view);
+		if (tally_view_snapshot(ledger, TALLY_SNAPSHOT_JOIN, TIMEOUT_NS,
+					&snapshot))
+			continue;
+		look(snapshot);
+		add(ledger, view, account);
+		tally_view_close(snapshot);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	struct tally_ledger *ledger;
+	struct tally_view *view;
+	const char *path;
+	uint32_t flags;
+
+	path = fuzz_make(data, bytes, &flags);
+	if (!path || tally_ledger_open(path, &ledger))
+		return 0;
+	if (!tally_view_open(ledger, &view)) {
+		write_to(ledger, view);
+		if (flags & FUZZ_CUT) {
+			fuzz_cut();
+			write_to(ledger, view);
+		}
+		tally_view_close(view);
+	}
+	tally_ledger_close(ledger);
+	return 0;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/* Any bytes as a ledger's file, and all that a reader can do with it. */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <numatally/reader.h>
+
+#include "fuzz.h"
+#include "wild.h"
+
+/* Rows, doubts and writers that are looked at: as many as there can be in a
+ * file of this size, or the first ones. */
+#define MOST 2000
+
+/* While somebody writes to the file. */
+#define WILD_LOOKS 5
+
+/* What holds for whatever is said, be it wrong. */
+#define HOLDS(condition)          \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
+
+static int see(void *arg, const struct tally_value *value)
+{
+	unsigned int *nr = arg;
+
+	HOLDS(strlen(value->key) < 4096 && value->amount);
+	return ++*nr == MOST;
+}
+
+static void look_at_account(const struct tally_view *view,
+			    struct tally_account account, int64_t *amounts)
+{
+	const struct tally_accounts *accounts = tally_view_accounts(view);
+	size_t bytes = tally_account_key_bytes(accounts);
+	struct tally_account found;
+	char *key = malloc(bytes);
+
+	HOLDS(key);
+	if (!tally_account_key(accounts, account, key, bytes)) {
+		HOLDS(strlen(key) < bytes);
+		if (!tally_account_find(accounts, key, &found))
+			HOLDS(tally_view_account(view, found, TALLY_VIEW_ALL,
+						 amounts) <= 0);
+	}
+	free(key);
+	tally_account_phase(accounts, account);
+	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++)
+		tally_view_account(view, account, tally_view_node(view, n),
+				   amounts);
+}
+
+static void look_at_accounts(const struct tally_view *view, int64_t *amounts)
+{
+	const struct tally_accounts *accounts = tally_view_accounts(view);
+	struct tally_account account;
+	uint64_t cursor = 0;
+	char key[5000];
+
+	for (int i = 0;
+	     i < MOST && !tally_account_next(accounts, &cursor, &account); i++)
+		look_at_account(view, account, amounts);
+	memset(key, 'k', sizeof(key));
+	key[sizeof(key) - 1] = '\0';
+	HOLDS(tally_account_find(accounts, key, &account) < 0);
+	tally_account_find(accounts, "a", &account);
+	tally_account_find(accounts, "", &account);
+}
+
+static void look_at_doubts(const struct tally_view *view, int64_t *amounts)
+{
+	uint64_t nr = tally_view_nr_doubts(view);
+	uint64_t from = nr > 300 ? nr - 300 : 0;
+	struct tally_doubt doubt;
+
+	for (uint64_t i = from; i < nr; i++) {
+		if (tally_view_doubt(view, i, &doubt))
+			continue;
+		for (unsigned int j = 0;
+		     j < doubt.nr_accounts && j < TALLY_DOUBT_ACCOUNTS; j++)
+			tally_view_account(view, doubt.accounts[j],
+					   TALLY_VIEW_ALL, amounts);
+	}
+}
+
+static void look_at_view(const struct tally_view *view)
+{
+	unsigned int nr_values = 0, nr = tally_view_nr_resources(view);
+	int64_t *amounts = calloc(nr, sizeof(*amounts));
+
+	HOLDS(nr > 0 && amounts);
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_resource *r = tally_view_resource(view, i);
+
+		HOLDS(strlen(r->name) < 32 && strlen(r->unit) < 16);
+	}
+	tally_view_totals(view, TALLY_VIEW_ALL, amounts);
+	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++) {
+		const void *origin;
+
+		tally_view_slice(view, n, &origin);
+		tally_view_totals(view, tally_view_node(view, n), amounts);
+	}
+	look_at_accounts(view, amounts);
+	look_at_doubts(view, amounts);
+	tally_view_each(view, see, &nr_values);
+	free(amounts);
+}
+
+static void look_at_file(const struct tally_reader *reader)
+{
+	struct tally_placement placement;
+	struct tally_reader_info info;
+	struct tally_writer writer;
+	uint32_t cursor = 0;
+
+	while (!tally_reader_writer(reader, &cursor, &writer))
+		HOLDS(cursor < MOST);
+	if (tally_reader_describe(reader, &info))
+		return;
+	HOLDS(info.nr_accounts <= info.max_accounts);
+	for (unsigned int n = 0; n < info.nr_nodes; n++)
+		tally_region_verify(tally_reader_region(reader, n), NULL, NULL,
+				    &placement);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	struct tally_reader *reader;
+	struct tally_view *view;
+	const char *path;
+	uint32_t flags;
+
+	path = fuzz_make(data, bytes, &flags);
+	if (!path || tally_reader_open(path, &reader))
+		return 0;
+	if (!tally_reader_view(reader, &view)) {
+		if (flags & FUZZ_WILD)
+			wild_start(path, flags);
+		for (int i = flags & FUZZ_WILD ? WILD_LOOKS : 1; i; i--)
+			look_at_view(view);
+		wild_stop();
+		look_at_file(reader);
+		if (flags & FUZZ_CUT) {
+			fuzz_cut();
+			look_at_view(view);
+			look_at_file(reader);
+		}
+		tally_view_close(view);
+	}
+	tally_reader_close(reader);
+	return 0;
+}

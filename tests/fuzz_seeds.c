@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/* fuzz_seeds DIR: inputs that are real ledgers, for fuzzers to begin with. */
+#include "config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "fuzz.h"
+#include "small.h"
+
+static const char *dir;
+
+static void put(const char *name, const char *image, size_t bytes)
+{
+	static const uint32_t flags[] = {
+		0,
+		FUZZ_CHECKSUM,
+		FUZZ_CHECKSUM | FUZZ_PLAN,
+		FUZZ_CHECKSUM | FUZZ_CUT,
+		FUZZ_CHECKSUM | FUZZ_PLAN | FUZZ_WILD,
+	};
+	char path[4096];
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s-%u", dir, name, flags[i]);
+		assert_int_equal(fuzz_write(path, flags[i], image, bytes), 0);
+	}
+}
+
+static void put_file(const char *name, const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	char *image;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	image = malloc((size_t)st.st_size);
+	assert_non_null(image);
+	assert_int_equal(pread(fd, image, (size_t)st.st_size, 0), st.st_size);
+	close(fd);
+	put(name, image, (size_t)st.st_size);
+	free(image);
+}
+
+/* A snapshot held, a writer alive, three nodes. */
+static void settled(void **state)
+{
+	struct small s;
+
+	small_make(*state, &s);
+	put("settled", s.image, s.bytes);
+	small_free(&s);
+}
+
+static void empty(void **state)
+{
+	struct machine *m = *state;
+
+	machine_few_cpus(m);
+	tally_ledger_close(machine_ledger(m, 1));
+	put_file("empty", m->path);
+}
+
+/* Rows of several lines, a few buckets, one writer alone. */
+static void wide(void **state)
+{
+	struct machine *m = *state;
+	const struct tally_ledger_options options = {
+		.max_accounts = 150,
+		.max_key_bytes = 20,
+		.exclusive = 1,
+	};
+	struct tally_resource resources[10];
+	char names[10][8], key[20];
+	struct tally_ledger *ledger;
+
+	for (int i = 0; i < 10; i++) {
+		snprintf(names[i], sizeof(names[i]), "r%d", i);
+		resources[i] =
+			(struct tally_resource){names[i], "", TALLY_STOCK};
+	}
+	machine_few_cpus(m);
+	assert_int_equal(tally_ledger_create(m->path, m->topo, resources, 10,
+					     &options, &ledger),
+			 0);
+	for (int i = 0; i < 150; i += i % 8 ? 3 : 1) {
+		snprintf(key, sizeof(key), "job-%d", i);
+		tally_ledger_add(ledger, machine_account(ledger, key),
+				 (unsigned int)i % 10, i);
+	}
+	tally_ledger_close(ledger);
+	put_file("wide", m->path);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest seeds[] = {T(settled), T(empty), T(wide)};
+
+	if (argc != 2) {
+		fputs("usage: fuzz_seeds DIR\n", stderr);
+		return 2;
+	}
+	dir = argv[1];
+	return cmocka_run_group_tests(seeds, NULL, NULL);
+}
