@@ -101,6 +101,14 @@ uint32_t directory_nr_rows(const struct tally_accounts *a)
 	return n < max ? n : max;
 }
 
+bool directory_has_all(const struct tally_accounts *a)
+{
+	const struct layout_directory *d = directory(a);
+	uint32_t copy = __atomic_load_n(&d->nr_rows_copy, __ATOMIC_ACQUIRE);
+
+	return __atomic_load_n(&d->nr_rows, __ATOMIC_ACQUIRE) >= copy;
+}
+
 static uint64_t hash_key(const char *key, size_t bytes)
 {
 	uint64_t hash = layout_hash(key, bytes);
@@ -175,15 +183,20 @@ static bool claim_row(struct tally_accounts *a, uint32_t row)
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-static void raise_nr_rows(struct tally_accounts *a, uint32_t to)
+static void raise(uint32_t *word, uint32_t to)
 {
-	uint32_t *nr_rows = &directory(a)->nr_rows;
-	uint32_t n = __atomic_load_n(nr_rows, __ATOMIC_RELAXED);
+	uint32_t n = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	while (n < to &&
-	       !__atomic_compare_exchange_n(nr_rows, &n, to, true,
+	       !__atomic_compare_exchange_n(word, &n, to, true,
 					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
+}
+
+static void raise_nr_rows(struct tally_accounts *a, uint32_t to)
+{
+	raise(&directory(a)->nr_rows, to);
+	raise(&directory(a)->nr_rows_copy, to);
 }
 
 /* Of nr rows, from one on. */
@@ -338,10 +351,11 @@ static int add(struct tally_accounts *a, uint64_t hash, const char *key,
 	return 0;
 }
 
-/* Nothing is true of a file that was cut short. */
+/* Nothing is true of a file that was cut short, or lacks rows. */
 static int if_whole(const struct tally_accounts *a, int err)
 {
-	return layout_is_whole(a->layout) ? err : -EBADMSG;
+	return directory_has_all(a) && layout_is_whole(a->layout) ? err
+								  : -EBADMSG;
 }
 
 int tally_account_open(struct tally_accounts *a, const char *key,

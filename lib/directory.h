@@ -36,4 +36,7 @@ void directory_close(struct tally_accounts *accounts);
 /* Rows below this exist, in use or not. */
 uint32_t directory_nr_rows(const struct tally_accounts *accounts);
 
+/* Whether that is not less than there were before: then it is damaged. */
+bool directory_has_all(const struct tally_accounts *accounts);
+
 #endif

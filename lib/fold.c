@@ -107,6 +107,7 @@ static int make_settled(const struct fold *f, uint64_t bucket)
 {
 	struct layout *l = f->layout;
 	struct tally_slice *settled = &layout_settled(l, f->node)[f->plane];
+	uint64_t *len_copy = &layout_settled_lens(l, f->node)[f->plane];
 	const struct tally_region *region = &l->regions[f->node];
 	uint64_t start = l->nodes[f->node].region_offset;
 	uint64_t from = tally_slice_len(settled);
@@ -125,7 +126,14 @@ static int make_settled(const struct fold *f, uint64_t bucket)
 			layout_states_offset(l, f->node, f->plane) +
 				from * sizeof(uint64_t) - start,
 			(bucket + 1 - from) * sizeof(uint64_t));
-	return err ? err : tally_slice_grow(settled, bucket + 1);
+	for (uint64_t b = from; !err && b <= bucket; b++)
+		__atomic_store_n(state_at(f, b), layout_state_word(0),
+				 __ATOMIC_RELAXED);
+	if (!err)
+		err = tally_slice_grow(settled, bucket + 1);
+	if (!err)
+		layout_raise(len_copy, bucket + 1);
+	return err;
 }
 
 static int fold_bucket(const struct fold *f, uint64_t bucket)
@@ -138,7 +146,7 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 	int err;
 
 	if (bucket < tally_slice_len(settled))
-		state = *state_at(f, bucket);
+		state = layout_state(*state_at(f, bucket));
 	if (state >> 1 != f->epoch) {
 		if (!sum_lanes(f, bucket))
 			return 0;
@@ -155,9 +163,10 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 					 (int64_t)((uint64_t)old[i] +
 						   (uint64_t)f->sums[i]),
 					 __ATOMIC_RELAXED);
-		__atomic_store_n(state_at(f, bucket),
-				 f->epoch << 1 | !(state & 1),
-				 __ATOMIC_RELEASE);
+		__atomic_store_n(
+			state_at(f, bucket),
+			layout_state_word(f->epoch << 1 | !(state & 1)),
+			__ATOMIC_RELEASE);
 	}
 	/* Who sees a cell that is zero again sees that its amount is settled. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);

@@ -30,6 +30,8 @@
  *  ┌──────────────────┬──────────────────┬──
  *  │ bank 0, plane 0  │ bank 0, plane 1  │ …  base → the plane's bucket headers
  *  └──────────────────┴──────────────────┴──  len: up to the last one touched
+ *  ... and behind all slices a copy of each len, raised after it: a len that is
+ *  less is damage, and not a plane that nobody touched
  *
  *  lane area                                  n: planes, b: buckets
  *  ┌──────────────────────────┬──────────────────────────────────────────┐
@@ -40,8 +42,8 @@
  *  ┌──────────────────────────┬──────────────────────────────────────────┐
  *  │ bucket states [n][b]     │ cells [2][n][b][64 rows][row]            │
  *  └──────────────────────────┴──────────────────────────────────────────┘
- *  settled record [n]: base → the plane's bucket states, len as above
- *  bucket state: epoch of its last fold << 1 | the copy that counts
+ *  settled record [n]: base → the plane's bucket states, len as above; copies
+ *  bucket state: see layout_state_word(); below len none is 0
  *
  *  bucket header: a slice over 64 rows; base → row 0, len 0 until touched
  *  row: one account's cells in this lane and plane, a cache line or more
@@ -251,8 +253,9 @@ struct layout_writer {
 };
 
 struct layout_directory {
-	uint32_t nr_rows;  /* below it lies every row ever used */
-	uint32_t nr_freed; /* of these, about how many are free again */
+	uint32_t nr_rows;      /* below it lies every row ever used */
+	uint32_t nr_freed;     /* of these, about how many are free again */
+	uint32_t nr_rows_copy; /* raised after nr_rows */
 };
 
 /* First in a region, on memory of its node. */
@@ -340,12 +343,50 @@ static inline uint32_t layout_lane_at(const struct layout *l, uint32_t node,
 	return l->by_slot[l->first_slot[node] + slot];
 }
 
+/* Raises a word that only grows. */
+static inline void layout_raise(uint64_t *word, uint64_t to)
+{
+	uint64_t n = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	while (n < to &&
+	       !__atomic_compare_exchange_n(word, &n, to, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/*
+ * What a bucket has settled: the epoch of its last fold << 1 | the copy of its
+ * cells that counts; 0: it never was. With a check above it, so that a state
+ * that is damaged is told from another.
+ */
+#define LAYOUT_STATE_SHIFT 48
+static inline uint64_t layout_state_word(uint64_t state)
+{
+	uint64_t check = state * UINT64_C(0x9e3779b97f4a7c15);
+
+	return state |
+	       ((check >> LAYOUT_STATE_SHIFT ^ 0xa5c3) << LAYOUT_STATE_SHIFT);
+}
+
+static inline uint64_t layout_state(uint64_t word)
+{
+	return word & ((UINT64_C(1) << LAYOUT_STATE_SHIFT) - 1);
+}
+
 /* The slices over a node's settled bucket states, one per plane. */
 static inline struct tally_slice *layout_settled(const struct layout *l,
 						 uint32_t node)
 {
 	return (struct tally_slice *)(l->origin + l->nodes[node].region_offset +
 				      LAYOUT_LINE);
+}
+
+/* The copies of these slices' lens. */
+static inline uint64_t *layout_settled_lens(const struct layout *l,
+					    uint32_t node)
+{
+	return (uint64_t *)(layout_settled(l, node) +
+			    l->header.params.nr_nodes);
 }
 
 /* The record of the slot-th lane in the region of a node: slices over bucket
@@ -356,6 +397,14 @@ static inline struct tally_slice *layout_record(const struct layout *l,
 	return (struct tally_slice *)((char *)layout_settled(l, node) +
 				      l->plan->settled_bytes +
 				      slot * l->plan->record_bytes);
+}
+
+/* The copies of a lane record's lens. */
+static inline uint64_t *layout_record_lens(const struct layout *l,
+					   struct tally_slice *record)
+{
+	return (uint64_t *)(record + (size_t)LAYOUT_NR_BANKS *
+					     l->header.params.nr_nodes);
 }
 
 /* The mark of a thread slot in the region of a node. */

@@ -54,7 +54,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 {
 	struct layout_plan plan = {0};
 	uint64_t page = params->page_bytes;
-	uint64_t slices = params->nr_nodes * sizeof(struct tally_slice);
+	uint64_t slices = params->nr_nodes *
+			  (sizeof(struct tally_slice) + sizeof(uint64_t));
 	uint64_t at, nr_headers, cells_bytes;
 
 	if (!params_valid(params))

@@ -73,6 +73,10 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 	if (err)
 		return err;
 touched:
+	layout_raise(&layout_record_lens(
+			     layout, layout_record(layout, at->node, at->slot))
+			     [bank * layout->header.params.nr_nodes + plane],
+		     bucket + 1);
 	/* Who sees the add sees that there is a header to look at. */
 	__atomic_fetch_add(&layout_region_head(layout, at->node)->touches, 1,
 			   __ATOMIC_RELEASE);

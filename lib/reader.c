@@ -61,12 +61,13 @@ int tally_reader_view(struct tally_reader *reader, struct tally_view **view)
 }
 
 int tally_reader_describe(const struct tally_reader *reader,
-			   struct tally_reader_info *info)
+			  struct tally_reader_info *info)
 {
 	const struct layout_header *header = &reader->layout->header;
 	uint32_t nr_accounts = directory_nr_rows(reader->accounts);
 
-	if (!layout_is_whole(reader->layout))
+	if (!directory_has_all(reader->accounts) ||
+	    !layout_is_whole(reader->layout))
 		return -EBADMSG;
 	memcpy(info->instance, header->instance, sizeof(info->instance));
 	info->version = header->version;

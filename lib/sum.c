@@ -141,18 +141,40 @@ struct part {
 	uint64_t *sums;
 };
 
-/* A header from the file, copied once; it must say what the plan says. */
-static int load(const struct tally_slice *from, uint64_t base, uint64_t cap,
-		uint64_t *len)
+/* A header from the file, copied once; it must say what the plan says, and not
+ * less than the copy of its len. */
+static int load(const struct tally_slice *from, const uint64_t *len_copy,
+		uint64_t base, uint64_t cap, uint64_t *len)
 {
+	uint64_t copy = __atomic_load_n(len_copy, __ATOMIC_ACQUIRE);
 	uint64_t n = tally_slice_len(from);
 
-	if (n && (n > cap ||
-		  __atomic_load_n(&from->base, __ATOMIC_RELAXED) != base ||
-		  __atomic_load_n(&from->cap, __ATOMIC_RELAXED) != cap))
+	if (n > cap || n < copy ||
+	    __atomic_load_n(&from->base, __ATOMIC_RELAXED) != base ||
+	    __atomic_load_n(&from->cap, __ATOMIC_RELAXED) != cap)
 		return -EBADMSG;
 	*len = n;
 	return 0;
+}
+
+/*
+ * Whether a bucket's header says that its cells are there: 1, 0. It is laid
+ * word by word, len last, once they are: also one that says so in part only,
+ * for it is being laid, or its maker died, or it lost its len.
+ */
+static int is_laid(const struct tally_slice *header, uint64_t cells)
+{
+	uint64_t len = tally_slice_len(header);
+	uint64_t base = __atomic_load_n(&header->base, __ATOMIC_RELAXED);
+	uint64_t cap = __atomic_load_n(&header->cap, __ATOMIC_RELAXED);
+
+	if (len == LAYOUT_BUCKET_ROWS && base == cells &&
+	    cap == LAYOUT_BUCKET_ROWS)
+		return 1;
+	if (len || (base && base != cells) ||
+	    (cap && cap != LAYOUT_BUCKET_ROWS))
+		return -EBADMSG;
+	return base || cap;
 }
 
 static uint64_t nr_lines(const struct layout *l)
@@ -174,20 +196,19 @@ static int is_touched(const struct part *p, uint32_t slot, uint32_t bank)
 {
 	const struct layout *l = p->s->layout;
 	uint32_t lane = layout_lane_at(l, p->node, slot);
-	const struct tally_slice *record =
+	struct tally_slice *record =
 		tally_slice_at(l->origin, &p->s->records[p->node],
 			       l->plan->record_bytes, slot);
+	uint32_t slice = bank * l->header.params.nr_nodes + p->plane;
 	uint64_t at = layout_headers_offset(l, lane, bank, p->plane);
 	uint64_t len;
-	int err = load(&record[bank * l->header.params.nr_nodes + p->plane], at,
-		       l->plan->nr_buckets, &len);
+	int err = load(&record[slice], &layout_record_lens(l, record)[slice],
+		       at, l->plan->nr_buckets, &len);
 
 	if (err || p->bucket >= len)
 		return err;
-	err = load((const struct tally_slice *)(l->origin + at) + p->bucket,
-		   layout_cells_offset(l, lane, bank, p->plane, p->bucket),
-		   LAYOUT_BUCKET_ROWS, &len);
-	return err ? err : len == LAYOUT_BUCKET_ROWS;
+	return is_laid((const struct tally_slice *)(l->origin + at) + p->bucket,
+		       layout_cells_offset(l, lane, bank, p->plane, p->bucket));
 }
 
 static int look_anew(const struct part *p, uint64_t *seen, uint64_t touches)
@@ -225,9 +246,9 @@ static int look(const struct part *p, uint64_t **sets)
 		1;
 
 	*sets = seen + 1;
-	if (__atomic_load_n(seen, __ATOMIC_ACQUIRE) == touches)
+	if (__atomic_load_n(seen, __ATOMIC_ACQUIRE) == touches && touches)
 		return 0;
-	return look_anew(p, seen, touches);
+	return touches ? look_anew(p, seen, touches) : -EBADMSG;
 }
 
 static void add_lanes(const struct part *p, const uint64_t *sets, uint32_t bank)
@@ -268,32 +289,34 @@ static void copy_sums(uint64_t *to, const uint64_t *from, uint64_t bytes)
 		memcpy(to, from, bytes);
 }
 
-/* Where the bucket's state is, or NULL: it was never settled. */
-static int find_state(const struct part *p, const uint64_t **state)
+/* The bucket's state, and where it is, or NULL: it was never settled. */
+static int load_state(const struct part *p, const uint64_t **at,
+		      uint64_t *state)
 {
 	const struct layout *l = p->s->layout;
-	uint64_t at = layout_states_offset(l, p->node, p->plane);
-	uint64_t len;
-	int err = load(&layout_settled(l, p->node)[p->plane], at,
+	uint64_t states = layout_states_offset(l, p->node, p->plane);
+	uint64_t len, word;
+	int err = load(&layout_settled(l, p->node)[p->plane],
+		       &layout_settled_lens(l, p->node)[p->plane], states,
 		       l->plan->nr_buckets, &len);
 
-	*state = NULL;
-	if (!err && p->bucket < len)
-		*state = (const uint64_t *)(l->origin + at) + p->bucket;
-	return err;
-}
-
-static uint64_t load_state(const uint64_t *state)
-{
-	return state ? __atomic_load_n(state, __ATOMIC_ACQUIRE) : 0;
+	*at = NULL;
+	*state = 0;
+	if (err || p->bucket >= len)
+		return err;
+	*at = (const uint64_t *)(l->origin + states) + p->bucket;
+	word = __atomic_load_n(*at, __ATOMIC_ACQUIRE);
+	*state = layout_state(word);
+	return layout_state_word(*state) == word ? 0 : -EBADMSG;
 }
 
 /* Whether it is as it was. */
-static bool state_stands(const struct part *p, const uint64_t *state,
-			 uint64_t value)
+static bool state_stands(const struct part *p, const uint64_t *at,
+			 uint64_t state)
 {
-	if (state)
-		return load_state(state) == value;
+	if (at)
+		return __atomic_load_n(at, __ATOMIC_ACQUIRE) ==
+		       layout_state_word(state);
 	return p->bucket >= tally_slice_len(&layout_settled(p->s->layout,
 							    p->node)[p->plane]);
 }
@@ -305,16 +328,28 @@ static int add_frozen(const struct part *p)
 	int err = look(p, &sets);
 
 	if (!err)
-		err = find_state(p, &state_at);
+		err = load_state(p, &state_at, &state);
 	if (err)
 		return err;
-	state = load_state(state_at);
 	if (state)
 		add_cells(p,
 			  layout_copies_offset(p->s->layout, p->node, state & 1,
 					       p->plane, p->bucket));
 	add_lanes(p, sets, (uint32_t)(p->s->frozen - 1) & 1);
 	return 0;
+}
+
+/* False: it moves on, or is damaged. Each of these words follows the one that
+ * is read after it, in at most one step. */
+static bool load_epoch(const struct layout *l, uint64_t *epoch)
+{
+	const struct layout_control *c = layout_control(l);
+	uint64_t folded = __atomic_load_n(&c->folded, __ATOMIC_ACQUIRE);
+	uint64_t frozen = __atomic_load_n(&c->frozen, __ATOMIC_ACQUIRE);
+
+	*epoch = __atomic_load_n(&c->epoch, __ATOMIC_ACQUIRE);
+	return frozen - folded <= 1 && *epoch - frozen <= 1 &&
+	       *epoch - folded <= 1;
 }
 
 /*
@@ -325,7 +360,6 @@ static int add_frozen(const struct part *p)
 static int add_live(const struct part *p)
 {
 	const struct layout *l = p->s->layout;
-	const uint64_t *epoch_word = &layout_control(l)->epoch;
 	uint64_t bytes = l->plan->row_bytes;
 	uint64_t before[512];
 
@@ -335,13 +369,13 @@ static int add_live(const struct part *p)
 		const uint64_t *state_at;
 		int err;
 
-		epoch = __atomic_load_n(epoch_word, __ATOMIC_ACQUIRE);
-		err = find_state(p, &state_at);
+		if (!load_epoch(l, &epoch))
+			continue;
+		err = load_state(p, &state_at, &state);
 		if (!err)
 			err = look(p, &sets);
 		if (err)
 			return err;
-		state = load_state(state_at);
 		/* Settled after the epoch was read: its own bank is in it. */
 		if (state >> 1 > epoch)
 			continue;
@@ -359,18 +393,29 @@ static int add_live(const struct part *p)
 	return -EBADMSG;
 }
 
+/* A len, or more where there was more before. */
+static uint64_t longest(const struct tally_slice *header, const uint64_t *copy)
+{
+	uint64_t before = __atomic_load_n(copy, __ATOMIC_RELAXED);
+	uint64_t len = tally_slice_len(header);
+
+	return len > before ? len : before;
+}
+
 /* The end of the buckets of a plane that any lane of the region touched. */
 static uint64_t end_bucket(const struct sum *s, uint32_t node, uint32_t plane)
 {
 	const struct layout *l = s->layout;
-	uint64_t end = tally_slice_len(&layout_settled(l, node)[plane]);
+	uint64_t end = longest(&layout_settled(l, node)[plane],
+			       &layout_settled_lens(l, node)[plane]);
 
 	for (uint32_t slot = 0; slot < l->nodes[node].nr_lanes; slot++) {
-		const struct tally_slice *record = layout_record(l, node, slot);
+		struct tally_slice *record = layout_record(l, node, slot);
+		const uint64_t *lens = layout_record_lens(l, record);
 
 		for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
-			uint64_t len = tally_slice_len(
-				&record[b * l->header.params.nr_nodes + plane]);
+			uint32_t i = b * l->header.params.nr_nodes + plane;
+			uint64_t len = longest(&record[i], &lens[i]);
 
 			if (len > end)
 				end = len;

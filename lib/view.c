@@ -216,8 +216,11 @@ static int sum_of(const struct tally_view *view, int node, uint64_t from,
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
-	return sum_of(view, node, 0, directory_nr_rows(view->accounts), NULL,
-		      amounts);
+	uint32_t nr_rows = directory_nr_rows(view->accounts);
+
+	if (!directory_has_all(view->accounts))
+		return -EBADMSG;
+	return sum_of(view, node, 0, nr_rows, NULL, amounts);
 }
 
 int tally_view_account(const struct tally_view *view,

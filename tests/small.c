@@ -143,27 +143,17 @@ static int look_at_nodes(const struct tally_view *view,
 	return 0;
 }
 
-struct walk {
-	const struct small *small;
-	int64_t sum;
-};
-
 static int each(void *arg, const struct tally_value *value)
 {
-	struct walk *walk = arg;
+	const struct small *s = arg;
+	int r = strcmp(value->resource->name, machine_resources[0].name) != 0;
 
-	walk->sum += value->amount;
-	return strlen(value->key) < 192 ? 0 : 1;
-}
-
-static int look_at_all(const struct small *s, const struct tally_view *view)
-{
-	struct walk walk = {.small = s};
-	int err = tally_view_each(view, each, &walk);
-
-	if (err)
-		return err;
-	return walk.sum != s->totals[3][0] + s->totals[3][1];
+	for (int key = 0; key < SMALL_KEYS; key++)
+		for (int n = 0; n < 3; n++)
+			if (!strcmp(value->key, small_keys[key]) &&
+			    value->node == machine_nodes[n])
+				return value->amount != s->accounts[key][n][r];
+	return 1;
 }
 
 static int look_at_file(struct tally_reader *reader)
@@ -196,7 +186,7 @@ static int look_at_view(const struct small *s, const struct tally_view *view)
 		if (!err)
 			err = look_at_nodes(view, &account, s->accounts[key]);
 	}
-	return err ? err : look_at_all(s, view);
+	return err ? err : tally_view_each(view, each, (void *)s);
 }
 
 int small_look(const struct small *s, struct tally_reader *reader)

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT
+/* Whatever is damaged in a ledger, but for the amounts themselves: what a
+ * reader says is an error, or right. */
+#include "config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <numatally/reader.h>
+
+#include "inside.h"
+#include "small.h"
+#include "wild.h"
+
+/* Of words that are 0, and never used, one in so many will do. */
+#define ZEROS_QUICK 97
+
+struct damage {
+	struct small small;
+	struct layout *inside;
+	struct tally_reader *reader; /* that has looked before */
+	unsigned int nr_told, nr_right;
+	uint64_t nr_zeros;
+};
+
+static void check_says(struct damage *d, int said, uint64_t at, uint64_t bad)
+{
+	switch (said) {
+	case 0:
+		d->nr_right++;
+		break;
+	case -EBADMSG:
+	case -EPROTO: /* another version */
+	case -EAGAIN: /* not ready */
+	case -ENOENT: /* no such key, or node */
+		d->nr_told++;
+		break;
+	default:
+		fail_msg("0x%llx at 0x%llx: %d", (unsigned long long)bad,
+			 (unsigned long long)at, said);
+	}
+}
+
+static void look(struct damage *d, uint64_t at, uint64_t bad)
+{
+	check_says(d, small_says(&d->small), at, bad);
+	check_says(d, small_look(&d->small, d->reader), at, bad);
+}
+
+static void damage_word(struct damage *d, uint64_t at)
+{
+	uint64_t *word = (uint64_t *)(d->inside->origin + at);
+	const uint64_t good = *word;
+	const uint64_t bad[] = {
+		0, UINT64_MAX, good + 1, good - 1, UINT64_C(1) << 40,
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (bad[i] == good)
+			continue;
+		__atomic_store_n(word, bad[i], __ATOMIC_RELAXED);
+		look(d, at, bad[i]);
+	}
+	__atomic_store_n(word, good, __ATOMIC_RELAXED);
+}
+
+static void damage_bytes(struct damage *d, uint64_t at)
+{
+	unsigned char *byte = (unsigned char *)d->inside->origin + at;
+
+	for (int i = 0; i < 8; i++, byte++) {
+		const unsigned char good = *byte;
+		const unsigned char bad[] = {
+			0,
+			0xff,
+			(unsigned char)(good + 1),
+			good ^ 0x80,
+		};
+
+		for (size_t b = 0; b < sizeof(bad); b++) {
+			if (bad[b] == good)
+				continue;
+			__atomic_store_n(byte, bad[b], __ATOMIC_RELAXED);
+			look(d, at, bad[b]);
+		}
+		__atomic_store_n(byte, good, __ATOMIC_RELAXED);
+	}
+}
+
+static void damage_range(struct damage *d, uint64_t from, uint64_t to)
+{
+	bool all = getenv("NUMATALLY_LONG");
+
+	for (uint64_t at = from; at < to; at += 8) {
+		bool used = *(uint64_t *)(d->inside->origin + at) != 0;
+
+		if (!used && !all && d->nr_zeros++ % ZEROS_QUICK)
+			continue;
+		damage_word(d, at);
+		if (used || all)
+			damage_bytes(d, at);
+	}
+}
+
+static void begin(struct damage *d, void **state)
+{
+	memset(d, 0, sizeof(*d));
+	small_make(*state, &d->small);
+	d->inside = inside_open(d->small.path);
+	assert_int_equal(tally_reader_open(d->small.path, &d->reader), 0);
+	assert_int_equal(small_look(&d->small, d->reader), 0);
+}
+
+static void end(struct damage *d)
+{
+	assert_int_equal(small_look(&d->small, d->reader), 0);
+	assert_int_equal(small_says(&d->small), 0);
+	print_message("# %u errors, %u right\n", d->nr_told, d->nr_right);
+	tally_reader_close(d->reader);
+	inside_close(d->inside);
+	small_free(&d->small);
+}
+
+/* Header, nodes, lanes, resources; who writes; epochs; accounts. */
+static void metadata(void **state)
+{
+	struct damage d;
+
+	begin(&d, state);
+	damage_range(&d, 0, d.inside->plan->regions_offset);
+	assert_true(d.nr_told > 1000);
+	end(&d);
+}
+
+/* Of regions: their heads, records of lanes, and all that lies before cells. */
+static void headers(void **state)
+{
+	const struct layout_plan *plan;
+	struct damage d;
+
+	begin(&d, state);
+	plan = d.inside->plan;
+	for (uint32_t n = 0; n < d.inside->header.params.nr_nodes; n++) {
+		const struct layout_node *node = &d.inside->nodes[n];
+		uint64_t start = node->region_offset;
+
+		damage_range(&d, start, start + node->marks_offset);
+		if (!node->nr_lanes)
+			continue;
+		damage_range(&d, start + node->settled_offset,
+			     start + node->settled_offset +
+				     plan->copies_offset);
+		for (uint32_t s = 0; s < node->nr_lanes; s++) {
+			uint64_t area = start + node->areas_offset +
+					s * plan->area_bytes;
+
+			damage_range(&d, area, area + plan->cells_offset);
+		}
+	}
+	damage_range(&d, d.small.bytes - 8, d.small.bytes);
+	assert_true(d.nr_told > 100);
+	end(&d);
+}
+
+/* Somebody writes whatever it likes, all the time. */
+static void a_hostile_writer(void **state)
+{
+	int rounds = getenv("NUMATALLY_LONG") ? 20000 : 500;
+	unsigned int nr_told = 0;
+	struct damage d;
+
+	begin(&d, state);
+	wild_start(d.small.path, 1);
+	for (int i = 0; i < rounds; i++)
+		nr_told += small_says(&d.small) < 0 ||
+			   small_look(&d.small, d.reader) < 0;
+	wild_stop();
+	print_message("# %u errors of %d\n", nr_told, rounds);
+	end(&d);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(metadata),
+		T(headers),
+		T(a_hostile_writer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
