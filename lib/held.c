@@ -147,6 +147,8 @@ int held_add(const struct layout *l, const uint32_t *row, uint32_t first,
 			add_node(l, n, row, sums);
 		add_credits(l, row, first, end, sums);
 	} while (held_again(l, &read));
+	if (!layout_is_whole(l))
+		return -EBADMSG;
 	for (uint32_t i = 0; i < nr_resources; i++)
 		add(&amounts[i], sums[i]);
 	return 0;

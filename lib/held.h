@@ -33,7 +33,7 @@ uint64_t held_nr_credits(const struct layout *layout);
 /*
  * Adds what all accounts hold on the nodes of index [first, end) or, where row
  * is not NULL, what the account in that row does, to amounts[nr_resources].
- * -EAGAIN
+ * -EAGAIN, -EBADMSG
  */
 int held_add(const struct layout *layout, const uint32_t *row, uint32_t first,
 	     uint32_t end, int64_t *amounts);

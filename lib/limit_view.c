@@ -105,6 +105,8 @@ int tally_limit_node(const struct tally_view *view, int node,
 		    idle_on(l, (uint32_t)index, resource), &c->peak,
 		    &c->nr_refused);
 	} while (held_again(l, &read));
+	if (!layout_is_whole(l))
+		return -EBADMSG;
 	*limit = got;
 	return 0;
 }
@@ -140,6 +142,8 @@ int tally_limit_account(const struct tally_view *view,
 		set(&got, limit_get(&q->limit), &q->held,
 		    idle_of(view, account, resource), &q->peak, &q->nr_refused);
 	} while (held_again(l, &read));
+	if (!layout_is_whole(l))
+		return -EBADMSG;
 	*limit = got;
 	return 0;
 }
@@ -193,6 +197,8 @@ int tally_limit_find(const struct tally_view *view,
 		got.token.generation = (uint32_t)limit_get(&hold->generation);
 		got.deadline_ns = (int64_t)limit_get(&hold->deadline_ns);
 	} while (held_again(l, &read));
+	if (!layout_is_whole(l))
+		return -EBADMSG;
 	if (state != LAYOUT_HOLD_RESERVED && state != LAYOUT_HOLD_COMMITTED)
 		return -ENOENT;
 	got.state = (enum tally_reservation_state)state;

@@ -254,6 +254,7 @@ struct tally_limit {
  * -ESTALE	the account is gone
  * -EAGAIN	somebody who was changing limits was stopped or killed in the
  *		middle, and nobody has come since
+ * -EBADMSG	the file is damaged, or was cut short
  * resource < tally_view_nr_resources() is asserted.
  */
 TALLY_API int tally_limit_node(const struct tally_view *view, int node,
