@@ -86,6 +86,27 @@ TALLY_API int tally_ledger_create(const char *path,
  */
 TALLY_API int tally_ledger_open(const char *path, struct tally_ledger **ledger);
 
+/*
+ * Opens the ledger at path, where there is one that can be gone on with: with
+ * all that it holds, and what those who had it open and died had begun taken
+ * care of. Else makes one in its place: *why (where not NULL) is 0 or, where it
+ * was made, the reason:
+ *
+ *	-ENOENT		there was none
+ *	-ESTALE, -EPROTO, -EBADMSG	as tally_ledger_open() said; the file is
+ *			removed, and whoever has it open still is on his own
+ *
+ * Processes may do so at once, and get the same one. -EEXIST: it is there, and
+ * has other resources; -EAGAIN: others are at it, for a second; others as
+ * tally_ledger_open() and tally_ledger_create() say.
+ */
+TALLY_API int tally_ledger_adopt(const char *path,
+				 const struct tally_topo *topo,
+				 const struct tally_resource *resources,
+				 unsigned int nr_resources,
+				 const struct tally_ledger_options *options,
+				 struct tally_ledger **ledger, int *why);
+
 /* Ends this process's use; the ledger stays until its file is removed. No
  * other thread may be using it, nor a view of it. */
 TALLY_API void tally_ledger_close(struct tally_ledger *ledger);
