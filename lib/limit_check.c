@@ -67,6 +67,18 @@ static void add(int64_t *sum, int64_t n)
 	*sum = (int64_t)((uint64_t)*sum + (uint64_t)n);
 }
 
+/* Puts a word right that follows from others. */
+static void put(struct limit_check *c, const void *word, uint64_t value)
+{
+	if (!c->repaired)
+		return;
+	limit_set(c->repaired,
+		  c->repaired->origin +
+			  ((const char *)word - c->layout->origin),
+		  value);
+	limit_keep(c->repaired);
+}
+
 /* ---- what rows hold ------------------------------------------------------ */
 
 static int compare_rows(const void *a, const void *b)
@@ -172,6 +184,17 @@ static void count_above(struct limit_check *c, struct tally_account account)
 		add_above(c, account);
 }
 
+static void check_peak(struct limit_check *c, uint32_t row, uint32_t resource)
+{
+	const struct layout_quota *q = &layout_quotas(c->layout, row)[resource];
+
+	if (amount(&q->peak) >= amount(&q->held))
+		return;
+	tell(c, "row %" PRIu32 ": %s: more is held than its peak", row,
+	     name_of(c, resource));
+	put(c, &q->peak, limit_get(&q->held));
+}
+
 static void check_quotas(struct limit_check *c, uint32_t row)
 {
 	const struct layout_quota *quotas = layout_quotas(c->layout, row);
@@ -182,18 +205,16 @@ static void check_quotas(struct limit_check *c, uint32_t row)
 		if (limit_get(&q->limit) > (uint64_t)INT64_MAX + 1)
 			tell(c, "row %" PRIu32 ": %s: its quota is below 0",
 			     row, name_of(c, i));
-		if (amount(&q->peak) < amount(&q->held))
-			tell(c,
-			     "row %" PRIu32 ": %s: more is held than its "
-			     "peak",
-			     row, name_of(c, i));
 		/* Those that ever had one are compared at the end. */
-		if (index_of(c, row) < 0 && amount(&q->held) != c->of_row[i])
+		if (index_of(c, row) < 0 && amount(&q->held) != c->of_row[i]) {
 			tell(c,
 			     "row %" PRIu32 ": %s: its quota counts %" PRId64
 			     ", but %" PRId64 " is held",
 			     row, name_of(c, i), amount(&q->held),
 			     c->of_row[i]);
+			put(c, &q->held, (uint64_t)c->of_row[i]);
+		}
+		check_peak(c, row, i);
 	}
 }
 
@@ -262,13 +283,16 @@ static void compare_quotas(struct limit_check *c)
 		const int64_t *counts = &c->of_quotas[q * c->nr_resources];
 
 		for (uint32_t i = 0; i < c->nr_resources; i++)
-			if (amount(&quotas[i].held) != counts[i])
+			if (amount(&quotas[i].held) != counts[i]) {
 				tell(c,
 				     "row %" PRIu32 ": %s: its quota "
 				     "counts %" PRId64 ", but it and those "
 				     "below it hold %" PRId64,
 				     c->quotas[q], name_of(c, i),
 				     amount(&quotas[i].held), counts[i]);
+				put(c, &quotas[i].held, (uint64_t)counts[i]);
+				check_peak(c, c->quotas[q], i);
+			}
 	}
 }
 
@@ -281,23 +305,28 @@ static void compare_node(struct limit_check *c, uint32_t node,
 	int id = c->layout->nodes[node].id;
 	const char *name = name_of(c, resource);
 
-	if (amount(&capacity->held) != held)
+	if (amount(&capacity->held) != held) {
 		tell(c,
 		     "node %d: %s: its capacity counts %" PRId64
 		     ", but %" PRId64 " is held",
 		     id, name, amount(&capacity->held), held);
-	if (amount(&capacity->peak) < amount(&capacity->held))
+		put(c, &capacity->held, (uint64_t)held);
+	}
+	if (amount(&capacity->peak) < amount(&capacity->held)) {
 		tell(c, "node %d: %s: more is held than its peak", id, name);
+		put(c, &capacity->peak, limit_get(&capacity->held));
+	}
 	if (limit_get(&capacity->limit) > (uint64_t)INT64_MAX + 1)
 		tell(c, "node %d: %s: its capacity is below 0", id, name);
 }
 
 /* The list is of those that are reserved, each once. */
-static void check_list(struct limit_check *c)
+static bool list_is_right(struct limit_check *c)
 {
 	const struct layout_limits *limits = layout_limits(c->layout);
 	uint64_t row = limit_get(&limits->first_uncommitted), previous = 0;
 	uint64_t nr = 0;
+	bool right = true;
 
 	while (row && nr <= c->nr_reserved) {
 		const struct layout_hold *hold;
@@ -306,22 +335,55 @@ static void check_list(struct limit_check *c)
 		    !exists(c, 0, (uint32_t)row - 1)) {
 			tell(c, "the list of what is uncommitted leads "
 				"nowhere");
-			return;
+			return false;
 		}
 		hold = layout_hold(c->layout, (uint32_t)row - 1);
 		if (limit_get(&hold->state) != LAYOUT_HOLD_RESERVED ||
-		    limit_get(&hold->previous) != previous)
+		    limit_get(&hold->previous) != previous) {
+			right = false;
 			tell(c,
 			     "row %" PRIu64 ": is in the list of what is "
 			     "uncommitted as it should not be",
 			     row - 1);
+		}
 		previous = row;
 		row = limit_get(&hold->next);
 		nr++;
 	}
-	if (nr != c->nr_reserved)
-		tell(c, "the list of what is uncommitted has %s than there is",
-		     nr < c->nr_reserved ? "less" : "more");
+	if (nr == c->nr_reserved)
+		return right;
+	tell(c, "the list of what is uncommitted has %s than there is",
+	     nr < c->nr_reserved ? "less" : "more");
+	return false;
+}
+
+/* Of those that are reserved, in the order of their rows from behind. */
+static void make_list(struct limit_check *c)
+{
+	const struct layout_limits *limits = layout_limits(c->layout);
+	uint32_t end = c->layout->header.params.max_accounts;
+	uint64_t first = 0;
+
+	for (uint32_t row = 0; row < end; row++) {
+		const struct layout_hold *hold;
+
+		if (!exists(c, 0, row)) {
+			row |= LAYOUT_BUCKET_ROWS - 1;
+			continue;
+		}
+		hold = layout_hold(c->layout, row);
+		if (limit_get(&hold->state) != LAYOUT_HOLD_RESERVED)
+			continue;
+		put(c, &hold->next, first);
+		put(c, &hold->previous, 0);
+		if (first)
+			put(c,
+			    &layout_hold(c->layout, (uint32_t)first - 1)
+				     ->previous,
+			    row + UINT64_C(1));
+		first = row + UINT64_C(1);
+	}
+	put(c, &limits->first_uncommitted, first);
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -354,7 +416,8 @@ static void check_all(struct limit_check *c)
 	for (uint32_t n = 0; n < c->nr_nodes; n++)
 		for (uint32_t i = 0; i < c->nr_resources; i++)
 			compare_node(c, n, i);
-	check_list(c);
+	if (!list_is_right(c) && c->repaired)
+		make_list(c);
 }
 
 static int64_t now_ns(void)
@@ -384,36 +447,63 @@ static int check_still(struct limit_check *c)
 	}
 }
 
+/* All that it needs is made, done and told; what there is to be freed is. */
+static int run(struct limit_check *c, int (*look)(struct limit_check *c),
+	       int (*each)(void *arg, const char *problem), void *arg)
+{
+	int err = -ENOMEM;
+
+	c->nr_nodes = c->layout->header.params.nr_nodes;
+	c->nr_resources = c->layout->header.params.nr_resources;
+	c->problems = calloc(MAX_PROBLEMS, sizeof(*c->problems));
+	c->of_nodes = calloc((size_t)c->nr_nodes * c->nr_resources,
+			     sizeof(*c->of_nodes));
+	c->of_row = calloc(c->nr_resources, sizeof(*c->of_row));
+	c->key = malloc(tally_account_key_bytes(c->accounts));
+	if (c->problems && c->of_nodes && c->of_row && c->key)
+		err = look(c);
+	for (unsigned int i = 0; !err && i < c->nr_problems; i++)
+		err = each(arg, c->problems[i]);
+	if (c->problems)
+		forget_problems(c);
+	free(c->problems);
+	free(c->quotas);
+	free(c->of_quotas);
+	free(c->credits);
+	free(c->of_nodes);
+	free(c->of_row);
+	free(c->key);
+	return err;
+}
+
 int tally_limit_check(const struct tally_view *view,
 		      int (*each)(void *arg, const char *problem), void *arg)
 {
-	const struct layout *l = view_layout(view);
-	const struct layout_params *params = &l->header.params;
 	struct limit_check c = {
-		.layout = l,
+		.layout = view_layout(view),
 		.accounts = tally_view_accounts(view),
-		.nr_nodes = params->nr_nodes,
-		.nr_resources = params->nr_resources,
 	};
-	int err = -ENOMEM;
 
-	c.problems = calloc(MAX_PROBLEMS, sizeof(*c.problems));
-	c.of_nodes = calloc((size_t)c.nr_nodes * c.nr_resources,
-			    sizeof(*c.of_nodes));
-	c.of_row = calloc(c.nr_resources, sizeof(*c.of_row));
-	c.key = malloc(tally_account_key_bytes(c.accounts));
-	if (c.problems && c.of_nodes && c.of_row && c.key)
-		err = check_still(&c);
-	for (unsigned int i = 0; !err && i < c.nr_problems; i++)
-		err = each(arg, c.problems[i]);
-	if (c.problems)
-		forget_problems(&c);
-	free(c.problems);
-	free(c.quotas);
-	free(c.credits);
-	free(c.of_quotas);
-	free(c.of_nodes);
-	free(c.of_row);
-	free(c.key);
+	return run(&c, check_still, each, arg);
+}
+
+static int repair(struct limit_check *c)
+{
+	check_all(c);
+	return c->err;
+}
+
+int tally_limit_repair(struct tally_ledger *l,
+		       int (*each)(void *arg, const char *problem), void *arg)
+{
+	struct limit_check c = {
+		.layout = l->layout,
+		.accounts = l->accounts,
+		.repaired = l->layout,
+	};
+	int err = limit_begin(l);
+
+	if (!err)
+		err = limit_finish(l, run(&c, repair, each, arg));
 	return err;
 }

@@ -11,6 +11,7 @@ struct limit_check {
 	const struct tally_accounts *accounts;
 	uint32_t nr_nodes;
 	uint32_t nr_resources;
+	struct layout *repaired; /* NULL: it is looked at only */
 	int err;
 
 	char **problems;

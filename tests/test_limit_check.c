@@ -94,6 +94,21 @@ static void expect(struct world *w, void *word, uint64_t value,
 	limits_agree(w->ledger);
 }
 
+/* The same, of a word that follows from others, which is repaired. */
+static void expect_repair(struct world *w, void *word, uint64_t value,
+			  const char *told)
+{
+	uint64_t old = *(uint64_t *)word;
+
+	*(uint64_t *)word = value;
+	w->found[0] = '\0';
+	assert_int_equal(tally_limit_repair(w->ledger, note, w->found), 0);
+	if (!strstr(w->found, told))
+		fail_msg("'%s' is not in '%s'", told, w->found);
+	limits_agree(w->ledger);
+	assert_int_equal(*(uint64_t *)word, old);
+}
+
 static void expect_byte(struct world *w, uint32_t which, uint32_t row,
 			const char *told)
 {
@@ -311,6 +326,45 @@ static void the_command_tells_it(void **state)
 	tally_ledger_close(w.ledger);
 }
 
+static void what_follows_is_repaired(void **state)
+{
+	struct world w;
+	struct layout_limits *limits;
+	struct layout_quota *above, *below;
+	struct layout_capacity *node;
+	struct layout_hold *hold;
+	int nr;
+
+	make(&w, *state);
+	limits = layout_limits(w.inside);
+	node = layout_capacity(w.inside, 0, MEMORY);
+	above = &layout_quotas(w.inside, w.above.row)[MEMORY];
+	below = &layout_quotas(w.inside, w.below.row)[MEMORY];
+	hold = layout_hold(w.inside, w.below.row);
+	expect_repair(&w, &node->held, 1000, "its capacity counts 1000");
+	/* Its peak is the least that it can have been. */
+	node->peak = 1;
+	expect_repair(&w, &node->held, 2, "its capacity counts 2");
+	assert_int_equal(node->peak, node->held);
+	expect_repair(&w, &above->held, 7, "its quota counts 7");
+	expect_repair(&w, &below->held, 0, "its quota counts 0");
+	/* The list may come out in another order. */
+	limits->first_uncommitted = 0;
+	expect_repair(&w, &node->held, 1, "has less");
+	hold->previous = 77;
+	expect_repair(&w, &node->held, 1, "as it should not be");
+	/* What accounts hold is not to be known from anything else. */
+	layout_held(w.inside, 0, w.idle.row)[MEMORY] = 5;
+	w.found[0] = '\0';
+	assert_int_equal(tally_limit_repair(w.ledger, note, w.found), 0);
+	find(&w);
+	assert_non_null(strstr(w.found, "is held, not reserved"));
+	nr = 0;
+	assert_int_equal(tally_limit_repair(w.ledger, stop_at_once, &nr), 7);
+	inside_close(w.inside);
+	tally_ledger_close(w.ledger);
+}
+
 #define T(name) \
 	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
 
@@ -324,6 +378,7 @@ int main(void)
 		T(whoever_is_told_may_stop_it),
 		T(nothing_is_said_of_what_is_half_done),
 		T(the_command_tells_it),
+		T(what_follows_is_repaired),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

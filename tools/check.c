@@ -23,7 +23,7 @@
 #define MAX_PROBLEMS 100 /* that are told one by one */
 
 static const char help[] =
-	"Usage: numatally check LEDGER [--json] [--verbose]\n"
+	"Usage: numatally check LEDGER [--json] [--verbose] [--repair]\n"
 	"\n"
 	"Checks that every page of a ledger's regions lies on the node that it is\n"
 	"for, and that what is in the ledger hangs together. LEDGER is a name (see\n"
@@ -31,6 +31,7 @@ static const char help[] =
 	"\n"
 	"  --json     write JSON\n"
 	"  --verbose  list each page that is not known to lie where it should\n"
+	"  --repair   put right first what follows from something else\n"
 	"  --help     show this\n"
 	"\n"
 	"Exits with 0 only where nothing is misplaced, unplaced or damaged.\n";
@@ -315,6 +316,34 @@ static int look(struct check *check)
 	return err;
 }
 
+/* ---- repairs ------------------------------------------------------------- */
+
+static int add_repair(void *arg, const char *problem)
+{
+	struct check *check = arg;
+	char **repaired = reallocarray(check->repaired, check->nr_repaired + 1,
+				       sizeof(*repaired));
+
+	if (!repaired)
+		return -ENOMEM;
+	check->repaired = repaired;
+	repaired[check->nr_repaired] = strdup(problem);
+	return repaired[check->nr_repaired++] ? 0 : -ENOMEM;
+}
+
+/* Opening it as a writer ends what others that have died had begun. */
+static int repair(struct check *check)
+{
+	struct tally_ledger *ledger;
+	int err = tally_ledger_open(check->path, &ledger);
+
+	if (err)
+		return err;
+	err = tally_limit_repair(ledger, add_repair, check);
+	tally_ledger_close(ledger);
+	return err;
+}
+
 /* ---- the verb ------------------------------------------------------------ */
 
 static void finish(struct check *check)
@@ -329,6 +358,9 @@ static void finish(struct check *check)
 	for (size_t i = 0; i < check->nr_told; i++)
 		free(check->problems[i]);
 	free(check->problems);
+	for (size_t i = 0; i < check->nr_repaired; i++)
+		free(check->repaired[i]);
+	free(check->repaired);
 }
 
 static int run(struct check *check, bool json)
@@ -341,6 +373,8 @@ static int run(struct check *check, bool json)
 	if (!check->problems)
 		err = -ENOMEM;
 	else
+		err = check->repair ? repair(check) : 0;
+	if (!err)
 		err = look(check);
 	if (err) {
 		warnx("%s: %s", check->path, ledgers_error(err));
@@ -360,6 +394,7 @@ int check_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"json", no_argument, NULL, 'j'},
+		{"repair", no_argument, NULL, 'r'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -372,6 +407,9 @@ int check_main(int argc, char **argv)
 		switch (opt) {
 		case 'j':
 			json = true;
+			break;
+		case 'r':
+			check.repair = true;
 			break;
 		case 'v':
 			check.verbose = true;

@@ -49,6 +49,9 @@ struct check {
 	char **problems;
 	size_t nr_told;	    /* of problems */
 	size_t nr_problems; /* there may be more */
+	bool repair;
+	char **repaired; /* problems that there were */
+	size_t nr_repaired;
 };
 
 /* Write it to stdout. -errno */

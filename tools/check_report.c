@@ -95,13 +95,12 @@ static json_t *json_nodes(const struct check *check)
 	return nodes;
 }
 
-static json_t *json_problems(const struct check *check)
+static json_t *json_texts(char **texts, size_t nr)
 {
 	json_t *problems = json_array();
 
-	for (size_t i = 0; i < check->nr_told; i++)
-		if (json_array_append_new(problems,
-					  text_json(check->problems[i])) < 0) {
+	for (size_t i = 0; i < nr; i++)
+		if (json_array_append_new(problems, text_json(texts[i])) < 0) {
 			json_decref(problems);
 			return NULL;
 		}
@@ -115,18 +114,19 @@ int check_json(const struct check *check)
 	return output_json(
 		stdout,
 		json_pack("{s:i, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:I, s:o, "
-			  "s:I, s:o}",
+			  "s:I, s:o, s:o}",
 			  "version", 1, "ledger", text_json(check->argument),
 			  "path", text_json(check->path), "pages",
 			  (json_int_t)sum->pages, "placed",
 			  (json_int_t)sum->placed, "misplaced",
 			  (json_int_t)sum->misplaced, "unplaced",
 			  (json_int_t)sum->unplaced, "problems",
-			  json_problems(check), "nr_problems",
-			  (json_int_t)check->nr_problems, "nodes",
-			  json_nodes(check), "accounts",
+			  json_texts(check->problems, check->nr_told),
+			  "nr_problems", (json_int_t)check->nr_problems,
+			  "nodes", json_nodes(check), "accounts",
 			  (json_int_t)check->nr_accounts, "writers",
-			  ledgers_json_writers(&check->writers)));
+			  ledgers_json_writers(&check->writers), "repaired",
+			  json_texts(check->repaired, check->nr_repaired)));
 }
 
 /* ---- text ---------------------------------------------------------------- */
@@ -202,6 +202,10 @@ static void print_elsewhere(const struct check *check)
 
 static void print_problems(const struct check *check)
 {
+	if (check->nr_repaired)
+		putchar('\n');
+	for (size_t i = 0; i < check->nr_repaired; i++)
+		printf("repaired: %s\n", check->repaired[i]);
 	if (check->nr_problems)
 		putchar('\n');
 	for (size_t i = 0; i < check->nr_told; i++)

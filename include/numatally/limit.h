@@ -310,6 +310,16 @@ TALLY_API int tally_limit_check(const struct tally_view *view,
 				int (*each)(void *arg, const char *problem),
 				void *arg);
 
+/*
+ * The same, and puts right what follows from something else: what counts in
+ * capacities and quotas, peaks that are less than what is held, and the list of
+ * what is uncommitted. What accounts hold stays as it is, right or wrong. While
+ * it looks nobody reserves. Each repair is told as the problem that was there.
+ */
+TALLY_API int tally_limit_repair(struct tally_ledger *ledger,
+				 int (*each)(void *arg, const char *problem),
+				 void *arg);
+
 TALLY_END
 
 #endif
