@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "directory.h"
+#include "extent.h"
 
 enum { FREE = 0, CLAIMED = 1 };
 
@@ -95,18 +96,25 @@ static uint64_t *head_of(const struct tally_accounts *a, uint64_t hash)
 
 uint32_t directory_nr_rows(const struct tally_accounts *a)
 {
+	const struct layout_table *table = &a->layout->plan->accounts;
+	uint64_t *known = layout_known_rows(a->layout);
 	uint32_t n = __atomic_load_n(&directory(a)->nr_rows, __ATOMIC_ACQUIRE);
-	uint32_t max = a->layout->header.params.max_accounts;
 
-	return n < max ? n : max;
+	if (n > table->count)
+		n = (uint32_t)table->count;
+	/* They are made from the first one on, before they are counted. */
+	if (n &&
+	    !extent_has(a->layout, known, table->offset, table->stride, n - 1))
+		n = (uint32_t)__atomic_load_n(known, __ATOMIC_RELAXED);
+	return n;
 }
 
 bool directory_has_all(const struct tally_accounts *a)
 {
-	const struct layout_directory *d = directory(a);
-	uint32_t copy = __atomic_load_n(&d->nr_rows_copy, __ATOMIC_ACQUIRE);
+	uint32_t copy =
+		__atomic_load_n(&directory(a)->nr_rows_copy, __ATOMIC_ACQUIRE);
 
-	return __atomic_load_n(&d->nr_rows, __ATOMIC_ACQUIRE) >= copy;
+	return directory_nr_rows(a) >= copy;
 }
 
 static uint64_t hash_key(const char *key, size_t bytes)

@@ -127,7 +127,7 @@ static int index_lanes(struct layout *l)
 static int make_seen(struct layout *l)
 {
 	const struct layout_params *params = &l->header.params;
-	uint64_t nr_words = 0;
+	uint64_t nr_words = 0, first_known;
 	void *p;
 
 	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
@@ -140,13 +140,20 @@ static int make_seen(struct layout *l)
 	for (uint32_t n = 0; n < params->nr_nodes; n++) {
 		l->first_seen[n] = nr_words;
 		nr_words += params->nr_nodes * l->plan->nr_buckets *
-			    (1 + LAYOUT_NR_BANKS * layout_lane_words(l, n));
+			    (LAYOUT_SEEN_SETS +
+			     LAYOUT_NR_BANKS * layout_lane_words(l, n));
 	}
+	first_known = nr_words;
+	nr_words += (uint64_t)params->nr_nodes *
+			    ((uint64_t)params->nr_lanes * 2 * LAYOUT_NR_BANKS +
+			     params->nr_nodes) +
+		    1;
 	p = mmap(NULL, nr_words * sizeof(*l->seen), PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return -ENOMEM;
 	l->seen = p;
+	l->known = l->seen + first_known;
 	l->seen_bytes = nr_words * sizeof(*l->seen);
 	return 0;
 }

@@ -284,6 +284,7 @@ struct layout {
 	uint64_t *seen; /* see layout_seen() */
 	uint64_t seen_bytes;
 	uint64_t *first_seen; /* in seen, by node index */
+	uint64_t *known;      /* in seen; see layout_known() */
 };
 
 /*
@@ -450,15 +451,43 @@ static inline uint64_t layout_lane_words(const struct layout *l, uint32_t node)
 
 /*
  * What this process has seen of the lanes' headers of a bucket, so that it need
- * not look at each of them again: touches at that time, plus 1, and then, for
- * each bank, the set of slots whose header was as it must be, and touched.
+ * not look at each of them again: touches at that time, plus 1; the set of
+ * settled copies that exist; and then, for each bank, the set of slots whose
+ * header was as it must be, and touched.
  */
+#define LAYOUT_SEEN_SETS 2u
 static inline uint64_t *layout_seen(const struct layout *l, uint32_t node,
 				    uint32_t plane, uint64_t bucket)
 {
 	return l->seen + l->first_seen[node] +
 	       (plane * l->plan->nr_buckets + bucket) *
-		       (1 + LAYOUT_NR_BANKS * layout_lane_words(l, node));
+		       (LAYOUT_SEEN_SETS +
+			LAYOUT_NR_BANKS * layout_lane_words(l, node));
+}
+
+/* What is known to exist, see extent.h: of a lane's headers, of its cells; and
+ * of a node's settled states. */
+static inline uint64_t *layout_known(const struct layout *l, uint32_t lane,
+				     uint32_t bank, uint32_t plane)
+{
+	uint64_t nr_planes = l->header.params.nr_nodes;
+
+	return l->known +
+	       2 * ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes +
+		    plane);
+}
+
+static inline uint64_t *layout_known_states(const struct layout *l,
+					    uint32_t node, uint32_t plane)
+{
+	return layout_known(l, l->header.params.nr_lanes, 0, 0) +
+	       (uint64_t)node * l->header.params.nr_nodes + plane;
+}
+
+/* ... and of the accounts' records. */
+static inline uint64_t *layout_known_rows(const struct layout *l)
+{
+	return layout_known_states(l, l->header.params.nr_nodes, 0);
 }
 
 /* Where the plan puts things, as offsets in the file. */

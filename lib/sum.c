@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extent.h"
 #include "sum.h"
 
 /* More folds than can happen while one bucket is read, unless a hostile writer
@@ -149,9 +150,10 @@ static int load(const struct tally_slice *from, const uint64_t *len_copy,
 	uint64_t copy = __atomic_load_n(len_copy, __ATOMIC_ACQUIRE);
 	uint64_t n = tally_slice_len(from);
 
-	if (n > cap || n < copy ||
-	    __atomic_load_n(&from->base, __ATOMIC_RELAXED) != base ||
-	    __atomic_load_n(&from->cap, __ATOMIC_RELAXED) != cap)
+	if (n < copy ||
+	    (n && (n > cap ||
+		   __atomic_load_n(&from->base, __ATOMIC_RELAXED) != base ||
+		   __atomic_load_n(&from->cap, __ATOMIC_RELAXED) != cap)))
 		return -EBADMSG;
 	*len = n;
 	return 0;
@@ -182,16 +184,27 @@ static uint64_t nr_lines(const struct layout *l)
 	return l->plan->row_bytes / sizeof(line);
 }
 
-/* Settled cells. */
-static void add_cells(const struct part *p, uint64_t offset)
+/* The settled cells, in the copy that counts; holes are 0. *have: which copies
+ * are known to exist. */
+static void add_settled(const struct part *p, uint64_t state, uint64_t *have)
 {
 	const struct layout *l = p->s->layout;
+	uint32_t copy = state & 1;
+	uint64_t offset =
+		layout_copies_offset(l, p->node, copy, p->plane, p->bucket);
 
+	if (!state)
+		return;
+	if (!(__atomic_load_n(have, __ATOMIC_RELAXED) >> copy & 1)) {
+		if (!extent_begins(l, offset, l->plan->bucket_bytes))
+			return;
+		__atomic_fetch_or(have, UINT64_C(1) << copy, __ATOMIC_RELAXED);
+	}
 	add_one(p->sums, l->origin + offset + p->from * l->plan->row_bytes,
 		p->to - p->from, nr_lines(l));
 }
 
-/* Whether the bucket is touched in a lane: 1, 0. */
+/* Whether the bucket is touched in a lane, and not by a claim alone: 1, 0. */
 static int is_touched(const struct part *p, uint32_t slot, uint32_t bank)
 {
 	const struct layout *l = p->s->layout;
@@ -201,14 +214,22 @@ static int is_touched(const struct part *p, uint32_t slot, uint32_t bank)
 			       l->plan->record_bytes, slot);
 	uint32_t slice = bank * l->header.params.nr_nodes + p->plane;
 	uint64_t at = layout_headers_offset(l, lane, bank, p->plane);
+	uint64_t *known = layout_known(l, lane, bank, p->plane);
+	uint64_t cells = layout_cells_offset(l, lane, bank, p->plane, 0);
 	uint64_t len;
 	int err = load(&record[slice], &layout_record_lens(l, record)[slice],
 		       at, l->plan->nr_buckets, &len);
 
 	if (err || p->bucket >= len)
 		return err;
-	return is_laid((const struct tally_slice *)(l->origin + at) + p->bucket,
-		       layout_cells_offset(l, lane, bank, p->plane, p->bucket));
+	if (!extent_has(l, &known[0], at, sizeof(*record), p->bucket))
+		return -EBADMSG;
+	err = is_laid((const struct tally_slice *)(l->origin + at) + p->bucket,
+		      cells + p->bucket * l->plan->bucket_bytes);
+	if (err <= 0)
+		return err;
+	return extent_has_part(l, &known[1], cells, l->plan->bucket_bytes,
+			       p->bucket);
 }
 
 static int look_anew(const struct part *p, uint64_t *seen, uint64_t touches)
@@ -217,7 +238,7 @@ static int look_anew(const struct part *p, uint64_t *seen, uint64_t touches)
 	uint64_t nr_words = layout_lane_words(l, p->node);
 
 	for (uint32_t bank = 0; bank < LAYOUT_NR_BANKS; bank++) {
-		uint64_t *set = seen + 1 + bank * nr_words;
+		uint64_t *set = seen + LAYOUT_SEEN_SETS + bank * nr_words;
 
 		for (uint32_t s = 0; s < l->nodes[p->node].nr_lanes; s++) {
 			int touched = is_touched(p, s, bank);
@@ -245,7 +266,7 @@ static int look(const struct part *p, uint64_t **sets)
 				__ATOMIC_ACQUIRE) +
 		1;
 
-	*sets = seen + 1;
+	*sets = seen + LAYOUT_SEEN_SETS;
 	if (__atomic_load_n(seen, __ATOMIC_ACQUIRE) == touches && touches)
 		return 0;
 	return touches ? look_anew(p, seen, touches) : -EBADMSG;
@@ -304,6 +325,9 @@ static int load_state(const struct part *p, const uint64_t **at,
 	*state = 0;
 	if (err || p->bucket >= len)
 		return err;
+	if (!extent_has(l, layout_known_states(l, p->node, p->plane), states,
+			sizeof(word), p->bucket))
+		return -EBADMSG;
 	*at = (const uint64_t *)(l->origin + states) + p->bucket;
 	word = __atomic_load_n(*at, __ATOMIC_ACQUIRE);
 	*state = layout_state(word);
@@ -331,10 +355,7 @@ static int add_frozen(const struct part *p)
 		err = load_state(p, &state_at, &state);
 	if (err)
 		return err;
-	if (state)
-		add_cells(p,
-			  layout_copies_offset(p->s->layout, p->node, state & 1,
-					       p->plane, p->bucket));
+	add_settled(p, state, sets - 1);
 	add_lanes(p, sets, (uint32_t)(p->s->frozen - 1) & 1);
 	return 0;
 }
@@ -379,9 +400,7 @@ static int add_live(const struct part *p)
 		/* Settled after the epoch was read: its own bank is in it. */
 		if (state >> 1 > epoch)
 			continue;
-		if (state)
-			add_cells(p, layout_copies_offset(l, p->node, state & 1,
-							  p->plane, p->bucket));
+		add_settled(p, state, sets - 1);
 		add_lanes(p, sets, (uint32_t)epoch & 1);
 		if (state >> 1 != epoch)
 			add_lanes(p, sets, (uint32_t)(epoch + 1) & 1);

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <cmocka.h>
 
 #include <numatally/reader.h>
@@ -105,7 +107,7 @@ static void damage_range(struct damage *d, uint64_t from, uint64_t to)
 		if (!used && !all && d->nr_zeros++ % ZEROS_QUICK)
 			continue;
 		damage_word(d, at);
-		if (used || all)
+		if (used)
 			damage_bytes(d, at);
 	}
 }
@@ -170,6 +172,129 @@ static void headers(void **state)
 	end(&d);
 }
 
+static blkcnt_t blocks(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_blocks;
+}
+
+static int total(const char *path, int64_t *amounts)
+{
+	struct tally_account account;
+	struct tally_reader *reader;
+	struct tally_view *view;
+	uint64_t cursor = 0;
+	int err;
+
+	assert_int_equal(tally_reader_open(path, &reader), 0);
+	assert_int_equal(tally_reader_view(reader, &view), 0);
+	while (!tally_account_next(tally_view_accounts(view), &cursor,
+				   &account))
+		;
+	err = tally_view_totals(view, TALLY_VIEW_ALL, amounts);
+	tally_view_close(view);
+	tally_reader_close(reader);
+	return err;
+}
+
+/* The first slice of a lane that is in use. */
+static struct tally_slice *used_slice(struct layout *inside)
+{
+	for (uint32_t i = 0; i < 3 * 8 * 6; i++) {
+		uint32_t node = i / 48, slot = i / 6 % 8;
+
+		if (slot < inside->nodes[node].nr_lanes &&
+		    layout_record(inside, node, slot)[i % 6].len)
+			return &layout_record(inside, node, slot)[i % 6];
+	}
+	fail_msg("nothing was added");
+	return NULL;
+}
+
+static struct layout_directory *directory(struct layout *inside)
+{
+	return (struct layout_directory *)(inside->origin +
+					   inside->plan->directory_offset);
+}
+
+/* A small file that says that it is a large one: nothing is read, and so made,
+ * that isn't there. */
+static void claims_of_what_is_not_there(void **state)
+{
+	const struct tally_amount one = {0, 21};
+	struct machine *m = *state;
+	struct tally_slice *slice, *headers;
+	struct tally_ledger *ledger;
+	struct layout *inside;
+	int64_t amounts[2];
+	blkcnt_t before;
+
+	machine_few_cpus(m);
+	ledger = machine_ledger(m, 1 << 20);
+	assert_int_equal(tally_ledger_charge(ledger,
+					     machine_account(ledger, "a"), 0,
+					     &one, 1),
+			 0);
+	tally_ledger_close(ledger);
+	before = blocks(m->path);
+	inside = inside_open(m->path);
+	assert_int_equal(total(m->path, amounts), 0);
+	assert_int_equal(amounts[0], 21);
+	directory(inside)->nr_rows = 1 << 20;
+	assert_int_equal(total(m->path, amounts), 0);
+	assert_int_equal(amounts[0], 21);
+	directory(inside)->nr_rows_copy = 1 << 20;
+	assert_int_equal(total(m->path, amounts), -EBADMSG);
+	directory(inside)->nr_rows_copy = 200;
+	slice = used_slice(inside);
+	slice->len = inside->plan->nr_buckets;
+	assert_int_equal(total(m->path, amounts), 0);
+	headers = (struct tally_slice *)(inside->origin + slice->base);
+	for (uint64_t b = 1; b < 100; b++)
+		headers[b] = (struct tally_slice){
+			.base = headers->base + b * inside->plan->bucket_bytes,
+			.len = LAYOUT_BUCKET_ROWS,
+			.cap = LAYOUT_BUCKET_ROWS,
+		};
+	assert_int_equal(total(m->path, amounts), 0);
+	assert_int_equal(amounts[0], 21);
+	assert_in_range(blocks(m->path), before, before + 32);
+	inside_close(inside);
+}
+
+/* Where a length goes beyond what there is of the headers themselves. */
+static void headers_that_are_not_there(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger;
+	struct tally_account account;
+	struct layout *inside;
+	int64_t amounts[2];
+	blkcnt_t before;
+	char key[16];
+
+	machine_few_cpus(m);
+	ledger = machine_ledger(m, 1 << 15);
+	for (int i = 0; i < 20000; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		account = machine_account(ledger, key);
+	}
+	assert_int_equal(tally_ledger_charge(ledger,
+					     machine_account(ledger, "0"), 0,
+					     &(struct tally_amount){0, 21}, 1),
+			 0);
+	tally_ledger_close(ledger);
+	assert_true(account.row > 10000);
+	before = blocks(m->path);
+	inside = inside_open(m->path);
+	used_slice(inside)->len = inside->plan->nr_buckets;
+	assert_int_equal(total(m->path, amounts), -EBADMSG);
+	assert_int_equal(blocks(m->path), before);
+	inside_close(inside);
+}
+
 /* Somebody writes whatever it likes, all the time. */
 static void a_hostile_writer(void **state)
 {
@@ -195,6 +320,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(metadata),
 		T(headers),
+		T(claims_of_what_is_not_there),
+		T(headers_that_are_not_there),
 		T(a_hostile_writer),
 	};
 
