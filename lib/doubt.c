@@ -101,19 +101,42 @@ uint64_t doubt_count(const struct layout *layout)
 			       __ATOMIC_ACQUIRE);
 }
 
+/* The last one that is counted is in the table before; who counts on takes its
+ * place only much later. */
+static bool count_stands(const struct layout *layout)
+{
+	uint64_t nr = doubt_count(layout);
+
+	return !nr ||
+	       __atomic_load_n(&doubt_at(layout, nr)->number,
+			       __ATOMIC_ACQUIRE) == nr ||
+	       doubt_count(layout) != nr;
+}
+
+static bool rows_exist(const struct layout *layout,
+		       const struct layout_doubt *doubt)
+{
+	for (uint32_t i = 0; i < doubt->nr_rows && i < LAYOUT_DOUBT_ROWS; i++)
+		if (doubt->row[i] >= layout->header.params.max_accounts)
+			return false;
+	return true;
+}
+
 int doubt_read(const struct layout *layout, uint64_t index,
 	       struct layout_doubt *doubt)
 {
 	const struct layout_doubt *from = doubt_at(layout, index + 1);
 	struct layout_doubt d;
 
+	if (!count_stands(layout))
+		return -EBADMSG;
 	if (__atomic_load_n(&from->number, __ATOMIC_ACQUIRE) != index + 1)
 		return -ENOENT;
 	d = *from;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (__atomic_load_n(&from->number, __ATOMIC_RELAXED) != index + 1)
 		return -ENOENT;
-	if (!layout_is_whole(layout))
+	if (!rows_exist(layout, &d) || !layout_is_whole(layout))
 		return -EBADMSG;
 	*doubt = d;
 	return 0;

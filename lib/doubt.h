@@ -24,7 +24,8 @@ void doubt_reap_all(struct layout *layout, bool marked);
 
 uint64_t doubt_count(const struct layout *layout);
 
-/* A copy of the index-th. -ENOENT: there is none, or it is too long ago. */
+/* A copy of the index-th. -ENOENT: there is none, or it is too long ago;
+ * -EBADMSG: it, or the count of them, is damaged, or the file was cut short. */
 int doubt_read(const struct layout *layout, uint64_t index,
 	       struct layout_doubt *doubt);
 

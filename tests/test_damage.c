@@ -295,6 +295,43 @@ static void headers_that_are_not_there(void **state)
 	inside_close(inside);
 }
 
+static struct layout_doubt *first_doubt(struct layout *inside)
+{
+	return (struct layout_doubt *)(inside->origin +
+				       inside->plan->doubts.offset);
+}
+
+/* Charges in doubt: so many that no walk over them would end, and of accounts
+ * that there can't be. */
+static void doubts(void **state)
+{
+	struct layout_control *control;
+	struct tally_doubt doubt;
+	struct tally_view *view;
+	struct damage d;
+
+	begin(&d, state);
+	control = layout_control(d.inside);
+	assert_int_equal(tally_reader_view(d.reader, &view), 0);
+	control->nr_doubts = 1;
+	*first_doubt(d.inside) = (struct layout_doubt){
+		.number = 1,
+		.nr_rows = 1,
+		.row[0] = 1,
+	};
+	assert_int_equal(tally_view_doubt(view, 0, &doubt), 0);
+	assert_int_equal(doubt.accounts[0].row, 1);
+	assert_int_equal(tally_view_doubt(view, 1, &doubt), -ENOENT);
+	first_doubt(d.inside)->row[0] = 64;
+	assert_int_equal(tally_view_doubt(view, 0, &doubt), -EBADMSG);
+	first_doubt(d.inside)->row[0] = 1;
+	control->nr_doubts = UINT64_C(1) << 60;
+	assert_int_equal(tally_view_doubt(view, 0, &doubt), -EBADMSG);
+	assert_int_equal(tally_view_doubt(view, 77, &doubt), -EBADMSG);
+	tally_view_close(view);
+	end(&d);
+}
+
 /* Somebody writes whatever it likes, all the time. */
 static void a_hostile_writer(void **state)
 {
@@ -322,6 +359,7 @@ int main(void)
 		T(headers),
 		T(claims_of_what_is_not_there),
 		T(headers_that_are_not_there),
+		T(doubts),
 		T(a_hostile_writer),
 	};
 

@@ -97,7 +97,8 @@ struct tally_doubt {
 
 /*
  * How many were found since the ledger was made: by those who took snapshots,
- * and by those who opened it. The last 256 are kept.
+ * and by those who opened it. The last 256 are kept. In a damaged file it is
+ * anything, and tally_view_doubt() says -EBADMSG of any index below.
  */
 TALLY_API uint64_t tally_view_nr_doubts(const struct tally_view *view);
 
