@@ -439,6 +439,8 @@ static int check_still(struct limit_check *c)
 		if (err)
 			return err;
 		check_all(c);
+		if (!layout_is_whole(c->layout))
+			return -EBADMSG;
 		if (c->err || !held_again(c->layout, &read))
 			return c->err;
 		forget_problems(c);

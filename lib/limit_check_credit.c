@@ -117,11 +117,13 @@ bool limit_check_add_credits(struct limit_check *c, uint32_t row,
 		uint64_t node = limit_get(&credit->node);
 		uint64_t resource = limit_get(&credit->resource);
 		uint64_t taken = limit_get(&credit->taken);
-		int64_t *of_node =
-			&c->of_nodes[node * c->nr_resources + resource];
+		int64_t *of_node;
 
-		if (limit_get(&credit->row) != row)
+		/* It was sound, but somebody may be at it. */
+		if (limit_get(&credit->row) != row || node >= c->nr_nodes ||
+		    resource >= c->nr_resources)
 			break;
+		of_node = &c->of_nodes[node * c->nr_resources + resource];
 		c->of_row[resource] =
 			(int64_t)((uint64_t)c->of_row[resource] + taken);
 		*of_node = (int64_t)((uint64_t)*of_node + taken);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include <numatally/ledger.h>
+#include <numatally/limit.h>
 #include <numatally/view.h>
 
 #include "fuzz.h"
@@ -29,6 +30,32 @@ static void add(struct tally_ledger *ledger, const struct tally_view *view,
 	for (unsigned int n = 0; n < tally_view_nr_nodes(view) && n < 8; n++)
 		tally_ledger_charge(ledger, account, tally_view_node(view, n),
 				    charged, 2);
+}
+
+static void hold(struct tally_ledger *ledger, const struct tally_view *view,
+		 struct tally_account account)
+{
+	unsigned int last = tally_view_nr_resources(view) - 1;
+	const struct tally_hold holds[2] = {
+		{tally_view_node(view, 0), last, 3},
+		{tally_view_node(view, tally_view_nr_nodes(view) - 1), last, 1},
+	};
+	const struct tally_request request = {holds, 2, 0};
+	struct tally_refusal refusal;
+	struct tally_credit credit;
+	struct tally_token token;
+
+	tally_limit_set_capacity(ledger, holds[0].node, last, 5);
+	tally_limit_set_quota(ledger, account, last, 7);
+	if (!tally_limit_reserve(ledger, account, &request, &token, &refusal))
+		tally_limit_commit(ledger, token);
+	tally_limit_reap(ledger);
+	if (!tally_limit_credit(ledger, account, holds[0].node, last,
+				&credit) &&
+	    !tally_limit_take(&credit, 1))
+		tally_limit_give(&credit, 1);
+	if (!tally_limit_adopt(ledger, account, &request, &token))
+		tally_limit_release(ledger, token, holds, 1);
 }
 
 static void look(const struct tally_view *view)
@@ -54,6 +81,7 @@ static void write_to(struct tally_ledger *ledger, const struct tally_view *view)
 				       &account))
 			continue;
 		add(ledger, view, account);
+		hold(ledger, view, account);
 		if (i % 2)
 			continue;
 		look(view);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numatally/limit.h>
 #include <numatally/reader.h>
 
 #include "fuzz.h"
@@ -56,6 +57,39 @@ static void look_at_account(const struct tally_view *view,
 				   amounts);
 }
 
+static void look_at_limits(const struct tally_view *view,
+			   struct tally_account account, int64_t *amounts)
+{
+	struct tally_reservation reservation;
+	struct tally_limit limit;
+
+	tally_limit_held(view, account, TALLY_VIEW_ALL, amounts);
+	tally_limit_account(view, account, 0, &limit);
+	if (!tally_limit_find(view, account, &reservation))
+		HOLDS(reservation.token.row == account.row);
+}
+
+static int see_problem(void *arg, const char *problem)
+{
+	(void)arg;
+	HOLDS(*problem);
+	return 0;
+}
+
+static void look_at_nodes(const struct tally_view *view, int64_t *amounts)
+{
+	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++) {
+		int node = tally_view_node(view, n);
+		struct tally_limit limit;
+		const void *origin;
+
+		tally_view_slice(view, n, &origin);
+		tally_view_totals(view, node, amounts);
+		tally_limit_node(view, node, tally_view_nr_resources(view) - 1,
+				 &limit);
+	}
+}
+
 static void look_at_accounts(const struct tally_view *view, int64_t *amounts)
 {
 	const struct tally_accounts *accounts = tally_view_accounts(view);
@@ -64,8 +98,11 @@ static void look_at_accounts(const struct tally_view *view, int64_t *amounts)
 	char key[5000];
 
 	for (int i = 0;
-	     i < MOST && !tally_account_next(accounts, &cursor, &account); i++)
+	     i < MOST && !tally_account_next(accounts, &cursor, &account);
+	     i++) {
 		look_at_account(view, account, amounts);
+		look_at_limits(view, account, amounts);
+	}
 	memset(key, 'k', sizeof(key));
 	key[sizeof(key) - 1] = '\0';
 	HOLDS(tally_account_find(accounts, key, &account) < 0);
@@ -101,14 +138,10 @@ static void look_at_view(const struct tally_view *view)
 		HOLDS(strlen(r->name) < 32 && strlen(r->unit) < 16);
 	}
 	tally_view_totals(view, TALLY_VIEW_ALL, amounts);
-	for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++) {
-		const void *origin;
-
-		tally_view_slice(view, n, &origin);
-		tally_view_totals(view, tally_view_node(view, n), amounts);
-	}
+	look_at_nodes(view, amounts);
 	look_at_accounts(view, amounts);
 	look_at_doubts(view, amounts);
+	tally_limit_check(view, see_problem, NULL);
 	tally_view_each(view, see, &nr_values);
 	free(amounts);
 }

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <numatally/limit.h>
+
 #include "fuzz.h"
 #include "small.h"
 
@@ -61,6 +63,35 @@ static void settled(void **state)
 	small_free(&s);
 }
 
+/* Reserved, committed, and taken by and by, with a quota above. */
+static void held(void **state)
+{
+	struct machine *m = *state;
+	const struct tally_hold hold = {5, 1, 3};
+	const struct tally_request request = {&hold, 1, 0};
+	struct tally_account a, b, above;
+	struct tally_ledger *ledger;
+	struct tally_credit credit;
+	struct tally_token token;
+
+	machine_few_cpus(m);
+	ledger = machine_ledger(m, 64);
+	above = machine_account(ledger, "batch/");
+	a = machine_account(ledger, "batch/job-42");
+	b = machine_account(ledger, "c");
+	assert_int_equal(tally_limit_set_capacity(ledger, 5, 1, 100), 0);
+	assert_int_equal(tally_limit_set_quota(ledger, above, 1, 50), 0);
+	assert_int_equal(tally_limit_reserve(ledger, a, &request, &token, NULL),
+			 0);
+	assert_int_equal(tally_limit_commit(ledger, token), 0);
+	assert_int_equal(tally_limit_reserve(ledger, b, &request, &token, NULL),
+			 0);
+	assert_int_equal(tally_limit_credit(ledger, a, 5, 1, &credit), 0);
+	assert_int_equal(tally_limit_take(&credit, 4), 0);
+	put_file("held", m->path);
+	tally_ledger_close(ledger);
+}
+
 static void empty(void **state)
 {
 	struct machine *m = *state;
@@ -106,7 +137,12 @@ static void wide(void **state)
 
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest seeds[] = {T(settled), T(empty), T(wide)};
+	const struct CMUnitTest seeds[] = {
+		T(settled),
+		T(held),
+		T(empty),
+		T(wide),
+	};
 
 	if (argc != 2) {
 		fputs("usage: fuzz_seeds DIR\n", stderr);

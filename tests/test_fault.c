@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <numatally/limit.h>
 #include <numatally/reader.h>
 
 #include "machine.h"
@@ -121,6 +122,13 @@ static void cut_while_it_is_read(void **state)
 	small_free(&s);
 }
 
+static int no_problem(void *arg, const char *problem)
+{
+	(void)arg;
+	fail_msg("%s", problem);
+	return 0;
+}
+
 /* What each function says of a file that is cut. */
 static void every_function_says_so(void **state)
 {
@@ -129,6 +137,8 @@ static void every_function_says_so(void **state)
 	const struct tally_accounts *accounts;
 	struct tally_reader *reader;
 	struct tally_writer writer;
+	struct tally_reservation reservation;
+	struct tally_limit limit = {.held = 7};
 	struct tally_doubt doubt;
 	struct tally_view *view;
 	int64_t amounts[2] = {5, 5};
@@ -158,6 +168,14 @@ static void every_function_says_so(void **state)
 	assert_int_equal(tally_view_account(view, account, 5, amounts),
 			 -EBADMSG);
 	assert_int_equal(amounts[0], 5);
+	assert_int_equal(tally_limit_node(view, 5, 1, &limit), -EBADMSG);
+	assert_int_equal(tally_limit_account(view, account, 1, &limit),
+			 -EBADMSG);
+	assert_int_equal(limit.held, 7);
+	assert_int_equal(tally_limit_held(view, account, 5, amounts), -EBADMSG);
+	assert_int_equal(tally_limit_find(view, account, &reservation),
+			 -EBADMSG);
+	assert_int_equal(tally_limit_check(view, no_problem, NULL), -EBADMSG);
 	assert_int_equal(tally_view_doubt(view, 0, &doubt), -ENOENT);
 	tally_view_close(view);
 	tally_reader_close(reader);
