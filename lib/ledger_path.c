@@ -46,21 +46,58 @@ int tally_ledger_path(const char *name, char *path, size_t bytes)
 	return n < 0 || (size_t)n >= bytes ? -ENAMETOOLONG : 0;
 }
 
+/* Whether nobody but its owner can put ledgers into a directory: in one that
+ * all may write to, anybody could have made it. */
+static int check_dir(const char *dir, uid_t owner)
+{
+	struct stat st;
+
+	if (lstat(dir, &st))
+		return -errno;
+	if (!S_ISDIR(st.st_mode) || st.st_uid != owner ||
+	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return -EPERM;
+	return 0;
+}
+
+static bool exists(const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) || errno != ENOENT;
+}
+
+int tally_ledger_find(const char *name, char *path, size_t bytes)
+{
+	const char *set = getenv("NUMATALLY_DIR");
+	char found[4096];
+	int n, err = tally_ledger_path(name, found, sizeof(found));
+
+	if (!err && !strchr(name, '/') && !exists(found)) {
+		if (set && *set)
+			return -ENOENT;
+		err = check_dir(SHM, 0);
+		n = snprintf(found, sizeof(found), SHM "/%s.ledger", name);
+		if (!err && (size_t)n >= sizeof(found))
+			err = -ENAMETOOLONG;
+		if (!err && !exists(found))
+			err = -ENOENT;
+	}
+	if (!err && strlen(found) >= bytes)
+		err = -ENAMETOOLONG;
+	if (!err)
+		memcpy(path, found, strlen(found) + 1);
+	return err;
+}
+
 int tally_ledger_make_dir(void)
 {
 	char dir[4096];
-	struct stat st;
 	int err = directory(dir, sizeof(dir));
 
 	if (err)
 		return err;
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
-	/* In a directory that all may write to, anybody could have made it. */
-	if (lstat(dir, &st))
-		return -errno;
-	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-	    (st.st_mode & (S_IWGRP | S_IWOTH)))
-		return -EPERM;
-	return 0;
+	return check_dir(dir, geteuid());
 }

@@ -122,6 +122,17 @@ TALLY_API void tally_ledger_close(struct tally_ledger *ledger);
 TALLY_API int tally_ledger_path(const char *name, char *path, size_t bytes);
 
 /*
+ * Where the ledger of this name is, for who reads it: as tally_ledger_path()
+ * says, or, where there is none and $NUMATALLY_DIR is not set, in the system's
+ * directory, which is root's: /dev/shm/numatally.
+ *
+ * -ENOENT	in neither
+ * -EPERM	the system's directory is not root's alone
+ * others	as tally_ledger_path()
+ */
+TALLY_API int tally_ledger_find(const char *name, char *path, size_t bytes);
+
+/*
  * Makes the directory of tally_ledger_path(), mode 0755, unless it is there.
  *
  * -EPERM	it is there, and somebody else could put ledgers into it
