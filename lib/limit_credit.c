@@ -8,6 +8,7 @@
 
 #include "credit_rseq.h"
 #include "epoch.h"
+#include "held.h"
 #include "limit_credit.h"
 
 /* Of a sequence, before it is done behind the gate. */
@@ -33,8 +34,14 @@ static int cells_of(struct tally_ledger *l, uint64_t index,
 		.row = (uint32_t)limit_get(&c->row),
 		.generation = (uint32_t)limit_get(&c->account),
 	};
-	int err = limit_cells_of(l, account, cells);
+	const struct layout_params *params = &l->layout->header.params;
+	int err;
 
+	if (account.row >= params->max_accounts ||
+	    limit_get(&c->node) >= params->nr_nodes ||
+	    limit_get(&c->resource) >= params->nr_resources)
+		return -EBADMSG;
+	err = limit_cells_of(l, account, cells);
 	cells->direct = true;
 	return err;
 }
@@ -52,7 +59,7 @@ static int give_back(struct tally_ledger *l, uint64_t index, int64_t idle)
 					 -idle);
 	if (!err)
 		limit_set(l->layout, &c->taken,
-			  (uint64_t)((int64_t)limit_get(&c->taken) - idle));
+			  limit_get(&c->taken) - (uint64_t)idle);
 	return err;
 }
 
@@ -195,7 +202,7 @@ static bool may_be_open(const struct layout *l, uint64_t index,
 int limit_credit_draw_back(struct tally_ledger *l, const unsigned int *resource)
 {
 	struct layout *layout = l->layout;
-	uint64_t nr_credits = limit_get(&layout_limits(layout)->nr_credits);
+	uint64_t nr_credits = held_nr_credits(layout);
 	uint64_t first = 0;
 	int nr = 0, err;
 

@@ -51,10 +51,18 @@ static uint64_t self(const struct tally_ledger *l)
 	return (uint64_t)l->generation << 32 | (l->writer + 1);
 }
 
+/* A link that leads nowhere ends the list. */
+static uint64_t link_at(const struct layout *l, const uint64_t *link)
+{
+	uint64_t row = limit_get(link);
+
+	return row <= l->header.params.max_accounts ? row : 0;
+}
+
 static void link_hold(struct layout *l, uint32_t row)
 {
 	struct layout_limits *limits = layout_limits(l);
-	uint64_t first = limit_get(&limits->first_uncommitted);
+	uint64_t first = link_at(l, &limits->first_uncommitted);
 
 	limit_set(l, &layout_hold(l, row)->next, first);
 	limit_set(l, &layout_hold(l, row)->previous, 0);
@@ -67,8 +75,8 @@ static void link_hold(struct layout *l, uint32_t row)
 static void unlink_hold(struct layout *l, uint32_t row)
 {
 	const struct layout_hold *hold = layout_hold(l, row);
-	uint64_t next = limit_get(&hold->next);
-	uint64_t previous = limit_get(&hold->previous);
+	uint64_t next = link_at(l, &hold->next);
+	uint64_t previous = link_at(l, &hold->previous);
 
 	if (next)
 		limit_set(l, &layout_hold(l, (uint32_t)next - 1)->previous,
@@ -142,6 +150,8 @@ static int each_cell(struct tally_ledger *l, uint32_t row,
 static int give_back(const struct limit_cells *cells, uint32_t node,
 		     unsigned int resource, int64_t held)
 {
+	if (held == INT64_MIN)
+		return -EOVERFLOW;
 	return limit_cells_change(cells, node, resource, -held);
 }
 

@@ -15,6 +15,8 @@ _Static_assert(sizeof(pthread_mutex_t) <= LAYOUT_LINE,
 
 #ifdef __GLIBC__
 #define LOCK_KIND (UINT64_C(1) << 32 | sizeof(pthread_mutex_t))
+/* Of a mutex that is robust (16) and shared between processes (128). */
+#define LOCK_GLIBC_KIND (16 | 128)
 #else
 #define LOCK_KIND (UINT64_C(2) << 32 | sizeof(pthread_mutex_t))
 #endif
@@ -156,6 +158,19 @@ static int lock_within(pthread_mutex_t *lock, int64_t ns)
 #endif
 }
 
+/* Whether it is of the kind that limit_lock_init() made: the C library trusts
+ * what a mutex says of that, and asserts. */
+static bool is_ours(const pthread_mutex_t *lock)
+{
+#ifdef __GLIBC__
+	return __atomic_load_n(&lock->__data.__kind, __ATOMIC_RELAXED) ==
+	       LOCK_GLIBC_KIND;
+#else
+	(void)lock;
+	return true;
+#endif
+}
+
 int limit_lock(struct layout *l, bool wait)
 {
 	pthread_mutex_t *lock = lock_of(l);
@@ -163,6 +178,8 @@ int limit_lock(struct layout *l, bool wait)
 
 	if (layout_limits(l)->lock_kind != LOCK_KIND)
 		return -ENOSYS;
+	if (!is_ours(lock))
+		return -EBADMSG;
 	err = pthread_mutex_trylock(lock);
 	if (err == EBUSY && wait)
 		err = lock_within(lock, TALLY_LIMIT_WAIT_NS);

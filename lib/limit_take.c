@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "limit_credit.h"
 #include "limit_hold.h"
 
@@ -29,7 +30,7 @@ static int find(const struct tally_credit *credit, uint64_t *index)
 	const struct layout *l = credit->ledger->layout;
 	uint64_t i = credit->offset / sizeof(uint64_t);
 
-	if (i >= limit_get(&layout_limits(l)->nr_credits) ||
+	if (i >= held_nr_credits(l) ||
 	    limit_get(&layout_credit(l, i)->tag) != credit->tag ||
 	    limit_get(&layout_credit(l, i)->account) !=
 		    credit->account.generation)
@@ -54,7 +55,7 @@ static bool is_of(const struct layout_credit *c, struct tally_account account,
 static uint64_t search(const struct layout *l, struct tally_account account,
 		       uint32_t node, unsigned int resource, bool *its)
 {
-	uint64_t nr = limit_get(&layout_limits(l)->nr_credits);
+	uint64_t nr = held_nr_credits(l);
 	uint64_t empty = LAYOUT_NR_CREDITS;
 
 	for (uint64_t i = 0; i < nr; i++) {
@@ -75,7 +76,7 @@ static int make_place(struct tally_ledger *l, uint64_t index)
 	const struct layout_plan *plan = l->layout->plan;
 	int err;
 
-	if (index < limit_get(&limits->nr_credits))
+	if (index < held_nr_credits(l->layout))
 		return 0;
 	err = tally_region_fault(&l->holds,
 				 plan->credits.offset - plan->holds.offset +
@@ -215,7 +216,7 @@ static int draw(struct taking *t, int64_t idle)
 	if (err)
 		return err;
 	limit_set(l, &c->taken,
-		  (uint64_t)((int64_t)limit_get(&c->taken) + t->amount + idle));
+		  limit_get(&c->taken) + (uint64_t)t->amount + (uint64_t)idle);
 	if (idle)
 		limit_credit_plan(t->ledger, t->cpu, t->index, idle);
 	limit_keep(l);
