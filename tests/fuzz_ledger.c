@@ -45,7 +45,9 @@ static void hold(struct tally_ledger *ledger, const struct tally_view *view,
 	struct tally_credit credit;
 	struct tally_token token;
 
-	tally_limit_set_capacity(ledger, holds[0].node, last, 5);
+	/* Whoever has the lock keeps it: each call would wait for a second. */
+	if (tally_limit_set_capacity(ledger, holds[0].node, last, 5) == -EAGAIN)
+		return;
 	tally_limit_set_quota(ledger, account, last, 7);
 	if (!tally_limit_reserve(ledger, account, &request, &token, &refusal))
 		tally_limit_commit(ledger, token);
