@@ -160,7 +160,7 @@ static int add_item(struct csv *c, const struct replay_item *item)
 
 	memcpy(items, &trace->items[event.item],
 	       event.nr_items * sizeof(*items));
-	if ((items[0].node == REPLAY_ANYWHERE) !=
+	if ((trace->items[event.item].node == REPLAY_ANYWHERE) !=
 	    (item->node == REPLAY_ANYWHERE))
 		return replay_bad(c->reader, "a request with a node here, and "
 					     "without one there");
@@ -178,7 +178,7 @@ static int add(struct csv *c, struct replay_event *event)
 {
 	struct replay_trace *trace = c->trace;
 	bool reserves = event->op == REPLAY_RESERVE;
-	struct replay_item item;
+	struct replay_item item = {0};
 	bool has_item = *field(c, c->resource) || *field(c, c->node) ||
 			*field(c, c->amount);
 	int err;
@@ -207,7 +207,7 @@ static int read_event(struct csv *c)
 	int op, err;
 
 	if (!strcmp(field(c, c->op), "capacity")) {
-		struct replay_item capacity;
+		struct replay_item capacity = {0};
 
 		return read_item(c, 0, &capacity)
 			       ? -EINVAL

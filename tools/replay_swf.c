@@ -229,7 +229,7 @@ int replay_read_swf(struct replay_reader *r, struct replay_trace *trace)
 
 	replay_resource(trace, "procs", "procs");
 	do {
-		struct job job;
+		struct job job = {0};
 
 		if (r->line[strspn(r->line, " \t")] == ';') {
 			read_comment(r, trace);

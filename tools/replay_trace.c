@@ -181,11 +181,11 @@ int replay_load(struct replay_trace *trace, char **paths, int nr)
 	trace->said.last_node = -1;
 	trace->files = paths;
 	trace->nr_files = (uint16_t)nr;
-	for (uint16_t i = 0; i < nr; i++) {
+	for (int i = 0; i < nr; i++) {
 		struct replay_reader reader;
 		int err = replay_reader_open(&reader, paths[i]);
 
-		reader.file = i;
+		reader.file = (uint16_t)i;
 		if (!err)
 			err = load_file(&reader, trace);
 		replay_reader_close(&reader);

@@ -20,6 +20,7 @@ int usage_error(const char *help);
 
 int check_main(int argc, char **argv);
 int ls_main(int argc, char **argv);
+int replay_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int topo_main(int argc, char **argv);
