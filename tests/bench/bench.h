@@ -156,6 +156,8 @@ extern const struct bench_group bench_slice_groups[];
 extern const size_t bench_nr_slice_groups;
 extern const struct bench_group bench_bucket_groups[];
 extern const size_t bench_nr_bucket_groups;
+extern const struct bench_group bench_limit_groups[];
+extern const size_t bench_nr_limit_groups;
 
 /* Results, in four forms. report_rows() says how each row of the table of
  * targets came out. */

@@ -21,6 +21,7 @@ static const struct {
 	{bench_snapshot_groups, &bench_nr_snapshot_groups},
 	{bench_slice_groups, &bench_nr_slice_groups},
 	{bench_bucket_groups, &bench_nr_bucket_groups},
+	{bench_limit_groups, &bench_nr_limit_groups},
 };
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 #define MAX_GROUPS  64
