@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The protocols of lib/epoch.c, lib/mark.c, lib/fold.c and ledger_touch(),
-# searched through whole by spin: no violation in what the library does, and
-# one in each variant that must fail.
+# The protocols of lib/epoch.c, lib/mark.c, lib/fold.c, lib/limit_lock.c and
+# ledger_touch(), searched through whole by spin: no violation in what the
+# library does, and one in each variant that must fail.
 set -u
 models=${srcdir:-.}/tests/models
 case $models in
@@ -40,6 +40,18 @@ fails fold -DWEAK -DNO_FENCE
 fails fold -DOVERTAKEN
 fails fold -DNO_AGAIN
 fails fold -DSTEAL_LIVE
+holds limit -DWEAK
+fails limit -DVALUE_FIRST
+fails limit -DCOUNT_FIRST
+fails limit -DCOUNT_LATE
+fails limit -DODD_LATE
+fails limit -DWEAK -DNO_FENCE
+fails limit -DEVEN_FIRST
+fails limit -DKEEP_LATE
+fails limit -DUNDO_FORWARD
+fails limit -DUNDO_COUNT_FIRST
+fails limit -DNO_UNDO
+fails limit -DNO_AGAIN
 holds touch -DWEAK
 fails touch -DWEAK -DRELAXED
 fails touch -DLEN_FIRST
