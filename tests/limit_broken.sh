@@ -23,6 +23,8 @@ not known above|history race|limit_cells|s/err = check_above/&/;s/c->rows\[c->nr
 an old token is as good|history|limit_hold|s/(uint32_t)limit_get(&h->generation) != token.generation ||//
 committed, and still in the list|history race|limit_hold|/^void limit_hold_commit/,/^}/s/unlink_hold(l->layout, row);//
 a reader does not look again|history|held|/^bool held_again/,/^}/s/return __atomic/return 0 \&\& __atomic/;s/if (!(read->sequence & 1))/if (1)/
+what is idle is not free|history|limit_hold|s/int words = limit_credit_draw_back(l, &resource);/int words = 0;/
+what is idle is drawn back, and stays|history|limit_credit|/^static int close_word/,/^}/s/if (clear(l, lane, word, old, shut))/if (1)/
 a part is given back twice|history race|limit|/^static int release_part/,/^}/s/-holds\[i\].amount/-2 * holds[i].amount/
 EOF
 }
@@ -65,9 +67,12 @@ $(printf '%s\n' "$step" | sed 's/$/\\/')
 /assert(nr < LAYOUT_NR_UNDO);/s/^/	step();/" || return
 	edit "$dir" "$2" "$3" || return
 	for test in history race; do
+		more=
+		[ $test = race ] || more=$top/tests/history.c
 		${CC:-cc} -std=gnu11 -g -O1 -DNDEBUG -w -I. -I"$top/include" \
 			-I"$top/lib" -I"$top/tests" -o "$dir/$test" \
-			"$top/tests/test_limit_$test.c" "$top/tests/limits.c" \
+			"$top/tests/test_limit_$test.c" $more \
+			"$top/tests/limits.c" \
 			"$top/tests/machine.c" "$dir"/*.c \
 			lib/.libs/libnumatally.a $libs -pthread || return
 	done

@@ -1,103 +1,28 @@
 // SPDX-License-Identifier: MIT
-/*
- * Short histories of two to four threads that change and read the same limits
- * are recorded, and each is held against all orders of its calls that their
- * times allow: one of them must give every result, refusals and what they tell
- * included, and what is left. Orders that come to the same calls and the same
- * state are tried once (Wing and Gong 1993, with what Lowe 2017 adds).
- */
+/* Calls of limit, and what each does to a model that is never raced. */
 #include "config.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <numatally/limit_inline.h>
+
+#include "history.h"
 #include "limits.h"
-#include "machine.h"
 
-#define MEMORY	    1
-#define NR_BROKEN   500 /* with NUMATALLY_SHORT */
-#define NR_SHORT    2000
-#define NR_LONG	    200000
-#define NR_NODES    2
-#define NR_ACCOUNTS 3
-#define MAX_THREADS 4
-#define MAX_CALLS   6 /* of a thread */
-#define NR_MEMOS    (1u << 16)
-#define CAPACITY    6
-#define QUOTA	    9
-#define SPINS	    200000
-
-/* What the sequential one has. No padding: it is compared as bytes. */
-struct model {
-	int32_t capacity[NR_NODES];
-	int32_t quota; /* of q/, over all accounts */
-	int32_t held[NR_ACCOUNTS][NR_NODES];
-	int32_t state[NR_ACCOUNTS];
-	uint32_t generation[NR_ACCOUNTS];
-};
-
-struct call {
-	int kind; /* of kinds[] */
-	int account, node;
-	int32_t amounts[NR_NODES];
-	uint32_t generation; /* of the token */
-	/* What it said. */
-	int err;
-	uint32_t got; /* generation */
-	int64_t told[2];
-	uint64_t from, to; /* when */
-};
-
-struct thread;
-
-struct kind {
-	const char *name;
-	void (*make)(struct thread *t, struct call *c);
-	void (*call)(struct thread *t, struct call *c);
-	/* Does it to the model; whether it says the same. */
-	bool (*step)(struct model *m, const struct call *c);
-};
-
-struct history {
-	struct model first;
-	int nr_threads;
-	int nr[MAX_THREADS];
-	struct call calls[MAX_THREADS][MAX_CALLS];
-};
-
-struct test {
-	struct tally_ledger *ledger;
-	struct tally_account accounts[NR_ACCOUNTS], quota;
-	struct history history;
-	pthread_barrier_t barrier;
-	uint64_t clock;
-	uint32_t latest[NR_ACCOUNTS]; /* generations */
-	int nr_here;
-	bool ends;
-};
-
-struct thread {
-	struct test *test;
-	struct tally_view *view;
-	int number;
-	unsigned int seed;
-};
-
-static unsigned int some(struct thread *t, unsigned int n)
-{
-	return (unsigned int)rand_r(&t->seed) % n;
-}
+#define MEMORY	  1
+#define NR_BROKEN 500 /* with NUMATALLY_SHORT */
+#define NR_SHORT  2000
+#define NR_LONG	  200000
+#define CAPACITY  6
+#define QUOTA	  9
 
 /* ---- calls --------------------------------------------------------------- */
 
@@ -126,7 +51,7 @@ static void make_amounts(struct thread *t, struct call *c)
 {
 	make_token(t, c);
 	for (int n = 0; n < NR_NODES; n++)
-		c->amounts[n] = (int32_t)some(t, 5);
+		c->amounts[n] = (int32_t)some(t, 5) * t->test->scale;
 }
 
 static void got_token(struct thread *t, struct call *c, struct tally_token got)
@@ -164,7 +89,7 @@ static int32_t held_on(const struct model *m, int node)
 	int32_t sum = 0;
 
 	for (int i = 0; i < NR_ACCOUNTS; i++)
-		sum += m->held[i][node];
+		sum += m->held[i][node] + m->taken[i][node];
 	return sum;
 }
 
@@ -294,7 +219,7 @@ static void make_part(struct thread *t, struct call *c)
 {
 	make_token(t, c);
 	for (int n = 0; n < NR_NODES; n++)
-		c->amounts[n] = (int32_t)some(t, 3);
+		c->amounts[n] = (int32_t)some(t, 3) * t->test->scale;
 }
 
 static void call_release_part(struct thread *t, struct call *c)
@@ -326,7 +251,7 @@ static bool step_release_part(struct model *m, const struct call *c)
 static void make_capacity(struct thread *t, struct call *c)
 {
 	c->node = (int)some(t, NR_NODES);
-	c->amounts[0] = (int32_t)some(t, 2 * CAPACITY);
+	c->amounts[0] = (int32_t)some(t, 2 * CAPACITY) * t->test->scale;
 }
 
 static void call_capacity(struct thread *t, struct call *c)
@@ -343,7 +268,7 @@ static bool step_capacity(struct model *m, const struct call *c)
 
 static void make_quota(struct thread *t, struct call *c)
 {
-	c->amounts[0] = (int32_t)some(t, 2 * QUOTA);
+	c->amounts[0] = (int32_t)some(t, 2 * QUOTA) * t->test->scale;
 }
 
 static void call_quota(struct thread *t, struct call *c)
@@ -395,7 +320,7 @@ static bool step_held(struct model *m, const struct call *c)
 	       c->told[0] == m->held[c->account][0] + m->held[c->account][1];
 }
 
-static const struct kind kinds[] = {
+static const struct kind reserving_kinds[] = {
 	{"reserve", make_amounts, call_reserve, step_reserve},
 	{"reserve", make_amounts, call_reserve, step_reserve},
 	{"reserve", make_amounts, call_reserve, step_reserve},
@@ -409,200 +334,82 @@ static const struct kind kinds[] = {
 	{"node", make_node, call_node, step_node},
 	{"held", make_token, call_held, step_held},
 };
-#define NR_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define NR_RESERVING_KINDS \
+	(sizeof(reserving_kinds) / sizeof(reserving_kinds[0]))
 
-/* ---- the checker --------------------------------------------------------- */
+/* ---- without a reservation ----------------------------------------------- */
 
-/* Which calls of each thread are in order already, and what that comes to. */
-struct memo {
-	uint32_t history; /* that it is of */
-	int32_t done[MAX_THREADS];
-	struct model model;
+static void make_take(struct thread *t, struct call *c)
+{
+	c->account = (int)some(t, NR_ACCOUNTS);
+	c->node = (int)some(t, NR_NODES);
+	c->amounts[0] = 1 + (int32_t)some(t, 9);
+}
+
+static void call_take(struct thread *t, struct call *c)
+{
+	c->err = tally_limit_inline_take(&t->test->credits[c->account][c->node],
+					 c->amounts[0]);
+	if (!c->err)
+		__atomic_fetch_add(&t->test->theirs[c->account][c->node],
+				   c->amounts[0], __ATOMIC_RELAXED);
+}
+
+static bool step_take(struct model *m, const struct call *c)
+{
+	if (held_on(m, c->node) + c->amounts[0] > m->capacity[c->node])
+		return c->err == -ENOSPC;
+	if (held_by_all(m) + c->amounts[0] > m->quota)
+		return c->err == -EDQUOT;
+	m->taken[c->account][c->node] += c->amounts[0];
+	return !c->err;
+}
+
+/* Of what was taken for sure, and is given back by nobody else. */
+static void make_give(struct thread *t, struct call *c)
+{
+	int32_t *theirs, n;
+
+	make_take(t, c);
+	theirs = &t->test->theirs[c->account][c->node];
+	n = __atomic_load_n(theirs, __ATOMIC_RELAXED);
+	do {
+		if (c->amounts[0] > n)
+			c->amounts[0] = n;
+	} while (!__atomic_compare_exchange_n(theirs, &n, n - c->amounts[0],
+					      false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+}
+
+static void call_give(struct thread *t, struct call *c)
+{
+	c->err = tally_limit_inline_give(&t->test->credits[c->account][c->node],
+					 c->amounts[0]);
+}
+
+static bool step_give(struct model *m, const struct call *c)
+{
+	m->taken[c->account][c->node] -= c->amounts[0];
+	return !c->err && m->taken[c->account][c->node] >= 0;
+}
+
+/* Those that read are left out: what is idle is read CPU by CPU. */
+static const struct kind taking_kinds[] = {
+	{"take", make_take, call_take, step_take},
+	{"take", make_take, call_take, step_take},
+	{"take", make_take, call_take, step_take},
+	{"give", make_give, call_give, step_give},
+	{"give", make_give, call_give, step_give},
+	{"reserve", make_amounts, call_reserve, step_reserve},
+	{"reserve", make_amounts, call_reserve, step_reserve},
+	{"commit", make_token, call_commit, step_commit},
+	{"release", make_token, call_release, step_release},
+	{"set_capacity", make_capacity, call_capacity, step_capacity},
+	{"set_quota", make_quota, call_quota, step_quota},
 };
+#define NR_TAKING_KINDS (sizeof(taking_kinds) / sizeof(taking_kinds[0]))
 
-struct checker {
-	const struct history *history;
-	uint32_t number;
-	struct memo *memos;
-	uint64_t nr_states;
-	struct model last;
-};
-
-static uint64_t hash_of(const struct memo *memo)
-{
-	const unsigned char *bytes = (const unsigned char *)memo;
-	uint64_t hash = 1469598103934665603u;
-
-	for (size_t i = 0; i < sizeof(*memo); i++)
-		hash = (hash ^ bytes[i]) * 1099511628211u;
-	return hash ^ hash >> 32;
-}
-
-/* Whether this was not come to before. */
-static bool is_new(struct checker *c, const int *done, const struct model *m)
-{
-	struct memo memo = {.history = c->number, .model = *m};
-	uint64_t at;
-
-	for (int t = 0; t < MAX_THREADS; t++)
-		memo.done[t] = done[t];
-	at = hash_of(&memo);
-	for (unsigned int tries = 0; tries < NR_MEMOS; tries++) {
-		struct memo *slot = &c->memos[(at + tries) % NR_MEMOS];
-
-		if (slot->history != c->number) {
-			*slot = memo;
-			c->nr_states++;
-			return true;
-		}
-		if (!memcmp(slot, &memo, sizeof(memo)))
-			return false;
-	}
-	fail_msg("a history has too many states");
-	return false;
-}
-
-/* The next call of the thread, and whether none that has to be before it is
- * not in order yet. */
-static const struct call *next(const struct history *h, const int *done, int t)
-{
-	const struct call *c = &h->calls[t][done[t]];
-
-	if (done[t] == h->nr[t])
-		return NULL;
-	for (int other = 0; other < h->nr_threads; other++)
-		if (done[other] < h->nr[other] &&
-		    h->calls[other][done[other]].to < c->from)
-			return NULL;
-	return c;
-}
-
-static bool search(struct checker *c, int *done, const struct model *m)
-{
-	const struct history *h = c->history;
-	bool all = true;
-
-	for (int t = 0; t < h->nr_threads; t++)
-		all &= done[t] == h->nr[t];
-	if (all) {
-		c->last = *m;
-		return true;
-	}
-	if (!is_new(c, done, m))
-		return false;
-	for (int t = 0; t < h->nr_threads; t++) {
-		const struct call *call = next(h, done, t);
-		struct model after = *m;
-		bool found;
-
-		if (!call || !kinds[call->kind].step(&after, call))
-			continue;
-		done[t]++;
-		found = search(c, done, &after);
-		done[t]--;
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-static void print_history(const struct history *h)
-{
-	for (int t = 0; t < h->nr_threads; t++)
-		for (int i = 0; i < h->nr[t]; i++) {
-			const struct call *c = &h->calls[t][i];
-
-			print_error("thread %d, %" PRIu64 "-%" PRIu64
-				    ": %s account %d node %d amounts %d %d "
-				    "generation %u: %d, %u, %" PRId64
-				    " %" PRId64 "\n",
-				    t, c->from, c->to, kinds[c->kind].name,
-				    c->account, c->node, c->amounts[0],
-				    c->amounts[1], c->generation, c->err,
-				    c->got, c->told[0], c->told[1]);
-		}
-}
-
-static void check(struct checker *c, const struct history *h)
-{
-	int done[MAX_THREADS] = {0};
-
-	c->history = h;
-	c->number++;
-	if (search(c, done, &h->first))
-		return;
-	print_history(h);
-	fail_msg("no order of these calls gives these results");
-}
-
-/* ---- recording ----------------------------------------------------------- */
-
-static uint64_t now(struct test *test)
-{
-	return __atomic_add_fetch(&test->clock, 1, __ATOMIC_SEQ_CST);
-}
-
-/* Waking up takes longer than a history does: two begin together, at least,
- * where there are two CPUs. */
-static void meet(struct test *test)
-{
-	__atomic_add_fetch(&test->nr_here, 1, __ATOMIC_ACQ_REL);
-	for (int i = 0; i < SPINS; i++)
-		if (__atomic_load_n(&test->nr_here, __ATOMIC_ACQUIRE) > 1)
-			break;
-}
-
-static void record(struct thread *t)
-{
-	struct history *h = &t->test->history;
-
-	meet(t->test);
-	for (int i = 0; i < h->nr[t->number]; i++) {
-		struct call *c = &h->calls[t->number][i];
-
-		memset(c, 0, sizeof(*c));
-		c->kind = (int)some(t, NR_KINDS);
-		kinds[c->kind].make(t, c);
-		c->from = now(t->test);
-		/* A reader, or one that waits, may be starved; it did nothing.
-		 */
-		do
-			kinds[c->kind].call(t, c);
-		while (c->err == -EAGAIN);
-		c->to = now(t->test);
-	}
-}
-
-/* On one of the CPUs that we may have, in turn. */
-static void pin(int number)
-{
-	cpu_set_t all, one;
-	int nr;
-
-	if (sched_getaffinity(0, sizeof(all), &all))
-		return;
-	nr = number % CPU_COUNT(&all);
-	CPU_ZERO(&one);
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && !nr--)
-			CPU_SET(cpu, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-}
-
-static void *run(void *arg)
-{
-	struct thread *t = arg;
-
-	pin(t->number);
-	for (;;) {
-		pthread_barrier_wait(&t->test->barrier);
-		if (t->test->ends)
-			return NULL;
-		if (t->number < t->test->history.nr_threads)
-			record(t);
-		pthread_barrier_wait(&t->test->barrier);
-	}
-}
+/* ---- histories ----------------------------------------------------------- */
 
 /* Nothing is held, and limits are as at first. */
 static void clean(struct test *test)
@@ -631,17 +438,24 @@ static void clean(struct test *test)
 		test->latest[i] = t.generation;
 	}
 	tally_view_close(view);
+	for (int i = 0; i < NR_ACCOUNTS; i++)
+		for (int n = 0; n < NR_NODES; n++) {
+			assert_int_equal(tally_limit_give(&test->credits[i][n],
+							  test->theirs[i][n]),
+					 0);
+			test->theirs[i][n] = 0;
+		}
 	for (int n = 0; n < NR_NODES; n++) {
-		m->capacity[n] = CAPACITY;
-		assert_int_equal(tally_limit_set_capacity(test->ledger,
-							  machine_nodes[n],
-							  MEMORY, CAPACITY),
-				 0);
+		m->capacity[n] = CAPACITY * test->scale;
+		assert_int_equal(
+			tally_limit_set_capacity(test->ledger, machine_nodes[n],
+						 MEMORY, m->capacity[n]),
+			0);
 	}
-	m->quota = QUOTA;
-	assert_int_equal(
-		tally_limit_set_quota(test->ledger, test->quota, MEMORY, QUOTA),
-		0);
+	m->quota = QUOTA * test->scale;
+	assert_int_equal(tally_limit_set_quota(test->ledger, test->quota,
+					       MEMORY, m->quota),
+			 0);
 }
 
 /* What there is at the end is what the order says. */
@@ -654,23 +468,25 @@ static void check_end(const struct test *test, const struct model *last)
 	limits_agree(test->ledger);
 }
 
-static unsigned int nr_overlaps(const struct history *h)
+static void make(struct test *test, struct machine *m, bool exclusive)
 {
-	unsigned int nr = 0;
-
-	for (int t = 0; t < h->nr_threads; t++)
-		for (int i = 0; i < h->nr[t]; i++)
-			nr += h->calls[t][i].to - h->calls[t][i].from > 1;
-	return nr;
-}
-
-static void make(struct test *test, struct machine *m)
-{
+	const struct tally_ledger_options options = {.exclusive = exclusive};
 	static const char *const keys[NR_ACCOUNTS] = {"q/a", "q/b", "q/c/d"};
 
-	test->ledger = machine_ledger(m, 0);
-	for (int i = 0; i < NR_ACCOUNTS; i++)
+	assert_int_equal(tally_ledger_create(m->path, m->topo,
+					     machine_resources, 2, &options,
+					     &test->ledger),
+			 0);
+	for (int i = 0; i < NR_ACCOUNTS; i++) {
 		test->accounts[i] = machine_account(test->ledger, keys[i]);
+		for (int n = 0; n < NR_NODES; n++)
+			assert_int_equal(
+				tally_limit_credit(test->ledger,
+						   test->accounts[i],
+						   machine_nodes[n], MEMORY,
+						   &test->credits[i][n]),
+				0);
+	}
 	test->quota = machine_account(test->ledger, "q/");
 	assert_int_equal(
 		pthread_barrier_init(&test->barrier, NULL, MAX_THREADS + 1), 0);
@@ -683,20 +499,23 @@ static int nr_histories(void)
 	return getenv("NUMATALLY_LONG") ? NR_LONG : NR_SHORT;
 }
 
-static void some_order_gives_each_history(void **state)
+static void run(struct machine *m, const struct kind *kinds,
+		unsigned int nr_kinds, int scale, bool exclusive)
 {
 	static struct test test;
-	struct checker checker = {
-		.memos = calloc(NR_MEMOS, sizeof(*checker.memos)),
-	};
+	struct checker *checker = history_checker(kinds);
 	unsigned int seed = (unsigned int)getpid();
 	static struct thread threads[MAX_THREADS];
 	pthread_t ids[MAX_THREADS];
 	uint64_t overlaps = 0, calls = 0;
 	int nr = nr_histories();
 
-	assert_non_null(checker.memos);
-	make(&test, *state);
+	test = (struct test){
+		.kinds = kinds,
+		.nr_kinds = nr_kinds,
+		.scale = scale,
+	};
+	make(&test, m, exclusive);
 	print_message("# seed %u\n", seed);
 	for (int t = 0; t < MAX_THREADS; t++) {
 		threads[t] = (struct thread){
@@ -707,7 +526,8 @@ static void some_order_gives_each_history(void **state)
 		assert_int_equal(tally_view_open(test.ledger, &threads[t].view),
 				 0);
 		assert_int_equal(
-			pthread_create(&ids[t], NULL, run, &threads[t]), 0);
+			pthread_create(&ids[t], NULL, history_run, &threads[t]),
+			0);
 	}
 	for (int i = 0; i < nr; i++) {
 		test.history.nr_threads = 2 + rand_r(&seed) % (MAX_THREADS - 1);
@@ -718,9 +538,8 @@ static void some_order_gives_each_history(void **state)
 		test.nr_here = 0;
 		pthread_barrier_wait(&test.barrier);
 		pthread_barrier_wait(&test.barrier);
-		check(&checker, &test.history);
-		check_end(&test, &checker.last);
-		overlaps += nr_overlaps(&test.history);
+		check_end(&test, history_check(checker, &test.history));
+		overlaps += history_nr_overlaps(&test.history);
 		for (int t = 0; t < test.history.nr_threads; t++)
 			calls += (uint64_t)test.history.nr[t];
 	}
@@ -732,18 +551,35 @@ static void some_order_gives_each_history(void **state)
 	}
 	print_message("# %d histories of %" PRIu64 " calls, %" PRIu64
 		      " beside another, %" PRIu64 " states\n",
-		      nr, calls, overlaps, checker.nr_states);
+		      nr, calls, overlaps, history_nr_states(checker));
 	pthread_barrier_destroy(&test.barrier);
-	free(checker.memos);
 	tally_ledger_close(test.ledger);
 }
+
+static void some_order_gives_each_history(void **state)
+{
+	run(*state, reserving_kinds, NR_RESERVING_KINDS, 1, false);
+}
+
+static void also_of_several_processes_takes(void **state)
+{
+	run(*state, taking_kinds, NR_TAKING_KINDS, 100, false);
+}
+
+static void also_of_one_process_takes(void **state)
+{
+	run(*state, taking_kinds, NR_TAKING_KINDS, 100, true);
+}
+
+#define T(name) \
+	cmocka_unit_test_setup_teardown(name, machine_setup, machine_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(some_order_gives_each_history,
-						machine_setup,
-						machine_teardown),
+		T(some_order_gives_each_history),
+		T(also_of_several_processes_takes),
+		T(also_of_one_process_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
