@@ -204,6 +204,79 @@ static int step_reap(struct tally_ledger *l, struct tally_token t)
 	return tally_limit_reap(l);
 }
 
+/* Without a reservation; the process has one credit. */
+static struct tally_credit credit;
+
+static int take_some(struct tally_ledger *l, struct tally_token *t)
+{
+	int err = tally_limit_set_capacity(l, 5, MEMORY, 5000);
+
+	(void)t;
+	for (int i = TEAM; !err && i <= BATCH; i++)
+		err = tally_limit_set_quota(l, account(l, i), MEMORY, 5000);
+	if (!err)
+		err = tally_limit_credit(l, account(l, JOB), 5, MEMORY,
+					 &credit);
+	return err ? err : tally_limit_take(&credit, 3);
+}
+
+/* What this CPU has idle is less than is taken next. */
+static int take_nearly_all(struct tally_ledger *l, struct tally_token *t)
+{
+	int err = take_some(l, t);
+
+	for (int i = 0; !err && i < 63; i++)
+		err = tally_limit_take(&credit, 3);
+	return err;
+}
+
+static int take_to_the_limit(struct tally_ledger *l, struct tally_token *t)
+{
+	int err = take_some(l, t);
+
+	return err ? err : tally_limit_set_capacity(l, 5, MEMORY, 4);
+}
+
+static int step_take(struct tally_ledger *l, struct tally_token t)
+{
+	(void)l, (void)t;
+	return tally_limit_take(&credit, 5);
+}
+
+static int step_take_one(struct tally_ledger *l, struct tally_token t)
+{
+	(void)l, (void)t;
+	return tally_limit_take(&credit, 1);
+}
+
+static int step_give(struct tally_ledger *l, struct tally_token t)
+{
+	(void)l, (void)t;
+	return tally_limit_give(&credit, 2);
+}
+
+static int step_reserve_rest(struct tally_ledger *l, struct tally_token t)
+{
+	const struct tally_hold hold = {5, MEMORY, 4990};
+	const struct tally_request request = {&hold, 1, 0};
+
+	return tally_limit_reserve(l, account(l, JOB), &request, &t, NULL);
+}
+
+static int step_reserve_more(struct tally_ledger *l, struct tally_token t)
+{
+	const struct tally_hold hold = {5, MEMORY, 4997};
+	const struct tally_request request = {&hold, 1, 0};
+
+	return tally_limit_reserve(l, account(l, JOB), &request, &t, NULL);
+}
+
+static int step_credit(struct tally_ledger *l, struct tally_token t)
+{
+	(void)t;
+	return tally_limit_credit(l, account(l, JOB), 5, MEMORY, &credit);
+}
+
 static const struct call calls[] = {
 	{"reserve", nothing, step_reserve, 0, false},
 	{"reserve, refused", be_near_the_limit, step_reserve, -ENOSPC, false},
@@ -218,6 +291,13 @@ static const struct call calls[] = {
 	{"set_quota", reserve_and_commit, step_quota, 0, true},
 	{"set_capacity", nothing, step_capacity, 0, false},
 	{"reap", reserve_for_no_time, step_reap, 0, false},
+	{"credit", nothing, step_credit, 0, false},
+	{"take, drawn ahead", take_nearly_all, step_take, 0, false},
+	{"take at a limit", take_to_the_limit, step_take_one, -ENOSPC, false},
+	{"give at a limit", take_to_the_limit, step_give, 0, false},
+	{"reserve, after drawing back", take_some, step_reserve_rest, 0, false},
+	{"reserve, refused after drawing back", take_some, step_reserve_more,
+	 -ENOSPC, false},
 };
 
 /* ---- what is there afterwards -------------------------------------------- */
