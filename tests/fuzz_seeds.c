@@ -111,7 +111,7 @@ static void wide(void **state)
 		.exclusive = 1,
 	};
 	struct tally_resource resources[10];
-	char names[10][8], key[20];
+	char names[10][16], key[20];
 	struct tally_ledger *ledger;
 
 	for (int i = 0; i < 10; i++) {
