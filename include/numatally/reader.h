@@ -66,7 +66,7 @@ struct tally_reader_info {
 	int stale; /* 1: made before this machine was booted */
 };
 TALLY_API int tally_reader_describe(const struct tally_reader *reader,
-				     struct tally_reader_info *info);
+				    struct tally_reader_info *info);
 
 /*
  * The processes that have the ledger open for writing, by slot, from *cursor
