@@ -15,6 +15,7 @@
 	"name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos," \
 	"pod_phase,creation_time,deletion_time,scheduled_time\n"
 #define MACHINES "sn,cpu_milli,memory_mib,gpu,model\n"
+#define AZURE	 "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 #define CSV	 "time,job,op,node,resource,amount\n"
 /* A job of the Standard Workload Format, but for its last fields. */
 #define SWF_TAIL " 1 1 1 1 1 1 -1 -1"
@@ -320,6 +321,26 @@ static void a_node_for_each_process(void **state)
 	}
 }
 
+static void requests_to_a_model(void **state)
+{
+	struct replay_trace t =
+		load("TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
+		     "2023-11-16 18:15:46.6805900,374,44\r\n"
+		     "2023-11-16 18:15:47.7805905,396,0\r\n"
+		     "2023-11-16 18:15:47.7805906,0,0\r\n",
+		     NULL);
+
+	(void)state;
+	assert_int_equal(t.nr_events, 9);
+	assert_int_equal(t.events[0].time_us, 1700158546680590);
+	item_is(&t, 0, 0, REPLAY_ANYWHERE, "tokens", 418);
+	/* 44 tokens take 1.1 s: it ends when the next one comes. */
+	assert_int_equal(t.events[2].op, REPLAY_RELEASE);
+	assert_int_equal(t.events[2].time_us, 1700158547780590);
+	assert_int_equal(t.events[6].nr_items, 0);
+	replay_free(&t);
+}
+
 static void memory_goes_with_its_process(void **state)
 {
 	struct replay_trace t =
@@ -423,6 +444,11 @@ static void bad_jobs(void **state)
 	bad(PODS "a,1,1,1,1,,LS,Running,,9,5\n", "2: no creation_time");
 	bad(PODS "a,1,1,1,1,,LS,Running,5,9,10\n",
 	    "2: it is deleted before it is scheduled");
+	bad(AZURE "now,1,2\n", "2: no date and time");
+	bad(AZURE "2023-11-16 18:15:46x,1,2\n", "2: no date and time");
+	bad(AZURE "2023-11-16 18:15:46,1\n", "2: no GeneratedTokens");
+	bad(AZURE "2023-11-16 18:15:46,-1,1\n",
+	    "2: ContextTokens '-1' is out of range");
 	bad(MACHINES "m,1,x,1,\n", "2: memory_mib 'x' is no number");
 }
 
@@ -483,6 +509,7 @@ int main(void)
 		cmocka_unit_test(slots_are_used_again),
 		cmocka_unit_test(the_standard_workload_format),
 		cmocka_unit_test(a_node_for_each_process),
+		cmocka_unit_test(requests_to_a_model),
 		cmocka_unit_test(memory_goes_with_its_process),
 		cmocka_unit_test(bad_texts),
 		cmocka_unit_test(bad_events),

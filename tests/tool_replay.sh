@@ -252,6 +252,21 @@ else
 	skip "openb" "no traces"
 fi
 
+requests=$data/AzureLLMInferenceTrace_conv.csv
+if [ -r "$requests" ]; then
+	run "$tool" replay --verify --threads 1 --json --machines 2 --nodes 2 \
+		--capacity tokens=200000 "$requests" &&
+		has '"jobs":19366,' && has '"verified":true' &&
+		[ "$(number refused)" -eq 0 ] && has '25 ms for each'
+	result $? "requests to a model, in order: as in the reference"
+	run "$tool" replay --verify --threads 8 --json --machines 2 --nodes 2 \
+		--capacity tokens=20000 "$requests" &&
+		has '"verified":true' && [ "$(number refused)" -gt 0 ]
+	result $? "requests to a model, 8 threads: no capacity passed"
+else
+	skip "requests to a model" "no trace"
+fi
+
 # ---- progress
 awk -v rows=$rows 'BEGIN {
 	print "job,op,node,resource,amount\n,capacity,0,cores,1"

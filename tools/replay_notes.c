@@ -76,6 +76,11 @@ static void tell_jobs(const struct teller *t)
 	const struct replay_trace *trace = t->report->setup->trace;
 	uint64_t wide = trace->nr_wide + t->report->result->counts.wide;
 
+	if (trace->kind == REPLAY_AZURE)
+		tell(t,
+		     "a request holds its tokens for %lld ms for each that "
+		     "it generates",
+		     (long long)REPLAY_US_PER_TOKEN / 1000);
 	if (trace->kind == REPLAY_PODS && trace->has_spec)
 		tell(t, "models of GPUs are ignored");
 	if (trace->kind == REPLAY_PODS)

@@ -145,6 +145,8 @@ static enum replay_kind kind_of(const char *line, bool machines)
 {
 	if (machines || replay_is_pods(line))
 		return REPLAY_PODS;
+	if (replay_is_azure(line))
+		return REPLAY_AZURE;
 	return replay_is_swf(line) ? REPLAY_SWF : REPLAY_CSV;
 }
 
@@ -168,6 +170,8 @@ static int load_file(struct replay_reader *reader, struct replay_trace *trace)
 		return replay_read_machines(reader, trace);
 	if (kind == REPLAY_PODS)
 		return replay_read_pods(reader, trace);
+	if (kind == REPLAY_AZURE)
+		return replay_read_azure(reader, trace);
 	return kind == REPLAY_SWF ? replay_read_swf(reader, trace)
 				  : replay_read_csv(reader, trace);
 }

@@ -23,7 +23,11 @@
 
 #define REPLAY_MAX_RESOURCES 16
 #define REPLAY_MAX_NODES     1024
-#define REPLAY_ANYWHERE	     (-1) /* as the node of an item */
+/* A request of AzureLLMInferenceTrace lives so long for each that it generates.
+ */
+#define REPLAY_US_PER_TOKEN INT64_C(25000)
+
+#define REPLAY_ANYWHERE	    (-1) /* as the node of an item */
 
 enum replay_op {
 	REPLAY_RESERVE,
@@ -67,6 +71,7 @@ enum replay_kind {
 	REPLAY_PODS, /* openb: pods, and the machines for them */
 	REPLAY_SWF,
 	REPLAY_CSV,
+	REPLAY_AZURE, /* requests to a language model */
 };
 
 struct replay_resource {
@@ -123,6 +128,8 @@ int replay_read_machines(struct replay_reader *reader,
 			 struct replay_trace *trace);
 int replay_read_swf(struct replay_reader *reader, struct replay_trace *trace);
 int replay_read_csv(struct replay_reader *reader, struct replay_trace *trace);
+int replay_read_azure(struct replay_reader *reader, struct replay_trace *trace);
+bool replay_is_azure(const char *line);
 bool replay_is_pods(const char *line);
 bool replay_is_machines(const char *line);
 bool replay_is_swf(const char *line);
