@@ -24,6 +24,7 @@
 #include "ledger_internal.h"
 #include "limit_credit.h"
 #include "limit_hold.h"
+#include "limit_space.h"
 #include "mark.h"
 #include "writer.h"
 
@@ -243,6 +244,7 @@ static int open_lanes(struct tally_ledger *l)
 
 static void close_over(struct tally_ledger *l)
 {
+	limit_space_leave(l);
 	directory_close(l->accounts);
 	limit_credit_untable(l);
 	if (l->touched)
@@ -268,6 +270,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 		return -ENOMEM;
 	}
 	l->layout = layout;
+	l->space = -1;
 	pthread_mutex_init(&l->lock, NULL);
 	l->epoch = &layout_control(layout)->epoch;
 	l->nr_cpus = params->nr_lanes / 2;
@@ -308,6 +311,7 @@ void ledger_forked(struct tally_ledger *l)
 	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
+	limit_space_leave(l);
 	l->pins = 0;
 	l->inlined = false;
 	l->marked = false;

@@ -51,6 +51,8 @@ struct tally_ledger {
 	char *credit_closed;
 	uint64_t credit_bytes;
 	int64_t looked_ns;   /* when it was last asked whose processes live */
+	int space;	     /* the file again, or -1; see limit_space.h */
+	uint32_t claim;	     /* LEDGER_UNCLAIMED, ... */
 	uint64_t serial;     /* never used again in this process */
 	uint32_t writer;     /* this process's slot */
 	uint32_t generation; /* of that */
@@ -61,6 +63,8 @@ struct tally_ledger {
 	pthread_mutex_t lock; /* of moving epochs on, within the process */
 	struct tally_ledger *next;
 };
+
+enum { LEDGER_UNCLAIMED, LEDGER_CLAIMING, LEDGER_CLAIMED };
 
 /* The ledgers that this process has open, for threads that end and for fork. */
 int ledger_list_add(struct tally_ledger *ledger);

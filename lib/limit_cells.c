@@ -6,11 +6,14 @@
 
 #include "limit_cells.h"
 #include "limit_credit.h"
+#include "limit_space.h"
 
 int limit_begin(struct tally_ledger *l)
 {
 	int err = ledger_join(l);
 
+	if (!err)
+		err = limit_space_claim(l);
 	if (!err)
 		err = limit_lock(l->layout, true);
 	if (err)

@@ -6,6 +6,7 @@
 
 #include "limit_credit.h"
 #include "limit_hold.h"
+#include "limit_space.h"
 #include "writer.h"
 
 /* Between looks at whether processes live. */
@@ -280,6 +281,30 @@ int limit_make_free(struct tally_ledger *l, unsigned int resource)
 	return holds < 0 ? holds : words + holds;
 }
 
+/* Whether somebody has died in the middle, or has not committed yet. */
+static bool may_reap(const struct layout *l)
+{
+	const struct layout_limits *limits = layout_limits(l);
+
+	return limit_get(&limits->sequence) & 1 ||
+	       limit_get(&limits->moving) ||
+	       limit_get(&limits->first_uncommitted);
+}
+
+static int reap_at_once(struct tally_ledger *l)
+{
+	int err;
+
+	if (limit_lock(l->layout, false))
+		return 0;
+	err = limit_credit_recover(l);
+	if (!err)
+		err = limit_hold_reap_all(l, true);
+	limit_undo(l->layout);
+	limit_unlock(l->layout);
+	return err < 0 ? err : 0;
+}
+
 int limit_hold_open(struct tally_ledger *l)
 {
 	const struct layout_plan *plan = l->layout->plan;
@@ -289,12 +314,10 @@ int limit_hold_open(struct tally_ledger *l)
 				    layout->fd, (off_t)plan->holds.offset, -1,
 				    &l->holds);
 
-	if (err || limit_lock(layout, false))
+	if (err || !may_reap(layout) || limit_space_claim(l))
 		return err;
-	err = limit_credit_recover(l);
-	if (!err)
-		err = limit_hold_reap_all(l, true);
-	limit_undo(layout);
-	limit_unlock(layout);
-	return err < 0 ? err : 0;
+	err = reap_at_once(l);
+	/* It may be here for something else. */
+	limit_space_leave(l);
+	return err;
 }

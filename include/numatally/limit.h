@@ -31,6 +31,9 @@
  * -EPERM	a child of fork(2), in a ledger that one process writes to
  * -EUSERS	too many processes have the ledger open (a child of fork(2))
  * -ENOSYS	the lock in the file was made by another kind of C library
+ * -EXDEV	processes of another PID namespace, which live and have the
+ *		ledger open, change reservations in it: those of one can, at a
+ *		time
  */
 #ifndef NUMATALLY_LIMIT_H
 #define NUMATALLY_LIMIT_H
