@@ -55,29 +55,47 @@ static bool is_below(const struct tally_ledger *l, const char *above,
 	       !strncmp(key, above, bytes) && key[bytes];
 }
 
-/* By a reservation or, perhaps, a credit. */
-static bool holds(const struct layout *l, uint32_t row)
-{
-	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) &&
-	       (limit_get(&layout_hold(l, row)->state) != LAYOUT_HOLD_NONE ||
-		held_nr_credits(l));
-}
-
+/* By its reservation alone. */
 static int add_held(const struct layout *l, uint32_t row, int64_t *sums)
 {
 	uint32_t nr_resources = l->header.params.nr_resources;
 
 	for (uint32_t n = 0; n < l->header.params.nr_nodes; n++) {
-		int64_t held[LAYOUT_MAX_COLUMNS];
-		int err;
+		const int64_t *held = layout_held(l, n, row);
 
-		memset(held, 0, nr_resources * sizeof(*held));
-		err = held_add(l, &row, n, n + 1, held);
-		for (uint32_t i = 0; !err && i < nr_resources; i++)
-			if (__builtin_add_overflow(sums[i], held[i], &sums[i]))
-				err = -EOVERFLOW;
-		if (err)
-			return err;
+		if (!__atomic_load_n(layout_held_byte(l, 1 + n, row),
+				     __ATOMIC_ACQUIRE))
+			continue;
+		for (uint32_t i = 0; i < nr_resources; i++)
+			if (__builtin_add_overflow(sums[i],
+						   (int64_t)limit_get(&held[i]),
+						   &sums[i]))
+				return -EOVERFLOW;
+	}
+	return 0;
+}
+
+/* What was taken without one; nothing is idle. */
+static int add_taken(const struct tally_ledger *l, const char *above,
+		     int64_t *sums)
+{
+	uint64_t nr = held_nr_credits(l->layout);
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct layout_credit *c = layout_credit(l->layout, i);
+		uint64_t resource = limit_get(&c->resource);
+		const struct tally_account below = {
+			.row = (uint32_t)limit_get(&c->row),
+			.generation = (uint32_t)limit_get(&c->account),
+		};
+
+		if (limit_get(&c->taken) &&
+		    resource < l->layout->header.params.nr_resources &&
+		    is_below(l, above, below) &&
+		    __builtin_add_overflow(sums[resource],
+					   (int64_t)limit_get(&c->taken),
+					   &sums[resource]))
+			return -EOVERFLOW;
 	}
 	return 0;
 }
@@ -90,14 +108,26 @@ static int add_held(const struct layout *l, uint32_t row, int64_t *sums)
 static int count_below(const struct tally_ledger *l, const char *above,
 		       int64_t *sums)
 {
-	struct tally_account below;
-	uint64_t cursor = 0;
+	const struct layout *layout = l->layout;
+	uint32_t end = layout->header.params.max_accounts;
 	int err = 0;
 
-	while (!err && !tally_account_next(l->accounts, &cursor, &below))
-		if (holds(l->layout, below.row) && is_below(l, above, below))
-			err = add_held(l->layout, below.row, sums);
-	return err;
+	for (uint32_t row = 0; !err && row < end; row++) {
+		const struct layout_hold *hold = layout_hold(layout, row);
+		struct tally_account below = {.row = row};
+
+		if (!__atomic_load_n(layout_held_byte(layout, 0, row),
+				     __ATOMIC_ACQUIRE)) {
+			row |= LAYOUT_BUCKET_ROWS - 1;
+			continue;
+		}
+		if (limit_get(&hold->state) == LAYOUT_HOLD_NONE)
+			continue;
+		below.generation = (uint32_t)limit_get(&hold->account);
+		if (is_below(l, above, below))
+			err = add_held(layout, row, sums);
+	}
+	return err ? err : add_taken(l, above, sums);
 }
 
 static int begin_quotas(struct tally_ledger *l, struct tally_account account)
