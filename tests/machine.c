@@ -146,7 +146,7 @@ void machine_eight_nodes(struct machine *m)
 		write_file(m, path, text);
 		snprintf(path, sizeof(path), "node/node%d/distance", n);
 		strcpy(text, "20 20 20 20 20 20 20 20\n");
-		memcpy(&text[3 * n], "10", 2);
+		text[3 * n] = '1';
 		write_file(m, path, text);
 		snprintf(path, sizeof(path), "node/node%d/meminfo", n);
 		snprintf(text, sizeof(text), "Node %d MemTotal: 1024 kB\n", n);

@@ -400,7 +400,7 @@ static void never_over_a_limit(void **state)
 	struct tally_resource resources[MAX];
 	struct race r = {.path = m->path, .seed = (unsigned int)getpid()};
 	struct tally_ledger *l;
-	char names[MAX][4];
+	char names[MAX][16];
 
 	machine_eight_nodes(m);
 	for (int i = 0; i < MAX; i++) {
