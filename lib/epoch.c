@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "doubt.h"
 #include "epoch.h"
 #include "fold.h"
@@ -108,8 +109,10 @@ static int settle(struct tally_ledger *l, struct wait *w)
 		err = grace(l, epoch, w);
 	if (!err)
 		err = fold(l->layout, epoch);
-	if (!err)
+	if (!err) {
 		__atomic_store_n(&control->folded, epoch, __ATOMIC_RELEASE);
+		directory_collect(l->accounts, epoch, fold_is_clean);
+	}
 	return err;
 }
 
@@ -180,6 +183,27 @@ void epoch_unpin(struct tally_ledger *l)
 		disown(l);
 	}
 	pthread_mutex_unlock(&l->lock);
+}
+
+int epoch_cool(struct tally_ledger *l, int64_t timeout_ns)
+{
+	struct wait w = wait_for(timeout_ns);
+	int err = ledger_join(l);
+
+	if (err)
+		return err;
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		for (int i = 0; !err && i < DIRECTORY_COOL_EPOCHS; i++)
+			err = move_on(l, false, &w);
+		if (!err)
+			err = settle(l, &w);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
 }
 
 void epoch_close(struct tally_ledger *l)

@@ -111,14 +111,11 @@ int tally_view_doubt(const struct tally_view *view, uint64_t index,
 	doubt->nr_accounts = from.nr_rows;
 	for (uint32_t i = 0; i < from.nr_rows && i < TALLY_DOUBT_ACCOUNTS;
 	     i++) {
-		uint64_t cursor = from.row[i];
-
-		if (tally_account_next(view->accounts, &cursor,
-				       &doubt->accounts[i]) ||
-		    doubt->accounts[i].row != from.row[i])
-			doubt->accounts[i] = (struct tally_account){
-				.row = from.row[i],
-			};
+		doubt->accounts[i].row = from.row[i];
+		doubt->accounts[i].generation = from.generation[i];
+		if (!directory_has(view->accounts, doubt->accounts[i],
+				   view->info.epoch))
+			doubt->accounts[i].generation = 0;
 	}
 	return 0;
 }
@@ -173,9 +170,10 @@ const struct tally_slice *tally_view_slice(const struct tally_view *view,
 }
 
 static int sum_of(const struct tally_view *view, int node, uint64_t from,
-		  uint64_t to, int64_t *amounts)
+		  uint64_t to, bool totals, int64_t *amounts)
 {
 	struct sum s = {
+		.totals = totals,
 		.layout = view->layout,
 		.records = view->records,
 		.frozen = view->info.epoch,
@@ -197,16 +195,32 @@ static int sum_of(const struct tally_view *view, int node, uint64_t from,
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
-	return sum_of(view, node, 0, directory_nr_rows(view->accounts),
-		      amounts);
+	uint64_t nr_rows = directory_nr_rows(view->accounts);
+
+	return sum_of(view, node, 0,
+		      (nr_rows + LAYOUT_BUCKET_ROWS - 1) / LAYOUT_BUCKET_ROWS *
+			      LAYOUT_BUCKET_ROWS,
+		      true, amounts);
 }
 
 int tally_view_account(const struct tally_view *view,
 		       struct tally_account account, int node, int64_t *amounts)
 {
-	assert(account.row < view->layout->header.params.max_accounts);
-	return sum_of(view, node, account.row, (uint64_t)account.row + 1,
-		      amounts);
+	int64_t sums[LAYOUT_MAX_COLUMNS];
+	int err;
+
+	if (!directory_has(view->accounts, account, view->info.epoch))
+		return -ESTALE;
+	err = sum_of(view, node, account.row, (uint64_t)account.row + 1, false,
+		     sums);
+	if (err)
+		return err;
+	/* Else the row may have been cleaned, and be another's by now. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!directory_has(view->accounts, account, view->info.epoch))
+		return -ESTALE;
+	memcpy(amounts, sums, tally_view_nr_resources(view) * sizeof(*amounts));
+	return 0;
 }
 
 static int each_of(const struct tally_view *view, struct tally_value *value,
@@ -220,6 +234,8 @@ static int each_of(const struct tally_view *view, struct tally_value *value,
 		value->node = tally_view_node(view, n);
 		err = tally_view_account(view, value->account, value->node,
 					 amounts);
+		if (err == -ESTALE)
+			return 0; /* gone meanwhile */
 		for (unsigned int i = 0;
 		     !err && i < tally_view_nr_resources(view); i++) {
 			value->resource = &view->resources[i];
@@ -237,21 +253,21 @@ int tally_view_each(const struct tally_view *view,
 		    int (*each)(void *arg, const struct tally_value *value),
 		    void *arg)
 {
-	size_t key_bytes = tally_account_key_bytes(view->accounts);
-	char *key = malloc(key_bytes);
+	char *key = malloc(tally_account_key_bytes(view->accounts));
 	int64_t *amounts =
 		calloc(tally_view_nr_resources(view), sizeof(*amounts));
 	struct tally_value value = {.key = key};
 	uint64_t cursor = 0;
 	int err = key && amounts ? 0 : -ENOMEM;
 
-	while (!err &&
-	       !tally_account_next(view->accounts, &cursor, &value.account)) {
-		err = tally_account_key(view->accounts, value.account, key,
-					key_bytes);
-		if (err == -ESTALE)
-			err = 0; /* gone meanwhile */
-		else if (!err)
+	while (!err) {
+		err = directory_next(view->accounts, view->info.epoch, &cursor,
+				     &value.account, key);
+		if (err == -ENOENT) {
+			err = 0;
+			break;
+		}
+		if (!err)
 			err = each_of(view, &value, amounts, each, arg);
 	}
 	free(amounts);
