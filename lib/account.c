@@ -183,13 +183,11 @@ static int find(const struct tally_accounts *a, const struct key *key,
 	return -EBADMSG;
 }
 
-bool directory_is_linked(const struct tally_accounts *a, uint32_t row)
+/* Whether the chain has the row. */
+static bool has_row(const struct tally_accounts *a, uint64_t head, uint32_t row)
 {
-	uint32_t hash =
-		__atomic_load_n(&record_at(a, row)->hash, __ATOMIC_RELAXED);
 	uint32_t steps = 0, limit = directory_nr_rows(a);
-	uint32_t at =
-		(uint32_t)__atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
+	uint32_t at = (uint32_t)head;
 
 	while (at && at <= limit && steps++ < limit) {
 		if (at == row + 1)
@@ -200,12 +198,31 @@ bool directory_is_linked(const struct tally_accounts *a, uint32_t row)
 	return false;
 }
 
-void directory_make_ready(const struct tally_accounts *a, uint32_t row)
+bool directory_is_linked(const struct tally_accounts *a, uint32_t row)
 {
 	struct found f = {.account.row = row};
+	const struct record *r = record_at(a, row);
 
-	f.life = life_of(record_at(a, row));
-	make_ready(a, &f);
+	for (int try = 0; try < MAX_TRIES; try++) {
+		const uint64_t *at;
+		uint64_t head;
+		bool linked;
+
+		f.life = life_of(r);
+		if (!life_is_claimed(f.life))
+			return life_is_live(f.life);
+		at = head_of(a, __atomic_load_n(&r->hash, __ATOMIC_RELAXED));
+		head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+		linked = generation_of(a, row) & 1 && has_row(a, head, row);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (life_of(r) != f.life ||
+		    __atomic_load_n(at, __ATOMIC_RELAXED) != head)
+			continue;
+		if (linked)
+			make_ready(a, &f);
+		return linked;
+	}
+	return false;
 }
 
 /* While the row is claimed; who searches sees that the generation is even. */
@@ -335,6 +352,10 @@ static bool is_there(const struct tally_accounts *a, uint32_t row,
 	account->generation = generation;
 	if (life_is_live(life))
 		return generation & 1;
+	/* Its owner may have died before it was ready. */
+	if (life_is_claimed(life))
+		return generation & 1 && directory_is_linked(a, row) &&
+		       generation_of(a, row) == generation;
 	account->generation--;
 	return epoch && LIFE_PHASE(life) == TALLY_PHASE_GONE &&
 	       directory_has(a, *account, epoch);

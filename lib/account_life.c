@@ -194,7 +194,7 @@ static bool is_root(const struct tally_accounts *a, const struct record *r)
 /* What follows from what a dead owner did. */
 static void recover(struct tally_accounts *a)
 {
-	uint32_t end = directory_nr_rows(a), freed = 0;
+	uint32_t end = directory_nr_rows(a);
 
 	for (uint32_t row = 0; row < end; row++)
 		if (life_is_live(life_of(record_at(a, row))))
@@ -210,14 +210,7 @@ static void recover(struct tally_accounts *a)
 			follow_gone(a, row);
 		if (phase_of(r) == TALLY_PHASE_TERMINATING && is_root(a, r))
 			end_all(a, row);
-		if (phase_of(r) == PHASE_FREE &&
-		    !(__atomic_fetch_or(&rows->free, row_bit(row),
-					__ATOMIC_RELEASE) &
-		      row_bit(row)))
-			freed++;
 	}
-	__atomic_fetch_add(&directory_at(a->layout)->nr_free, freed,
-			   __ATOMIC_RELEASE);
 	directory_recount(a);
 }
 
@@ -289,7 +282,7 @@ static int lock_for(struct tally_accounts *a, struct tally_account account,
 		directory_unlock(a);
 		return -ESTALE;
 	}
-	directory_make_ready(a, account.row);
+	directory_is_linked(a, account.row);
 	*r = record_at(a, account.row);
 	return 0;
 }
@@ -361,7 +354,7 @@ int tally_account_set_owner(struct tally_accounts *a,
 	if (err)
 		return err;
 	if (directory_has(a, owner, 0)) {
-		directory_make_ready(a, owner.row);
+		directory_is_linked(a, owner.row);
 		err = set_owner(a, account.row, owner.row);
 	} else {
 		err = -ESTALE;

@@ -199,7 +199,7 @@ static int claim_free(struct tally_accounts *a, const struct claimer *c,
 }
 
 /* As free as it was, and never linked. */
-static void free_claimed(struct tally_accounts *a, uint32_t row)
+void directory_unclaim(struct tally_accounts *a, uint32_t row)
 {
 	struct layout_rows *rows = rows_of(a, row);
 	uint32_t generation = generation_of(a, row);
@@ -215,11 +215,6 @@ static void free_claimed(struct tally_accounts *a, uint32_t row)
 			   __ATOMIC_RELEASE);
 }
 
-void directory_unclaim(struct tally_accounts *a, uint32_t row)
-{
-	free_claimed(a, row);
-}
-
 static bool claimer_is_dead(const struct tally_accounts *a, uint32_t life)
 {
 	uint32_t slot = (life >> 4 & 511) - 1;
@@ -230,21 +225,25 @@ static bool claimer_is_dead(const struct tally_accounts *a, uint32_t life)
 	       ((writer_generation(a->layout, slot) ^ life >> 13) & 31);
 }
 
-/* Rows of those that died before they linked them. */
-static void free_dead_claims(struct tally_accounts *a)
+/* What somebody died over who claimed it, or gave it back. Too many that are
+ * counted do no harm. */
+static void find_free(struct tally_accounts *a)
 {
-	uint32_t end = directory_nr_rows(a);
+	uint32_t end = directory_nr_rows(a), nr = 0;
 
 	for (uint32_t row = 0; row < end; row++) {
 		uint32_t life = life_of(record_at(a, row));
 
-		if (!life_is_claimed(life) || !claimer_is_dead(a, life))
-			continue;
-		if (directory_is_linked(a, row))
-			directory_make_ready(a, row);
-		else
-			free_claimed(a, row);
+		if (LIFE_PHASE(life) == PHASE_FREE) {
+			set(&rows_of(a, row)->free, row);
+			nr++;
+		} else if (life_is_claimed(life) && claimer_is_dead(a, life) &&
+			   !directory_is_linked(a, row)) {
+			directory_unclaim(a, row);
+		}
 	}
+	__atomic_fetch_add(&directory_at(a->layout)->nr_free, nr,
+			   __ATOMIC_RELEASE);
 }
 
 /* Where all rows were used: waits for what is gone to cool down. */
@@ -259,7 +258,7 @@ static void make_room(struct tally_accounts *a)
 			    __ATOMIC_RELAXED) ||
 	    directory_lock(a, COOL_NS))
 		return;
-	free_dead_claims(a);
+	find_free(a);
 	directory_unlock(a);
 }
 
@@ -380,7 +379,7 @@ static void free_row(struct tally_accounts *a, uint32_t row)
 			   __ATOMIC_RELEASE);
 }
 
-void directory_recount(struct tally_accounts *a)
+static void count_gone(struct tally_accounts *a)
 {
 	uint64_t nr = nr_buckets(a);
 	uint32_t gone = 0;
@@ -390,6 +389,12 @@ void directory_recount(struct tally_accounts *a)
 			load(&rows_at(a->layout, b)->gone));
 	__atomic_store_n(&directory_at(a->layout)->nr_gone, gone,
 			 __ATOMIC_RELEASE);
+}
+
+void directory_recount(struct tally_accounts *a)
+{
+	find_free(a);
+	count_gone(a);
 }
 
 void directory_collect(struct tally_accounts *a, uint64_t epoch,
@@ -413,6 +418,6 @@ void directory_collect(struct tally_accounts *a, uint64_t epoch,
 				free_row(a, row);
 		}
 	}
-	directory_recount(a);
+	count_gone(a);
 	directory_unlock(a);
 }

@@ -170,17 +170,14 @@ int directory_claim(struct tally_accounts *accounts, uint32_t phase,
 		    uint32_t *row);
 void directory_unclaim(struct tally_accounts *accounts, uint32_t row);
 
-/* Whether the row is in the chain of its hash, which is not linked to meanwhile
- * by its claimer. */
+/* Whether the row is an account's. One that was linked, but is still claimed,
+ * is made ready or pending. */
 bool directory_is_linked(const struct tally_accounts *accounts, uint32_t row);
-
-/* What is linked, and still claimed, is ready or pending from now on. */
-void directory_make_ready(const struct tally_accounts *accounts, uint32_t row);
 
 /* Takes those that are gone off the list of what the account owns. */
 void directory_prune(struct tally_accounts *accounts, uint32_t owner);
 
-/* Sets or clears what can be made up again after its owner died. */
+/* What is counted is counted anew, after its owner died. */
 void directory_recount(struct tally_accounts *accounts);
 
 static inline struct record *record_at(const struct tally_accounts *a,
