@@ -308,6 +308,19 @@ uint64_t directory_over(const struct layout *l, uint64_t bucket, uint64_t epoch)
 	return over;
 }
 
+uint32_t directory_nr_accounts(const struct tally_accounts *a)
+{
+	uint32_t nr_rows = directory_nr_rows(a), nr = nr_rows;
+
+	for (uint64_t b = 0; b < nr_buckets(a); b++) {
+		const struct layout_rows *rows = rows_at(a->layout, b);
+
+		nr -= (uint32_t)__builtin_popcountll(load(&rows->free) |
+						     load(&rows->gone));
+	}
+	return nr < nr_rows ? nr : nr_rows;
+}
+
 /* Counts another change of a chain: who searches it does so again. */
 static void count_change(const struct tally_accounts *a, uint32_t hash)
 {

@@ -108,6 +108,9 @@ void directory_forked(struct tally_accounts *accounts);
 /* Rows below this exist, in use or not. */
 uint32_t directory_nr_rows(const struct tally_accounts *accounts);
 
+/* Rows that are neither free nor gone. */
+uint32_t directory_nr_accounts(const struct tally_accounts *accounts);
+
 /*
  * Whether the handle's account is there; with an epoch other than 0, or was
  * when the snapshot of that epoch was taken, which is pinned.

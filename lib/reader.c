@@ -69,7 +69,7 @@ void tally_reader_describe(const struct tally_reader *reader,
 	info->created_ns = header->created_ns;
 	info->file_bytes = header->file_bytes;
 	info->max_accounts = header->params.max_accounts;
-	info->nr_accounts = directory_nr_rows(reader->accounts);
+	info->nr_accounts = directory_nr_accounts(reader->accounts);
 	info->nr_nodes = header->params.nr_nodes;
 	info->nr_lanes = header->params.nr_lanes;
 	info->stale = reader->layout->stale;
