@@ -75,6 +75,12 @@ static uint64_t nr_buckets(const struct fold *f)
 						: f->layout->plan->nr_buckets;
 }
 
+/* It may be added to again once another process moves the epoch on. */
+static int64_t load_cell(const int64_t *cell)
+{
+	return __atomic_load_n(cell, __ATOMIC_RELAXED);
+}
+
 static bool sum_lanes(const struct fold *f, uint64_t bucket)
 {
 	uint32_t nr_lanes = f->layout->nodes[f->node].nr_lanes;
@@ -85,9 +91,11 @@ static bool sum_lanes(const struct fold *f, uint64_t bucket)
 		const int64_t *cells = cells_at(f, s, bucket);
 
 		for (uint64_t i = 0; cells && i < f->nr_cells; i++) {
+			int64_t cell = load_cell(&cells[i]);
+
 			f->sums[i] = (int64_t)((uint64_t)f->sums[i] +
-					       (uint64_t)cells[i]);
-			any |= cells[i];
+					       (uint64_t)cell);
+			any |= cell;
 		}
 	}
 	return any != 0;
@@ -101,7 +109,7 @@ static void zero_lanes(const struct fold *f, uint64_t bucket)
 		int64_t *cells = cells_at(f, s, bucket);
 
 		for (uint64_t i = 0; cells && i < f->nr_cells; i++)
-			if (cells[i])
+			if (load_cell(&cells[i]))
 				__atomic_store_n(&cells[i], 0,
 						 __ATOMIC_RELAXED);
 	}
