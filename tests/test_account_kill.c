@@ -128,6 +128,24 @@ static void use_all_rows(struct tally_ledger *ledger)
 	tally_view_close(view);
 }
 
+/* Who was killed when it had begun to own does it again. */
+static void own_again(struct tally_ledger *ledger)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(ledger);
+	struct tally_account top, x, owner;
+	int err;
+
+	if (tally_account_find(accounts, "top", &top) ||
+	    tally_account_find(accounts, "x", &x))
+		return;
+	err = tally_account_set_owner(accounts, x, top);
+	assert_true(!err || err == -ESHUTDOWN);
+	if (!err) {
+		assert_int_equal(tally_account_owner(accounts, x, &owner), 0);
+		assert_memory_equal(&owner, &top, sizeof(top));
+	}
+}
+
 static void check_copy(struct image *i, void *arg)
 {
 	const int64_t *events = arg;
@@ -141,6 +159,7 @@ static void check_copy(struct image *i, void *arg)
 	assert_int_equal(cool(ledger), 0);
 	check_totals(ledger, *events);
 	check_keys(ledger);
+	own_again(ledger);
 	end_all(ledger);
 	assert_int_equal(machine_total(ledger, 1), 0);
 	use_all_rows(ledger);
