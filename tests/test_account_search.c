@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Searches that are stopped at each fourth of their instructions, or at each
+ * Searches that are stopped at each seventh of their instructions, or at each
  * with NUMATALLY_LONG, while a row that they come through goes to another
  * account, in the other chain or at the head of the same one.
  */
@@ -72,7 +72,7 @@ static void choose_keys(void)
 
 static int stride(void)
 {
-	return getenv("NUMATALLY_LONG") ? 1 : 4;
+	return getenv("NUMATALLY_LONG") ? 1 : 7;
 }
 
 static int find(struct tally_ledger *ledger, const char *key,
@@ -87,30 +87,23 @@ static int add(struct tally_ledger *ledger, const char *key,
 	return tally_account_open(tally_ledger_accounts(ledger), key, account);
 }
 
-static int be_stopped(const char *path, const struct race *r,
+static int be_stopped(struct tally_ledger *ledger, const struct race *r,
 		      struct answer *answer)
 {
-	struct tally_ledger *ledger;
 	struct tally_account warm;
 
-	if (tally_ledger_open(path, &ledger))
-		return 1;
-	/* So that no symbol is looked up while it is stepped through. */
+	/* So that no symbol is looked up, and no writer slot is taken, while it
+	 * is stepped through. */
 	r->search(ledger, keys[1], &warm);
+	tally_account_ready(tally_ledger_accounts(ledger), warm);
 	if (inside_stop())
 		return 2;
 	answer->err = r->search(ledger, r->key, &answer->account);
 	_exit(0);
 }
 
-/* Its row goes to the other one. */
-static struct tally_account replace(struct tally_ledger *ledger,
-				    const struct race *r)
+static void cool(struct tally_ledger *ledger)
 {
-	struct tally_account old = machine_account(ledger, r->ends), new;
-
-	assert_int_equal(tally_account_end(tally_ledger_accounts(ledger), old),
-			 0);
 	for (int i = 0; i < 4; i++) {
 		struct tally_view *view;
 		int err = tally_view_snapshot(ledger, 0, SECOND, &view);
@@ -120,19 +113,29 @@ static struct tally_account replace(struct tally_ledger *ledger,
 		assert_int_equal(err, 0);
 		tally_view_close(view);
 	}
-	new = machine_account(ledger, r->comes);
-	return new;
+}
+
+static void end(struct tally_ledger *ledger, const char *key)
+{
+	struct tally_account a;
+
+	if (!find(ledger, key, &a))
+		assert_int_equal(
+			tally_account_end(tally_ledger_accounts(ledger), a), 0);
 }
 
 /* False: it came to its end before so many steps. */
-static bool stop_after(struct machine *m, const struct race *r, int steps,
-		       struct answer *answer, struct tally_account accounts[3])
+static bool stop_after(struct tally_ledger *ledger, const struct race *r,
+		       int steps, struct answer *answer,
+		       struct tally_account accounts[3])
 {
-	struct tally_ledger *ledger = machine_ledger(m, NR_ROWS);
 	bool stepping = true;
 	int status;
 	pid_t pid;
 
+	end(ledger, r->comes);
+	end(ledger, r->ends);
+	cool(ledger);
 	/* keys[1] lies behind keys[0]. */
 	accounts[1] = machine_account(ledger, keys[1]);
 	accounts[0] = machine_account(ledger, keys[0]);
@@ -140,20 +143,20 @@ static bool stop_after(struct machine *m, const struct race *r, int steps,
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(be_stopped(m->path, r, answer));
+		_exit(be_stopped(ledger, r, answer));
 	if (!inside_wait(pid))
 		skip();
 	for (int i = 0; i < steps && stepping; i++)
 		stepping = inside_step(pid);
-	if (stepping) {
-		accounts[2] = replace(ledger, r);
-		assert_int_equal(ptrace(PTRACE_CONT, pid, 0, 0), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
-	}
-	tally_ledger_close(ledger);
-	unlink(m->path);
-	return stepping;
+	if (!stepping)
+		return false;
+	end(ledger, r->ends);
+	cool(ledger);
+	accounts[2] = machine_account(ledger, r->comes);
+	assert_int_equal(ptrace(PTRACE_CONT, pid, 0, 0), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	return true;
 }
 
 static struct answer *share_answer(struct machine *m)
@@ -183,15 +186,18 @@ static void what_is_there_is_found(void **state)
 {
 	const struct race r = {find, keys[1], keys[0], keys[2]};
 	struct answer *answer = share_answer(*state);
+	struct tally_ledger *ledger = machine_ledger(*state, NR_ROWS);
 	struct tally_account accounts[3];
 	int steps = 1;
 
-	for (; stop_after(*state, &r, steps, answer, accounts);
+	for (; stop_after(ledger, &r, steps, answer, accounts);
 	     steps += stride()) {
 		assert_true(steps < MAX_STEPS);
 		assert_true(is(answer, accounts[1]));
 	}
 	assert_true(steps > 20);
+	print_message("# %d instructions\n", steps);
+	tally_ledger_close(ledger);
 	munmap(answer, sizeof(*answer));
 }
 
@@ -200,13 +206,17 @@ static void none_is_taken_for_another(void **state)
 {
 	struct race r = {find, keys[0], keys[0], keys[2]};
 	struct answer *answer = share_answer(*state);
+	struct tally_ledger *ledger = machine_ledger(*state, NR_ROWS);
 	struct tally_account accounts[3];
 
-	for (int key = 0; key < 3; key += 2) {
-		int nr_found = 0, steps = 1;
+	int steps = 1;
 
+	for (int key = 0; key < 3; key += 2) {
+		int nr_found = 0;
+
+		steps = 1;
 		r.key = keys[key];
-		for (; stop_after(*state, &r, steps, answer, accounts);
+		for (; stop_after(ledger, &r, steps, answer, accounts);
 		     steps += stride()) {
 			assert_true(steps < MAX_STEPS);
 			assert_true(answer->err == -ENOENT ||
@@ -215,6 +225,8 @@ static void none_is_taken_for_another(void **state)
 		}
 		assert_true(nr_found > 0 && nr_found < steps);
 	}
+	print_message("# %d instructions\n", steps);
+	tally_ledger_close(ledger);
 	munmap(answer, sizeof(*answer));
 }
 
@@ -224,6 +236,7 @@ static void a_key_is_added_once(void **state)
 {
 	struct race r = {add, "", keys[0], ""};
 	struct answer *answer = share_answer(*state);
+	struct tally_ledger *ledger = machine_ledger(*state, NR_ROWS);
 	struct tally_account accounts[3];
 	char key[16];
 	int i = 100, steps = 1;
@@ -233,12 +246,14 @@ static void a_key_is_added_once(void **state)
 	while (chain_of(key));
 	r.key = key;
 	r.comes = key;
-	for (; stop_after(*state, &r, steps, answer, accounts);
+	for (; stop_after(ledger, &r, steps, answer, accounts);
 	     steps += stride()) {
 		assert_true(steps < MAX_STEPS);
 		assert_true(is(answer, accounts[2]));
 	}
 	assert_true(steps > 20);
+	print_message("# %d instructions\n", steps);
+	tally_ledger_close(ledger);
 	munmap(answer, sizeof(*answer));
 }
 
