@@ -178,40 +178,37 @@ static void put_cell(int64_t *cell, uint64_t amount)
 /* What a row that is over has counted stays in the totals, and what it still
  * held does not. */
 static void add_rest(const struct fold *f, const int64_t *old, unsigned int row,
-		     uint64_t *rest)
+		     int64_t *rest)
 {
 	const struct layout *l = f->layout;
 	uint64_t at = row * nr_row_cells(l);
 
 	for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
 		if (l->resources[i].kind == TALLY_COUNTER)
-			rest[i] += (uint64_t)old[at + i] +
-				   (uint64_t)f->sums[at + i];
+			put_cell(&rest[i], (uint64_t)rest[i] +
+						   (uint64_t)old[at + i] +
+						   (uint64_t)f->sums[at + i]);
 }
 
 static void fill_copy(const struct fold *f, const int64_t *old, int64_t *new,
 		      uint64_t over)
 {
-	uint64_t nr = nr_row_cells(f->layout);
-	const int64_t *old_rest = old + LAYOUT_BUCKET_ROWS * nr;
-	int64_t *new_rest = new + LAYOUT_BUCKET_ROWS *nr;
-	uint64_t rest[512];
+	uint64_t nr = nr_row_cells(f->layout), i = 0;
 
-	for (uint64_t i = 0; i < nr; i++)
-		rest[i] = (uint64_t)old_rest[i];
 	for (unsigned int row = 0; row < LAYOUT_BUCKET_ROWS; row++) {
 		bool is_over = over >> row & 1;
 
-		if (is_over)
-			add_rest(f, old, row, rest);
-		for (uint64_t i = row * nr; i < (row + 1) * nr; i++)
+		for (uint64_t end = i + nr; i < end; i++)
 			put_cell(&new[i],
 				 is_over ? 0
 					 : (uint64_t)old[i] +
 						   (uint64_t)f->sums[i]);
 	}
-	for (uint64_t i = 0; i < nr; i++)
-		put_cell(&new_rest[i], rest[i]);
+	for (uint64_t end = i + nr; i < end; i++)
+		put_cell(&new[i], (uint64_t)old[i]);
+	for (; over; over &= over - 1)
+		add_rest(f, old, (unsigned int)__builtin_ctzll(over),
+			 &new[LAYOUT_BUCKET_ROWS * nr]);
 }
 
 static int fold_bucket(const struct fold *f, uint64_t bucket)
