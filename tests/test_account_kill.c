@@ -112,7 +112,7 @@ static void use_all_rows(struct tally_ledger *ledger)
 	struct tally_account a;
 	struct tally_view *view;
 	int64_t amounts[2];
-	char key[16];
+	char key[32];
 
 	assert_int_equal(tally_view_open(ledger, &view), 0);
 	for (int i = 0; i < NR_ROWS; i++) {

@@ -250,7 +250,7 @@ static void an_owner_of_many(void **state)
 	struct tally_ledger *ledger = machine_ledger(*state, 1000);
 	struct tally_account owner = machine_account(ledger, "owner");
 	struct tally_account owned[500];
-	char key[16];
+	char key[32];
 
 	for (int round = 0; round < 20; round++) {
 		for (int i = 0; i < 500; i++) {
@@ -282,7 +282,7 @@ static void a_walk_over_one_phase(void **state)
 	struct tally_ledger *ledger = machine_ledger(*state, 1000);
 	struct tally_account a, first[200];
 	uint64_t cursor = 0;
-	char key[16];
+	char key[32];
 
 	for (int i = 0; i < 200; i++) {
 		snprintf(key, sizeof(key), "k%d", i);
@@ -361,7 +361,7 @@ static void rows_are_used_again(void **state)
 	struct tally_account kept = machine_account(ledger, "kept");
 	struct tally_view *view;
 	int64_t amounts[2];
-	char key[16];
+	char key[32];
 
 	assert_int_equal(tally_view_open(ledger, &view), 0);
 	add(ledger, kept, 1, 1);

@@ -68,9 +68,9 @@ static void expect_at(const struct thread *t, int holds, int line)
 }
 #define expect(t, holds) expect_at(t, holds, __LINE__)
 
-static void key_text(unsigned int key, char text[16])
+static void key_text(unsigned int key, char text[32])
 {
-	snprintf(text, 16, "key-%u", key);
+	snprintf(text, 32, "key-%u", key);
 }
 
 static void remember(const struct thread *t, struct tally_account a,
@@ -90,7 +90,7 @@ static void remember(const struct thread *t, struct tally_account a,
 static void check(const struct thread *t, struct tally_account a,
 		  unsigned int key, bool held)
 {
-	char expected[16], text[192];
+	char expected[32], text[192];
 	int err = tally_account_key(t->accounts, a, text, sizeof(text));
 
 	expect(t, !err || (!held && err == -ESTALE));
@@ -115,7 +115,7 @@ static void add(struct thread *t, struct tally_account a)
 static void open_one(struct thread *t, unsigned int key)
 {
 	struct tally_account a;
-	char text[16];
+	char text[32];
 	int err;
 
 	key_text(key, text);
@@ -133,7 +133,7 @@ static void open_one(struct thread *t, unsigned int key)
 static void find_one(struct thread *t, unsigned int key)
 {
 	struct tally_account a, last = t->last[key];
-	char text[16];
+	char text[32];
 	int err;
 
 	key_text(key, text);
@@ -166,7 +166,7 @@ static void hold_one(struct thread *t, unsigned int key)
 static void own_one(struct thread *t, unsigned int key)
 {
 	struct tally_account a, owner = t->last[rand_r(&t->seed) % NR_KEYS];
-	char text[16];
+	char text[32];
 	int err;
 
 	key_text(key, text);
@@ -353,7 +353,7 @@ static void use_all_rows(struct tally_ledger *ledger)
 	struct tally_account a;
 	uint64_t cursor = 0;
 	uint32_t holds;
-	char text[16];
+	char text[32];
 
 	while (!tally_account_next(accounts, &cursor, &a)) {
 		int err = tally_account_end(accounts, a);
