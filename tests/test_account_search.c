@@ -165,7 +165,8 @@ static struct answer *share_answer(struct machine *m)
 
 	/* An emulated machine takes minutes for the same instructions, and so
 	 * does a sanitizer for the many more that it makes of them. */
-	if (getenv("NUMATALLY_GUEST") || getenv("TSAN_OPTIONS"))
+	if (getenv("NUMATALLY_GUEST") || getenv("TSAN_OPTIONS") ||
+	    getenv("ASAN_OPTIONS"))
 		skip();
 	machine_few_cpus(m);
 	choose_keys();

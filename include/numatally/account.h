@@ -64,7 +64,7 @@ enum tally_phase {
  * The account with this key, in whatever phase; added (ready) where there is
  * none. key is any string without a NUL; it is copied. Waits for others only
  * where no row is free but those of gone accounts, which cool down then: for
- * 0.2 s at most.
+ * 0.3 s at most.
  *
  * -EINVAL		the key is empty
  * -ENAMETOOLONG	the key is longer than the ledger's keys may be
