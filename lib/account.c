@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+/* The directory: what is found in it, and how accounts come into it. */
 #include "config.h"
 
 #include <errno.h>
@@ -8,7 +9,9 @@
 #include "directory.h"
 #include "extent.h"
 
-enum { FREE = 0, CLAIMED = 1 };
+/* More changes of one chain than can happen while it is searched, unless a
+ * hostile writer makes them up. */
+#define MAX_TRIES 1000
 
 /*
  * A chain has two keys on average where the directory is full, and a dozen at
@@ -19,30 +22,23 @@ enum { FREE = 0, CLAIMED = 1 };
 #define CHAIN_FULL 128
 #define CHAIN_MAX  256
 
-/* Of records, made to exist by one call to the kernel. */
-#define FAULT_BYTES (UINT64_C(64) << 10)
+typedef uint64_t key_word __attribute__((may_alias));
 
-struct record {
-	uint64_t hash;
-	uint32_t phase; /* FREE, CLAIMED or enum tally_phase */
-	uint32_t next;	/* row + 1; 0 ends the chain */
-	uint32_t key_bytes;
-	uint32_t pad[3];
-	char key[];
+struct key {
+	const char *text;
+	size_t bytes;
+	uint32_t hash;
 };
-_Static_assert(offsetof(struct record, key) == LAYOUT_ACCOUNT_BYTES,
-	       "the plan knows the size of a record");
 
 int directory_open(struct layout *layout, struct tally_accounts **accounts)
 {
-	struct tally_accounts *a = malloc(sizeof(*a));
+	struct tally_accounts *a = calloc(1, sizeof(*a));
 	const struct layout_plan *plan = layout->plan;
 	int err;
 
 	if (!a)
 		return -ENOMEM;
 	a->layout = layout;
-	a->faulted_bytes = 0;
 	err = tally_region_init(layout->origin + plan->accounts.offset,
 				plan->holds.offset - plan->accounts.offset,
 				layout->fd, (off_t)plan->accounts.offset, -1,
@@ -51,54 +47,25 @@ int directory_open(struct layout *layout, struct tally_accounts **accounts)
 		free(a);
 		return err;
 	}
+	pthread_mutex_init(&a->lock, NULL);
 	*accounts = a;
 	return 0;
 }
 
-void directory_close(struct tally_accounts *accounts)
+void directory_close(struct tally_accounts *a)
 {
-	free(accounts);
-}
-
-static struct record *record_at(const struct tally_accounts *a, uint32_t row)
-{
-	const struct layout_table *table = &a->layout->plan->accounts;
-
-	return (struct record *)(a->layout->origin + table->offset +
-				 row * table->stride);
-}
-
-static uint32_t *generation_at(const struct tally_accounts *a, uint32_t row)
-{
-	return (uint32_t *)(a->layout->origin +
-			    a->layout->plan->generations.offset) +
-	       row;
-}
-
-static uint32_t generation_of(const struct tally_accounts *a, uint32_t row)
-{
-	return __atomic_load_n(generation_at(a, row), __ATOMIC_ACQUIRE);
-}
-
-static struct layout_directory *directory(const struct tally_accounts *a)
-{
-	return (struct layout_directory *)(a->layout->origin +
-					   a->layout->plan->directory_offset);
-}
-
-static uint64_t *head_of(const struct tally_accounts *a, uint64_t hash)
-{
-	const struct layout_table *table = &a->layout->plan->heads;
-
-	return (uint64_t *)(a->layout->origin + table->offset) +
-	       (hash & (table->count - 1));
+	if (!a)
+		return;
+	pthread_mutex_destroy(&a->lock);
+	free(a);
 }
 
 uint32_t directory_nr_rows(const struct tally_accounts *a)
 {
 	const struct layout_table *table = &a->layout->plan->accounts;
 	uint64_t *known = layout_known_rows(a->layout);
-	uint32_t n = __atomic_load_n(&directory(a)->nr_rows, __ATOMIC_ACQUIRE);
+	uint32_t n = __atomic_load_n(&directory_at(a->layout)->nr_rows,
+				     __ATOMIC_ACQUIRE);
 
 	if (n > table->count)
 		n = (uint32_t)table->count;
@@ -111,364 +78,471 @@ uint32_t directory_nr_rows(const struct tally_accounts *a)
 
 bool directory_has_all(const struct tally_accounts *a)
 {
-	uint32_t copy =
-		__atomic_load_n(&directory(a)->nr_rows_copy, __ATOMIC_ACQUIRE);
+	uint32_t copy = __atomic_load_n(&directory_at(a->layout)->nr_rows_copy,
+					__ATOMIC_ACQUIRE);
 
 	return directory_nr_rows(a) >= copy;
 }
 
-static uint64_t hash_key(const char *key, size_t bytes)
-{
-	uint64_t hash = layout_hash(key, bytes);
-
-	/* FNV-1a's low bits alone tell short keys apart badly. */
-	return hash ^ hash >> 32;
-}
-
-static uint32_t phase_of(const struct record *r)
-{
-	return __atomic_load_n(&r->phase, __ATOMIC_ACQUIRE);
-}
-
-/* Searches the chain from the row that its head names down to the one that is
- * already searched; -ENOENT where the key is in none. *steps: so far. */
-static int search(const struct tally_accounts *a, uint64_t from, uint64_t until,
-		  uint64_t hash, const char *key, size_t bytes, uint32_t *steps,
-		  uint32_t *found)
-{
-	uint32_t limit = directory_nr_rows(a);
-
-	while (from != until && from) {
-		const struct record *r;
-		uint32_t row;
-
-		/* A chain that leaves the rows or comes back is damage. */
-		if (from > limit || (*steps)++ >= CHAIN_MAX)
-			return -EBADMSG;
-		row = (uint32_t)from - 1;
-		r = record_at(a, row);
-		/* Nothing free is linked; and who gave the row back before it
-		 * was linked by another had written to it. */
-		if (phase_of(r) == FREE)
-			return -EBADMSG;
-		if (r->hash == hash && r->key_bytes == bytes &&
-		    !memcmp(r->key, key, bytes)) {
-			*found = row;
-			return 0;
-		}
-		from = __atomic_load_n(&r->next, __ATOMIC_RELAXED);
-	}
-	return -ENOENT;
-}
-
-/* Its owner may have died between linking a row and making it ready. */
-static void make_ready(const struct tally_accounts *a, struct record *r)
-{
-	uint32_t claimed = CLAIMED;
-
-	if (a->layout->writable && phase_of(r) == CLAIMED)
-		__atomic_compare_exchange_n(&r->phase, &claimed,
-					    TALLY_PHASE_READY, false,
-					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-static void handle(const struct tally_accounts *a, uint32_t row,
-		   struct tally_account *account)
-{
-	struct record *r = record_at(a, row);
-
-	make_ready(a, r);
-	account->row = row;
-	account->generation = generation_of(a, row);
-}
-
-static bool claim_row(struct tally_accounts *a, uint32_t row)
-{
-	uint32_t free_phase = FREE;
-
-	return __atomic_compare_exchange_n(&record_at(a, row)->phase,
-					   &free_phase, CLAIMED, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-static void raise(uint32_t *word, uint32_t to)
-{
-	uint32_t n = __atomic_load_n(word, __ATOMIC_RELAXED);
-
-	while (n < to &&
-	       !__atomic_compare_exchange_n(word, &n, to, true,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-		;
-}
-
-static void raise_nr_rows(struct tally_accounts *a, uint32_t to)
-{
-	raise(&directory(a)->nr_rows, to);
-	raise(&directory(a)->nr_rows_copy, to);
-}
-
-/* Of nr rows, from one on. */
-static int fault_rows(const struct tally_accounts *a, uint32_t row, uint64_t nr)
-{
-	const struct layout_plan *plan = a->layout->plan;
-	int err = tally_region_fault(&a->records, row * plan->accounts.stride,
-				     nr * plan->accounts.stride);
-
-	if (err)
-		return err;
-	return tally_region_fault(&a->records,
-				  plan->generations.offset -
-					  plan->accounts.offset +
-					  row * plan->generations.stride,
-				  nr * plan->generations.stride);
-}
-
-/* Makes the pages of a row exist, and of some after it where there is room. */
-static int fault_row(struct tally_accounts *a, uint32_t row)
-{
-	uint64_t stride = a->layout->plan->accounts.stride;
-	uint64_t from = row * stride, nr = FAULT_BYTES / stride + 1;
-	uint64_t done = __atomic_load_n(&a->faulted_bytes, __ATOMIC_RELAXED);
-	uint64_t bytes;
-	int err;
-
-	if (from + stride <= done)
-		return 0;
-	if (nr > a->layout->header.params.max_accounts - row)
-		nr = a->layout->header.params.max_accounts - row;
-	bytes = nr * stride;
-	err = fault_rows(a, row, nr);
-	if (err)
-		return fault_rows(a, row, 1);
-	while (done < from + bytes &&
-	       !__atomic_compare_exchange_n(&a->faulted_bytes, &done,
-					    from + bytes, true,
-					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		;
-	return 0;
-}
-
-static int claim_fresh(struct tally_accounts *a, uint32_t *claimed)
-{
-	uint32_t max = a->layout->header.params.max_accounts;
-	uint32_t row;
-	int err;
-
-	for (row = directory_nr_rows(a); row < max; row++) {
-		err = fault_row(a, row);
-		if (err)
-			return err;
-		if (claim_row(a, row)) {
-			raise_nr_rows(a, row + 1);
-			*claimed = row;
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-static bool scan_for_free(struct tally_accounts *a, uint32_t *claimed)
-{
-	uint32_t row, end = directory_nr_rows(a);
-
-	for (row = 0; row < end; row++) {
-		if (phase_of(record_at(a, row)) == FREE && claim_row(a, row)) {
-			__atomic_fetch_sub(&directory(a)->nr_freed, 1,
-					   __ATOMIC_RELAXED);
-			*claimed = row;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* One that was given back, since another claimed the same key first. A few
- * tries, as rows may be given back behind the scan. */
-static int claim_freed(struct tally_accounts *a, uint32_t *claimed)
-{
-	for (int try = 0; try < 4; try++) {
-		if (!__atomic_load_n(&directory(a)->nr_freed, __ATOMIC_ACQUIRE))
-			break;
-		if (scan_for_free(a, claimed))
-			return 0;
-	}
-	return -ENOSPC;
-}
-
-static int claim(struct tally_accounts *a, uint32_t *claimed)
-{
-	int err = claim_fresh(a, claimed);
-
-	return err == -ENOSPC ? claim_freed(a, claimed) : err;
-}
-
-static void unclaim(struct tally_accounts *a, uint32_t row)
-{
-	__atomic_fetch_add(&directory(a)->nr_freed, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&record_at(a, row)->phase, FREE, __ATOMIC_RELEASE);
-}
-
-static int find(const struct tally_accounts *a, const char *key, size_t bytes,
-		uint64_t hash, uint64_t *head, uint32_t *steps, uint32_t *row)
-{
-	*steps = 0;
-	/* Nor is it compared with what lies beyond a record. */
-	if (bytes > a->layout->header.params.max_key_bytes)
-		return -ENOENT;
-	*head = __atomic_load_n(head_of(a, hash), __ATOMIC_ACQUIRE);
-	return search(a, *head, 0, hash, key, bytes, steps, row);
-}
-
-static int add(struct tally_accounts *a, uint64_t hash, const char *key,
-	       size_t bytes, uint64_t head, uint32_t steps, uint32_t *added)
-{
-	struct record *r;
-	uint32_t row;
-	int err;
-
-	if (steps >= CHAIN_FULL)
-		return -ENOSPC;
-	err = claim(a, &row);
-	/* Another may have put this very key into the last row. */
-	if (err == -ENOSPC && !find(a, key, bytes, hash, &head, &steps, added))
-		return 0;
-	if (err)
-		return err;
-	r = record_at(a, row);
-	if (!generation_of(a, row))
-		__atomic_store_n(generation_at(a, row), 1, __ATOMIC_RELAXED);
-	r->hash = hash;
-	r->key_bytes = (uint32_t)bytes;
-	memcpy(r->key, key, bytes + 1);
-	for (;;) {
-		uint64_t searched = head;
-
-		__atomic_store_n(&r->next, (uint32_t)head, __ATOMIC_RELAXED);
-		if (__atomic_compare_exchange_n(
-			    head_of(a, hash), &head, row + 1, false,
-			    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-			break;
-		err = search(a, head, searched, hash, key, bytes, &steps,
-			     added);
-		if (err != -ENOENT) {
-			unclaim(a, row);
-			return err;
-		}
-	}
-	*added = row;
-	return 0;
-}
-
-/* Nothing is true of a file that was cut short, or lacks rows. */
-static int if_whole(const struct tally_accounts *a, int err)
+int directory_if_whole(const struct tally_accounts *a, int err)
 {
 	return directory_has_all(a) && layout_is_whole(a->layout) ? err
 								  : -EBADMSG;
 }
 
+static struct key make_key(const char *text)
+{
+	struct key key = {.text = text, .bytes = strlen(text)};
+	uint64_t hash = layout_hash(text, key.bytes);
+
+	/* FNV-1a's low bits alone tell short keys apart badly. */
+	key.hash = (uint32_t)(hash ^ hash >> 32);
+	return key;
+}
+
+/* The n-th word of a key, with NULs behind its end. */
+static uint64_t word_of(const struct key *key, size_t n)
+{
+	size_t left = key->bytes - n * sizeof(key_word);
+	uint64_t word = 0;
+
+	memcpy(&word, key->text + n * sizeof(word),
+	       left < sizeof(word) ? left : sizeof(word));
+	return word;
+}
+
+static bool has_key(const struct record *r, const struct key *key)
+{
+	const key_word *words = (const key_word *)r->key;
+
+	if (__atomic_load_n(&r->hash, __ATOMIC_RELAXED) != key->hash ||
+	    __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED) != key->bytes)
+		return false;
+	for (size_t n = 0; n * sizeof(*words) < key->bytes; n++)
+		if (__atomic_load_n(&words[n], __ATOMIC_RELAXED) !=
+		    word_of(key, n))
+			return false;
+	return true;
+}
+
+/* What a search found. */
+struct found {
+	struct tally_account account;
+	uint32_t life;
+	uint32_t steps; /* that it took */
+};
+
+static bool compare(const struct tally_accounts *a, uint32_t row,
+		    const struct key *key, struct found *f)
+{
+	uint32_t generation = generation_of(a, row), life;
+	const struct record *r = record_at(a, row);
+
+	if (!(generation & 1) || !has_key(r, key))
+		return false;
+	/* A record is filled while its generation is even. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	life = life_of(r);
+	if (generation_of(a, row) != generation ||
+	    !(life_is_live(life) || life_is_claimed(life)))
+		return false;
+	f->account.row = row;
+	f->account.generation = generation;
+	f->life = life;
+	return true;
+}
+
+/* Searches what the head names. It may come upon rows that are in another
+ * chain by now, where this one has changed since. */
+static int search(const struct tally_accounts *a, uint64_t head,
+		  const struct key *key, struct found *found)
+{
+	uint32_t limit = directory_nr_rows(a);
+	uint32_t from = (uint32_t)head;
+
+	found->steps = 0;
+	while (from) {
+		const struct record *r;
+
+		/* A chain that leaves the rows or comes back is damage. */
+		if (from > limit || found->steps++ >= CHAIN_MAX)
+			return -EBADMSG;
+		r = record_at(a, from - 1);
+		/* So it is when something free is linked. */
+		if (LIFE_PHASE(life_of(r)) == PHASE_FREE)
+			return -EBADMSG;
+		if (compare(a, from - 1, key, found))
+			return 0;
+		from = __atomic_load_n(&r->next, __ATOMIC_ACQUIRE);
+	}
+	return -ENOENT;
+}
+
+/* What is linked, and still claimed, is ready or pending from now on: its owner
+ * may have died in between. */
+static void make_ready(const struct tally_accounts *a, const struct found *f)
+{
+	uint32_t life = f->life;
+
+	if (a->layout->writable && life_is_claimed(life))
+		__atomic_compare_exchange_n(
+			&record_at(a, f->account.row)->life, &life,
+			LIFE_PHASE(life) == PHASE_DECLARED ? TALLY_PHASE_PENDING
+							   : TALLY_PHASE_READY,
+			false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* *head: of the chain, which has no such key, where the result is -ENOENT. */
+static int find(const struct tally_accounts *a, const struct key *key,
+		uint64_t *head, struct found *f)
+{
+	const uint64_t *at = head_of(a, key->hash);
+
+	f->steps = 0;
+	/* Nor is it compared with what lies beyond a record. */
+	if (key->bytes > a->layout->header.params.max_key_bytes)
+		return -ENOENT;
+	for (int try = 0; try < MAX_TRIES; try++) {
+		int err;
+
+		*head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+		err = search(a, *head, key, f);
+		/* Whatever chain it is in. */
+		if (!err && life_is_live(f->life))
+			return 0;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(at, __ATOMIC_RELAXED) != *head)
+			continue;
+		if (!err)
+			make_ready(a, f);
+		return err;
+	}
+	return -EBADMSG;
+}
+
+/* Whether the chain has the row. */
+static bool has_row(const struct tally_accounts *a, uint64_t head, uint32_t row)
+{
+	uint32_t steps = 0, limit = directory_nr_rows(a);
+	uint32_t at = (uint32_t)head;
+
+	while (at && at <= limit && steps++ < CHAIN_MAX) {
+		if (at == row + 1)
+			return true;
+		at = __atomic_load_n(&record_at(a, at - 1)->next,
+				     __ATOMIC_ACQUIRE);
+	}
+	return false;
+}
+
+bool directory_is_linked(const struct tally_accounts *a, uint32_t row)
+{
+	struct found f = {.account.row = row};
+	const struct record *r = record_at(a, row);
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		const uint64_t *at;
+		uint64_t head;
+		bool linked;
+
+		f.life = life_of(r);
+		if (!life_is_claimed(f.life))
+			return life_is_live(f.life);
+		at = head_of(a, __atomic_load_n(&r->hash, __ATOMIC_RELAXED));
+		head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+		linked = generation_of(a, row) & 1 && has_row(a, head, row);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (life_of(r) != f.life ||
+		    __atomic_load_n(at, __ATOMIC_RELAXED) != head)
+			continue;
+		if (linked)
+			make_ready(a, &f);
+		return linked;
+	}
+	return false;
+}
+
+/* While the row is claimed; who searches sees that the generation is even. */
+static void fill(const struct tally_accounts *a, uint32_t row,
+		 const struct key *key)
+{
+	struct record *r = record_at(a, row);
+	key_word *words = (key_word *)r->key;
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(&r->hash, key->hash, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->key_bytes, (uint16_t)key->bytes, __ATOMIC_RELAXED);
+	for (size_t n = 0; n * sizeof(*words) <= key->bytes; n++)
+		__atomic_store_n(&words[n], word_of(key, n), __ATOMIC_RELAXED);
+	__atomic_store_n(&r->owner, 0, __ATOMIC_RELAXED);
+	r->child = 0;
+	r->sibling = 0;
+	__atomic_store_n(generation_at(a, row), generation_of(a, row) | 1,
+			 __ATOMIC_RELEASE);
+	__atomic_fetch_or(&rows_at(a->layout, row / LAYOUT_BUCKET_ROWS)->ready,
+			  row_bit(row), __ATOMIC_RELAXED);
+}
+
+static bool link_row(const struct tally_accounts *a, uint32_t row,
+		     uint32_t hash, uint64_t head)
+{
+	__atomic_store_n(&record_at(a, row)->next, (uint32_t)head,
+			 __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(head_of(a, hash), &head,
+					   head_after(head, row + 1), false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* Where find() found none: 1, or 0 where another has added it meanwhile. */
+static int add(struct tally_accounts *a, const struct key *key, uint32_t phase,
+	       uint64_t head, struct found *added)
+{
+	uint32_t row;
+	int err;
+
+	if (added->steps >= CHAIN_FULL)
+		return -ENOSPC;
+	err = directory_claim(a, phase, &row);
+	/* Another may have put this very key into the last row. */
+	if (err == -ENOSPC && !find(a, key, &head, added))
+		return 0;
+	if (err)
+		return err;
+	fill(a, row, key);
+	added->account.row = row;
+	added->account.generation = generation_of(a, row);
+	added->life = life_of(record_at(a, row));
+	while (!link_row(a, row, key->hash, head)) {
+		err = find(a, key, &head, added);
+		if (err != -ENOENT) {
+			directory_unclaim(a, row);
+			return err;
+		}
+	}
+	make_ready(a, added);
+	return 1;
+}
+
+/* 1: added. */
+static int open_as(struct tally_accounts *a, const char *text, uint32_t phase,
+		   struct tally_account *account)
+{
+	struct key key = make_key(text);
+	struct found f;
+	uint64_t head;
+	int err;
+
+	if (!key.bytes)
+		return -EINVAL;
+	if (key.bytes > a->layout->header.params.max_key_bytes)
+		return -ENAMETOOLONG;
+	err = find(a, &key, &head, &f);
+	if (err == -ENOENT)
+		err = a->layout->writable ? add(a, &key, phase, head, &f)
+					  : -EROFS;
+	err = directory_if_whole(a, err);
+	if (err >= 0)
+		*account = f.account;
+	return err;
+}
+
 int tally_account_open(struct tally_accounts *a, const char *key,
 		       struct tally_account *account)
 {
-	struct tally_account found = {0, 0};
-	size_t bytes = strlen(key);
-	uint64_t head, hash = hash_key(key, bytes);
-	uint32_t row, steps;
-	int err;
+	int err = open_as(a, key, PHASE_CLAIMED, account);
 
-	if (!bytes)
-		return -EINVAL;
-	if (bytes > a->layout->header.params.max_key_bytes)
-		return -ENAMETOOLONG;
-	err = find(a, key, bytes, hash, &head, &steps, &row);
-	if (err == -ENOENT)
-		err = a->layout->writable
-			      ? add(a, hash, key, bytes, head, steps, &row)
-			      : -EROFS;
-	if (!err)
-		handle(a, row, &found);
-	err = if_whole(a, err);
-	if (!err)
-		*account = found;
-	return err;
+	return err < 0 ? err : 0;
 }
 
-int tally_account_find(const struct tally_accounts *a, const char *key,
+int tally_account_declare(struct tally_accounts *a, const char *key,
+			  struct tally_account *account)
+{
+	struct tally_account found;
+	int err = open_as(a, key, PHASE_DECLARED, &found);
+
+	if (err < 0)
+		return err;
+	if (!err)
+		return -EEXIST;
+	*account = found;
+	return 0;
+}
+
+int tally_account_find(const struct tally_accounts *a, const char *text,
 		       struct tally_account *account)
 {
-	struct tally_account found = {0, 0};
-	size_t bytes = strlen(key);
-	uint64_t head, hash = hash_key(key, bytes);
-	uint32_t row, steps;
-	int err;
+	struct key key = make_key(text);
+	struct found f;
+	uint64_t head;
+	int err = directory_if_whole(a, find(a, &key, &head, &f));
 
-	err = find(a, key, bytes, hash, &head, &steps, &row);
 	if (!err)
-		handle(a, row, &found);
-	err = if_whole(a, err);
-	if (!err)
-		*account = found;
+		*account = f.account;
 	return err;
 }
 
-static bool exists(uint32_t phase)
+/* Whether there is, or was in the epoch, an account in that row. */
+static bool is_there(const struct tally_accounts *a, uint32_t row,
+		     uint64_t epoch, struct tally_account *account)
 {
-	return phase >= TALLY_PHASE_PENDING && phase <= TALLY_PHASE_TERMINATING;
+	uint32_t generation = generation_of(a, row);
+	uint32_t life = life_of(record_at(a, row));
+
+	account->row = row;
+	account->generation = generation;
+	if (life_is_live(life))
+		return generation & 1;
+	/* Its owner may have died before it was ready. */
+	if (life_is_claimed(life))
+		return generation & 1 && directory_is_linked(a, row) &&
+		       generation_of(a, row) == generation;
+	account->generation--;
+	return epoch && LIFE_PHASE(life) == TALLY_PHASE_GONE &&
+	       directory_has(a, *account, epoch);
+}
+
+static int next(const struct tally_accounts *a, uint64_t epoch,
+		uint64_t *cursor, struct tally_account *account)
+{
+	uint32_t end = directory_nr_rows(a);
+
+	while (*cursor < end) {
+		uint32_t row = (uint32_t)(*cursor)++;
+		struct tally_account found;
+
+		if (is_there(a, row, epoch, &found)) {
+			int err = directory_if_whole(a, 0);
+
+			if (!err)
+				*account = found;
+			return err;
+		}
+	}
+	return directory_if_whole(a, -ENOENT);
 }
 
 int tally_account_next(const struct tally_accounts *a, uint64_t *cursor,
 		       struct tally_account *account)
 {
-	struct tally_account found = {0, 0};
-	uint32_t end = directory_nr_rows(a);
-	int err = -ENOENT;
-
-	while (*cursor < end && err) {
-		uint32_t row = (uint32_t)(*cursor)++;
-
-		if (exists(phase_of(record_at(a, row)))) {
-			handle(a, row, &found);
-			err = 0;
-		}
-	}
-	err = if_whole(a, err);
-	if (!err)
-		*account = found;
-	return err;
+	return next(a, 0, cursor, account);
 }
 
-/* The record that the handle means, or NULL. */
-static const struct record *lookup(const struct tally_accounts *a,
-				   struct tally_account account)
+int tally_account_next_in(const struct tally_accounts *a,
+			  enum tally_phase phase, uint64_t *cursor,
+			  struct tally_account *account)
+{
+	uint32_t end = directory_nr_rows(a);
+
+	while (*cursor < end) {
+		uint32_t row = (uint32_t)*cursor;
+		uint64_t ready = __atomic_load_n(
+			&rows_at(a->layout, row / LAYOUT_BUCKET_ROWS)->ready,
+			__ATOMIC_ACQUIRE);
+		struct tally_account found;
+
+		ready >>= row % LAYOUT_BUCKET_ROWS;
+		if (phase == TALLY_PHASE_READY && !(ready & 1)) {
+			*cursor += ready ? (unsigned int)__builtin_ctzll(ready)
+					 : LAYOUT_BUCKET_ROWS -
+						   row % LAYOUT_BUCKET_ROWS;
+			continue;
+		}
+		++*cursor;
+		if (is_there(a, row, 0, &found) &&
+		    tally_account_phase(a, found) == (int)phase) {
+			int err = directory_if_whole(a, 0);
+
+			if (!err)
+				*account = found;
+			return err;
+		}
+	}
+	return directory_if_whole(a, -ENOENT);
+}
+
+bool directory_has(const struct tally_accounts *a, struct tally_account account,
+		   uint64_t epoch)
 {
 	const struct record *r;
+	uint32_t generation;
 
-	if (account.row >= directory_nr_rows(a))
-		return NULL;
+	if (account.row >= directory_nr_rows(a) || !(account.generation & 1))
+		return false;
+	generation = generation_of(a, account.row);
+	if (generation == account.generation)
+		return true;
 	r = record_at(a, account.row);
-	if (phase_of(r) == FREE ||
-	    generation_of(a, account.row) != account.generation)
-		return NULL;
-	return r;
+	return epoch && generation == account.generation + 1 &&
+	       LIFE_PHASE(life_of(r)) == TALLY_PHASE_GONE &&
+	       !(directory_gone(a->layout, account.row / LAYOUT_BUCKET_ROWS,
+				epoch) &
+		 row_bit(account.row));
+}
+
+/* A key as it is in the record just now. */
+static int copy_key(const struct tally_accounts *a, uint32_t row, char *key,
+		    size_t *bytes)
+{
+	const struct record *r = record_at(a, row);
+	const key_word *words = (const key_word *)r->key;
+	uint32_t max = a->layout->header.params.max_key_bytes;
+	size_t n = __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED);
+
+	if (!n || n > max)
+		return -EBADMSG;
+	for (size_t i = 0; i * sizeof(*words) <= n; i++) {
+		uint64_t word = __atomic_load_n(&words[i], __ATOMIC_RELAXED);
+
+		memcpy(key + i * sizeof(word), &word, sizeof(word));
+	}
+	*bytes = n;
+	return strnlen(key, n + 1) == n &&
+			       make_key(key).hash ==
+				       __atomic_load_n(&r->hash,
+						       __ATOMIC_RELAXED)
+		       ? 0
+		       : -EBADMSG;
+}
+
+static int key_of(const struct tally_accounts *a, struct tally_account account,
+		  uint64_t epoch, char *key, size_t bytes)
+{
+	char copy[LAYOUT_MAX_KEY + sizeof(key_word)];
+	size_t key_bytes = 0;
+	int err;
+
+	if (!directory_has(a, account, epoch))
+		return directory_if_whole(a, -ESTALE);
+	err = copy_key(a, account.row, copy, &key_bytes);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!directory_has(a, account, epoch))
+		return directory_if_whole(a, -ESTALE);
+	if (err)
+		return err;
+	if (key_bytes >= bytes)
+		return -ERANGE;
+	memcpy(key, copy, key_bytes + 1);
+	return directory_if_whole(a, 0);
 }
 
 int tally_account_key(const struct tally_accounts *a,
 		      struct tally_account account, char *key, size_t bytes)
 {
-	const struct record *r = lookup(a, account);
-	uint32_t key_bytes;
+	return key_of(a, account, 0, key, bytes);
+}
 
-	if (!r)
-		return if_whole(a, -ESTALE);
-	key_bytes = __atomic_load_n(&r->key_bytes, __ATOMIC_RELAXED);
-	if (!key_bytes || key_bytes > a->layout->header.params.max_key_bytes ||
-	    strnlen(r->key, key_bytes + 1) != key_bytes ||
-	    hash_key(r->key, key_bytes) != r->hash)
-		return -EBADMSG;
-	if (key_bytes >= bytes)
-		return -ERANGE;
-	memcpy(key, r->key, key_bytes);
-	key[key_bytes] = '\0';
-	return if_whole(a, 0);
+int directory_next(const struct tally_accounts *a, uint64_t epoch,
+		   uint64_t *cursor, struct tally_account *account, char *key)
+{
+	size_t bytes = tally_account_key_bytes(a);
+	int err;
+
+	do {
+		err = next(a, epoch, cursor, account);
+		if (!err)
+			err = key_of(a, *account, epoch, key, bytes);
+	} while (err == -ESTALE); /* gone meanwhile */
+	return err;
 }
 
 size_t tally_account_key_bytes(const struct tally_accounts *a)
@@ -479,11 +553,19 @@ size_t tally_account_key_bytes(const struct tally_accounts *a)
 int tally_account_phase(const struct tally_accounts *a,
 			struct tally_account account)
 {
-	const struct record *r = lookup(a, account);
-	uint32_t phase;
+	uint32_t life;
+	int phase = -ESTALE;
 
-	if (!r)
-		return if_whole(a, -ESTALE);
-	phase = phase_of(r);
-	return if_whole(a, phase == CLAIMED ? TALLY_PHASE_PENDING : (int)phase);
+	if (!directory_has(a, account, 0))
+		return directory_if_whole(a, -ESTALE);
+	life = life_of(record_at(a, account.row));
+	if (generation_of(a, account.row) != account.generation)
+		return directory_if_whole(a, -ESTALE);
+	if (LIFE_PHASE(life) == PHASE_CLAIMED)
+		phase = TALLY_PHASE_READY;
+	else if (LIFE_PHASE(life) == PHASE_DECLARED)
+		phase = TALLY_PHASE_PENDING;
+	else if (life_is_live(life))
+		phase = (int)LIFE_PHASE(life);
+	return directory_if_whole(a, phase);
 }

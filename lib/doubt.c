@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "directory.h"
 #include "doubt.h"
 #include "mark.h"
 #include "writer.h"
@@ -26,8 +27,24 @@ bool doubt_is_dead(const struct layout *layout, uint32_t thread)
 				       (uint32_t)(owner >> 32));
 }
 
-static void fill(struct layout_doubt *doubt, uint64_t number,
-		 const struct layout_mark *mark, uint64_t word, uint32_t pid)
+/* A marked row is not freed, so that the account is there or has just gone. */
+static void fill_row(const struct layout *l, struct layout_doubt *doubt,
+		     uint32_t i, uint32_t row)
+{
+	const uint32_t *generations =
+		(const uint32_t *)(l->origin + l->plan->generations.offset);
+	uint32_t generation = 0;
+
+	if (row < directory_at(l)->nr_rows)
+		generation =
+			__atomic_load_n(&generations[row], __ATOMIC_RELAXED);
+	doubt->row[i] = row;
+	doubt->generation[i] = generation ? (generation - 1) | 1 : 0;
+}
+
+static void fill(const struct layout *l, struct layout_doubt *doubt,
+		 uint64_t number, const struct layout_mark *mark, uint64_t word,
+		 uint32_t pid)
 {
 	uint32_t nr_more = mark->nr_more;
 
@@ -36,9 +53,9 @@ static void fill(struct layout_doubt *doubt, uint64_t number,
 	doubt->epoch = word >> LAYOUT_MARK_SHIFT;
 	doubt->pid = pid;
 	doubt->nr_rows = 1 + nr_more;
-	doubt->row[0] = layout_mark_row(word);
+	fill_row(l, doubt, 0, layout_mark_row(word));
 	for (uint32_t i = 1; i < LAYOUT_DOUBT_ROWS && i <= nr_more; i++)
-		doubt->row[i] = mark->more[i - 1];
+		fill_row(l, doubt, i, mark->more[i - 1]);
 	__atomic_store_n(&doubt->number, number, __ATOMIC_RELEASE);
 }
 
@@ -56,7 +73,7 @@ static void note(struct layout *layout, struct layout_mark *mark, uint32_t pid)
 			__atomic_store_n(&mark->doubt, number,
 					 __ATOMIC_RELEASE);
 		}
-		fill(doubt_at(layout, number), number, mark, word, pid);
+		fill(layout, doubt_at(layout, number), number, mark, word, pid);
 		if (*nr < number)
 			__atomic_store_n(nr, number, __ATOMIC_RELEASE);
 		__atomic_store_n(&mark->word, 0, __ATOMIC_RELEASE);

@@ -3,22 +3,18 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <sched.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "directory.h"
 #include "doubt.h"
 #include "epoch.h"
 #include "fold.h"
 #include "mark.h"
+#include "owner.h"
 #include "writer.h"
 
-/* Spins before it sleeps, and sleeps before it asks whether the other lives. */
-#define SPINS	       200
-#define SLEEP_NS       20000
-#define SLEEPS_PER_ASK 50
-#define SECOND_NS      INT64_C(1000000000)
+#define SECOND_NS INT64_C(1000000000)
 
 static int membarrier(int command)
 {
@@ -32,91 +28,18 @@ int epoch_register(bool exclusive)
 			  : MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
-}
-
-static int64_t deadline(int64_t timeout_ns)
-{
-	int64_t now = now_ns();
-
-	return timeout_ns < INT64_MAX - now ? now + timeout_ns : INT64_MAX;
-}
-
-/* One more turn of a wait: -EAGAIN when it has lasted too long. */
-struct wait {
-	int64_t deadline;
-	unsigned int turns;
-};
-
-static int wait_turn(struct wait *w, bool *ask)
-{
-	const struct timespec nap = {0, SLEEP_NS};
-
-	*ask = false;
-	if (w->turns++ < SPINS) {
-		sched_yield();
-		return 0;
-	}
-	*ask = w->turns % SLEEPS_PER_ASK == SPINS % SLEEPS_PER_ASK + 1;
-	if (now_ns() >= w->deadline)
-		return -EAGAIN;
-	nanosleep(&nap, NULL);
-	return 0;
-}
-
-/* By a new ticket, so that an owner is never taken for an earlier one that had
- * the same slot. */
-static bool take_over(struct tally_ledger *l, uint64_t from)
-{
-	uint64_t *owner = &layout_control(l->layout)->owner;
-
-	return __atomic_compare_exchange_n(
-		owner, &from,
-		((from >> 32) + 1) << 32 | (uint32_t)(l->writer + 1), false,
-		__ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
+/* Whoever has died has left a step to be done again. */
 static int own(struct tally_ledger *l, struct wait *w)
 {
-	const uint64_t *owner = &layout_control(l->layout)->owner;
+	int err = owner_take(l->layout, &layout_control(l->layout)->owner,
+			     l->writer, w);
 
-	for (;;) {
-		uint64_t other = __atomic_load_n(owner, __ATOMIC_ACQUIRE);
-		bool ask;
-		int err;
-
-		if (!(uint32_t)other) {
-			if (take_over(l, other))
-				return 0;
-			continue;
-		}
-		err = wait_turn(w, &ask);
-		/* Whoever has died has left a step to be done again. */
-		if ((ask || err) &&
-		    writer_is_dead(l->layout, (uint32_t)other - 1) &&
-		    take_over(l, other))
-			return 0;
-		if (err)
-			return err;
-	}
+	return err < 0 ? err : 0;
 }
 
-/* Does nothing where the slot's owner before us died as the owner, and somebody
- * else has taken over. */
 static void disown(struct tally_ledger *l)
 {
-	uint64_t *owner = &layout_control(l->layout)->owner;
-	uint64_t self = __atomic_load_n(owner, __ATOMIC_RELAXED);
-
-	if ((uint32_t)self == l->writer + 1)
-		__atomic_compare_exchange_n(owner, &self, self >> 32 << 32,
-					    false, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED);
+	owner_leave(&layout_control(l->layout)->owner, l->writer);
 }
 
 int epoch_barrier(const struct tally_ledger *l)
@@ -184,8 +107,10 @@ static int settle(struct tally_ledger *l, struct wait *w)
 		err = grace(l, epoch, w);
 	if (!err)
 		err = fold(l->layout, epoch);
-	if (!err)
+	if (!err) {
 		__atomic_store_n(&control->folded, epoch, __ATOMIC_RELEASE);
+		directory_collect(l->accounts, epoch, fold_is_clean);
+	}
 	return err;
 }
 
@@ -222,7 +147,7 @@ static int lock(struct tally_ledger *l, struct wait *w)
 int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 	      uint64_t *epoch, uint64_t *nr_doubts)
 {
-	struct wait w = {.deadline = deadline(timeout_ns)};
+	struct wait w = wait_for(timeout_ns);
 	int err;
 
 	err = ledger_join(l);
@@ -248,7 +173,7 @@ int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 
 void epoch_unpin(struct tally_ledger *l)
 {
-	struct wait w = {.deadline = deadline(SECOND_NS)};
+	struct wait w = wait_for(SECOND_NS);
 
 	pthread_mutex_lock(&l->lock);
 	writer_set_pins(l->layout, l->writer, --l->pins);
@@ -258,6 +183,27 @@ void epoch_unpin(struct tally_ledger *l)
 		disown(l);
 	}
 	pthread_mutex_unlock(&l->lock);
+}
+
+int epoch_cool(struct tally_ledger *l, int64_t timeout_ns)
+{
+	struct wait w = wait_for(timeout_ns);
+	int err = ledger_join(l);
+
+	if (err)
+		return err;
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		for (int i = 0; !err && i < DIRECTORY_COOL_EPOCHS; i++)
+			err = move_on(l, false, &w);
+		if (!err)
+			err = settle(l, &w);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
 }
 
 void epoch_close(struct tally_ledger *l)
@@ -270,7 +216,7 @@ void epoch_close(struct tally_ledger *l)
 
 int epoch_reap(struct tally_ledger *l, bool marked)
 {
-	struct wait w = {.deadline = deadline(SECOND_NS)};
+	struct wait w = wait_for(SECOND_NS);
 	int err;
 
 	if (lock(l, &w))
@@ -286,8 +232,9 @@ int epoch_reap(struct tally_ledger *l, bool marked)
 
 void epoch_join(struct tally_ledger *l)
 {
-	struct wait now = {.turns = SPINS};
+	struct wait now = wait_no_more();
 
+	/* Where the slot's owner before us died as the owner. */
 	disown(l);
 	if (!own(l, &now)) {
 		doubt_reap_all(l->layout, true);

@@ -43,6 +43,15 @@ int epoch_pin(struct tally_ledger *ledger, bool join, int64_t timeout_ns,
  * epoch_pin(). */
 void epoch_unpin(struct tally_ledger *ledger);
 
+/*
+ * Moves epochs on until what was gone before is cleaned, whose rows are free
+ * then.
+ *
+ * -EBUSY	a snapshot is pinned
+ * others	as epoch_pin()
+ */
+int epoch_cool(struct tally_ledger *ledger, int64_t timeout_ns);
+
 /* Before the process leaves: nothing of it stays pinned. */
 void epoch_close(struct tally_ledger *ledger);
 

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numatally/ledger.h>
+
+#include "directory.h"
 #include "fold.h"
 
 /* One plane of one region, in the frozen bank. */
@@ -54,10 +57,12 @@ static int64_t *cells_at(const struct fold *f, uint32_t slot, uint64_t bucket)
 							   f->plane, bucket));
 }
 
+/* Also those that are only settled: rows in them may be over. */
 static uint64_t nr_buckets(const struct fold *f)
 {
 	uint32_t nr_planes = f->layout->header.params.nr_nodes;
-	uint64_t nr = 0;
+	uint64_t nr =
+		tally_slice_len(&layout_settled(f->layout, f->node)[f->plane]);
 
 	for (uint32_t s = 0; s < f->layout->nodes[f->node].nr_lanes; s++) {
 		uint64_t len = tally_slice_len(&layout_record(
@@ -70,6 +75,12 @@ static uint64_t nr_buckets(const struct fold *f)
 						: f->layout->plan->nr_buckets;
 }
 
+/* It may be added to again once another process moves the epoch on. */
+static int64_t load_cell(const int64_t *cell)
+{
+	return __atomic_load_n(cell, __ATOMIC_RELAXED);
+}
+
 static bool sum_lanes(const struct fold *f, uint64_t bucket)
 {
 	uint32_t nr_lanes = f->layout->nodes[f->node].nr_lanes;
@@ -80,9 +91,11 @@ static bool sum_lanes(const struct fold *f, uint64_t bucket)
 		const int64_t *cells = cells_at(f, s, bucket);
 
 		for (uint64_t i = 0; cells && i < f->nr_cells; i++) {
+			int64_t cell = load_cell(&cells[i]);
+
 			f->sums[i] = (int64_t)((uint64_t)f->sums[i] +
-					       (uint64_t)cells[i]);
-			any |= cells[i];
+					       (uint64_t)cell);
+			any |= cell;
 		}
 	}
 	return any != 0;
@@ -96,7 +109,7 @@ static void zero_lanes(const struct fold *f, uint64_t bucket)
 		int64_t *cells = cells_at(f, s, bucket);
 
 		for (uint64_t i = 0; cells && i < f->nr_cells; i++)
-			if (cells[i])
+			if (load_cell(&cells[i]))
 				__atomic_store_n(&cells[i], 0,
 						 __ATOMIC_RELAXED);
 	}
@@ -119,7 +132,7 @@ static int make_settled(const struct fold *f, uint64_t bucket)
 							      f->plane,
 							      bucket) -
 						 start,
-					 l->plan->bucket_bytes);
+					 l->plan->copy_bytes);
 	if (!err && from <= bucket)
 		err = tally_region_fault(
 			region,
@@ -136,19 +149,92 @@ static int make_settled(const struct fold *f, uint64_t bucket)
 	return err;
 }
 
+static bool any(const int64_t *cells, uint64_t nr)
+{
+	int64_t bits = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		bits |= cells[i];
+	return bits != 0;
+}
+
+static uint64_t nr_row_cells(const struct layout *l)
+{
+	return l->plan->row_bytes / sizeof(int64_t);
+}
+
+/* Of the rows, those that have anything in this copy. */
+static uint64_t not_clean(const struct layout *l, const int64_t *copy,
+			  uint64_t rows)
+{
+	uint64_t found = 0, nr = nr_row_cells(l);
+
+	for (; rows; rows &= rows - 1) {
+		unsigned int row = (unsigned int)__builtin_ctzll(rows);
+
+		if (any(copy + row * nr, nr))
+			found |= UINT64_C(1) << row;
+	}
+	return found;
+}
+
+static void put_cell(int64_t *cell, uint64_t amount)
+{
+	__atomic_store_n(cell, (int64_t)amount, __ATOMIC_RELAXED);
+}
+
+/* What a row that is over has counted stays in the totals, and what it still
+ * held does not. */
+static void add_rest(const struct fold *f, const int64_t *old, unsigned int row,
+		     int64_t *rest)
+{
+	const struct layout *l = f->layout;
+	uint64_t at = row * nr_row_cells(l);
+
+	for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
+		if (l->resources[i].kind == TALLY_COUNTER)
+			put_cell(&rest[i], (uint64_t)rest[i] +
+						   (uint64_t)old[at + i] +
+						   (uint64_t)f->sums[at + i]);
+}
+
+static void fill_copy(const struct fold *f, const int64_t *old, int64_t *new,
+		      uint64_t over)
+{
+	uint64_t nr = nr_row_cells(f->layout), i = 0;
+
+	for (unsigned int row = 0; row < LAYOUT_BUCKET_ROWS; row++) {
+		bool is_over = over >> row & 1;
+
+		for (uint64_t end = i + nr; i < end; i++)
+			put_cell(&new[i],
+				 is_over ? 0
+					 : (uint64_t)old[i] +
+						   (uint64_t)f->sums[i]);
+	}
+	for (uint64_t end = i + nr; i < end; i++)
+		put_cell(&new[i], (uint64_t)old[i]);
+	for (; over; over &= over - 1)
+		add_rest(f, old, (unsigned int)__builtin_ctzll(over),
+			 &new[LAYOUT_BUCKET_ROWS * nr]);
+}
+
 static int fold_bucket(const struct fold *f, uint64_t bucket)
 {
+	uint64_t over = directory_over(f->layout, bucket, f->epoch);
+	bool dirty = false;
 	const struct tally_slice *settled =
 		&layout_settled(f->layout, f->node)[f->plane];
 	uint64_t state = 0;
-	const int64_t *old;
-	int64_t *new;
 	int err;
 
 	if (bucket < tally_slice_len(settled))
 		state = layout_state(*state_at(f, bucket));
 	if (state >> 1 != f->epoch) {
-		if (!sum_lanes(f, bucket))
+		if (state)
+			dirty = not_clean(f->layout,
+					  copy_at(f, state & 1, bucket), over);
+		if (!sum_lanes(f, bucket) && !dirty)
 			return 0;
 		/* A copy was made to exist with the state's first value. */
 		if (!state) {
@@ -156,13 +242,8 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 			if (err)
 				return err;
 		}
-		old = copy_at(f, state & 1, bucket);
-		new = copy_at(f, !(state & 1), bucket);
-		for (uint64_t i = 0; i < f->nr_cells; i++)
-			__atomic_store_n(&new[i],
-					 (int64_t)((uint64_t)old[i] +
-						   (uint64_t)f->sums[i]),
-					 __ATOMIC_RELAXED);
+		fill_copy(f, copy_at(f, state & 1, bucket),
+			  copy_at(f, !(state & 1), bucket), over);
 		__atomic_store_n(
 			state_at(f, bucket),
 			layout_state_word(f->epoch << 1 | !(state & 1)),
@@ -198,4 +279,35 @@ int fold(struct layout *layout, uint64_t epoch)
 	}
 	free(f.sums);
 	return err;
+}
+
+bool fold_is_clean(const struct layout *l, uint32_t row)
+{
+	uint32_t nr_nodes = l->header.params.nr_nodes;
+	uint64_t bucket = row / LAYOUT_BUCKET_ROWS;
+
+	for (uint32_t n = 0; n < nr_nodes; n++) {
+		for (uint32_t p = 0; l->nodes[n].nr_lanes && p < nr_nodes;
+		     p++) {
+			const uint64_t *states =
+				(const uint64_t *)(l->origin +
+						   layout_states_offset(l, n,
+									p));
+			const int64_t *copy;
+
+			if (bucket >=
+				    tally_slice_len(&layout_settled(l, n)[p]) ||
+			    !states[bucket])
+				continue;
+			copy = (const int64_t *)(l->origin +
+						 layout_copies_offset(
+							 l, n,
+							 states[bucket] & 1, p,
+							 bucket));
+			if (not_clean(l, copy,
+				      UINT64_C(1) << row % LAYOUT_BUCKET_ROWS))
+				return false;
+		}
+	}
+	return true;
 }

@@ -40,8 +40,9 @@
  *
  *  settled area: what folding leaves, in two copies of which one counts
  *  ┌──────────────────────────┬──────────────────────────────────────────┐
- *  │ bucket states [n][b]     │ cells [2][n][b][64 rows][row]            │
+ *  │ bucket states [n][b]     │ cells [2][n][b][64 rows + 1][row]        │
  *  └──────────────────────────┴──────────────────────────────────────────┘
+ *  the row behind the 64: counters of accounts that were in them and are gone
  *  settled record [n]: base → the plane's bucket states, len as above; copies
  *  bucket state: see layout_state_word(); below len none is 0
  *
@@ -122,6 +123,7 @@ struct layout_plan {
 	struct layout_table threads;
 	struct layout_table doubts;
 	struct layout_table heads;
+	struct layout_table rows; /* struct layout_rows, by bucket */
 	struct layout_table accounts;
 	struct layout_table generations;
 	struct layout_table capacities; /* [node][resource] */
@@ -141,6 +143,7 @@ struct layout_plan {
 	uint64_t nr_buckets;	   /* in a plane */
 	uint64_t row_bytes;
 	uint64_t bucket_bytes;
+	uint64_t copy_bytes;	/* of a bucket in a settled copy */
 	uint64_t cells_offset;	/* in a lane area */
 	uint64_t area_bytes;	/* of a lane area */
 	uint64_t copies_offset; /* of cells in a settled area */
@@ -240,6 +243,7 @@ struct layout_doubt {
 	uint32_t pid;
 	uint32_t nr_rows;
 	uint32_t row[LAYOUT_DOUBT_ROWS];
+	uint32_t generation[LAYOUT_DOUBT_ROWS]; /* of the row's account */
 };
 
 /* A process that has the ledger open; free where pid is 0. */
@@ -254,8 +258,18 @@ struct layout_writer {
 
 struct layout_directory {
 	uint32_t nr_rows;      /* below it lies every row ever used */
-	uint32_t nr_freed;     /* of these, about how many are free again */
+	uint32_t nr_free;      /* of these, about how many are free */
+	uint32_t nr_gone;      /* and how many wait to be cleaned */
 	uint32_t nr_rows_copy; /* raised after nr_rows */
+	uint64_t owner;	       /* who ends accounts: as layout_control's */
+};
+
+/* The rows of a bucket, a bit for each. */
+struct layout_rows {
+	uint64_t free;	/* but where somebody died who took one */
+	uint64_t gone;	/* of an account that is gone: to be cleaned */
+	uint64_t ready; /* what is ready is in it, and what once was */
+	uint64_t pad;
 };
 
 /* First in a region, on memory of its node. */

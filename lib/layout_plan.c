@@ -60,6 +60,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 
 	if (!params_valid(params))
 		return -EINVAL;
+	plan.nr_buckets = align(params->max_accounts, LAYOUT_BUCKET_ROWS) /
+			  LAYOUT_BUCKET_ROWS;
 	at = sizeof(struct layout_header);
 	at = put(&plan.nodes, at, sizeof(struct layout_node), params->nr_nodes);
 	at = put(&plan.lanes, at, sizeof(struct layout_lane), params->nr_lanes);
@@ -89,6 +91,7 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	/* One to two accounts in a chain when the directory is full. */
 	at = put(&plan.heads, at, sizeof(uint64_t),
 		 power_of_two_from((params->max_accounts + 1) / 2));
+	at = put(&plan.rows, at, sizeof(struct layout_rows), plan.nr_buckets);
 	at = put(&plan.accounts, align(at, page),
 		 align(LAYOUT_ACCOUNT_BYTES + params->max_key_bytes + 1,
 		       LAYOUT_LINE),
@@ -108,6 +111,7 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	plan.row_bytes = power_of_two_from(
 		align(params->nr_resources * sizeof(int64_t), LAYOUT_LINE));
 	plan.bucket_bytes = plan.row_bytes * LAYOUT_BUCKET_ROWS;
+	plan.copy_bytes = plan.bucket_bytes + plan.row_bytes;
 	nr_headers = plan.nr_buckets * params->nr_nodes;
 	if (__builtin_mul_overflow(nr_headers,
 				   plan.bucket_bytes * LAYOUT_NR_BANKS,
@@ -120,7 +124,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	plan.area_bytes = align(
 		plan.cells_offset + LAYOUT_STAGGER_BYTES + cells_bytes, page);
 	plan.copies_offset = align(nr_headers * sizeof(uint64_t), page);
-	plan.copies_bytes = align(plan.copies_offset + cells_bytes, page);
+	plan.copies_bytes = align(
+		plan.copies_offset + 2 * nr_headers * plan.copy_bytes, page);
 	*out = plan;
 	return 0;
 }
@@ -254,5 +259,5 @@ uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
 
 	return settled_offset(layout, node) + plan->copies_offset +
 	       ((copy * nr_planes + plane) * plan->nr_buckets + bucket) *
-		       plan->bucket_bytes;
+		       plan->copy_bytes;
 }

@@ -258,6 +258,23 @@ static void close_over(struct tally_ledger *l)
 	free(l);
 }
 
+static int join(void *ledger, uint32_t *slot, uint32_t *generation)
+{
+	struct tally_ledger *l = ledger;
+	int err = ledger_join(l);
+
+	if (err)
+		return err;
+	*slot = l->writer;
+	*generation = l->generation;
+	return 0;
+}
+
+static int cool(void *ledger, int64_t timeout_ns)
+{
+	return epoch_cool(ledger, timeout_ns);
+}
+
 static int open_over(struct layout *layout, struct tally_ledger **ledger)
 {
 	const struct layout_params *params = &layout->header.params;
@@ -290,7 +307,13 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	if (!err)
 		err = writer_join(layout, &l->writer, &l->generation);
 	if (!err) {
+		directory_serve(l->accounts, &(struct directory_hooks){
+						     .ledger = l,
+						     .join = join,
+						     .cool = cool,
+					     });
 		epoch_join(l);
+		directory_join(l->accounts, l->writer);
 		writer_set_reached(layout, l->writer, !l->fenced);
 		err = limit_hold_open(l);
 		if (!err)
@@ -312,6 +335,7 @@ void ledger_forked(struct tally_ledger *l)
 
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	limit_space_leave(l);
+	directory_forked(l->accounts);
 	l->pins = 0;
 	l->inlined = false;
 	l->marked = false;
@@ -339,6 +363,7 @@ int ledger_join(struct tally_ledger *l)
 			l->fenced = epoch_register(false) != 0;
 			l->marked = l->tables && !l->fenced;
 			writer_set_reached(l->layout, slot, !l->fenced);
+			directory_join(l->accounts, slot);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);
 		}

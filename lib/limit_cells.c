@@ -46,7 +46,7 @@ int limit_check_account(const struct tally_ledger *l,
 	int phase = tally_account_phase(l->accounts, account);
 
 	if (phase == TALLY_PHASE_TERMINATING)
-		return -ECANCELED;
+		return -ESHUTDOWN;
 	return phase < 0 ? phase : 0;
 }
 

@@ -39,7 +39,7 @@ int limit_finish(struct tally_ledger *ledger, int err);
 /* Whether the resource is one, and a stock. */
 bool limit_is_stock(const struct tally_ledger *ledger, unsigned int resource);
 
-/* Whether it may hold more: -ESTALE, -ECANCELED. */
+/* Whether it may hold more: -ESTALE, -ESHUTDOWN. */
 int limit_check_account(const struct tally_ledger *ledger,
 			struct tally_account account);
 

@@ -286,8 +286,7 @@ static bool may_reap(const struct layout *l)
 {
 	const struct layout_limits *limits = layout_limits(l);
 
-	return limit_get(&limits->sequence) & 1 ||
-	       limit_get(&limits->moving) ||
+	return limit_get(&limits->sequence) & 1 || limit_get(&limits->moving) ||
 	       limit_get(&limits->first_uncommitted);
 }
 

@@ -64,7 +64,6 @@ int tally_reader_describe(const struct tally_reader *reader,
 			  struct tally_reader_info *info)
 {
 	const struct layout_header *header = &reader->layout->header;
-	uint32_t nr_accounts = directory_nr_rows(reader->accounts);
 
 	if (!directory_has_all(reader->accounts) ||
 	    !layout_is_whole(reader->layout))
@@ -74,7 +73,7 @@ int tally_reader_describe(const struct tally_reader *reader,
 	info->created_ns = header->created_ns;
 	info->file_bytes = header->file_bytes;
 	info->max_accounts = header->params.max_accounts;
-	info->nr_accounts = nr_accounts;
+	info->nr_accounts = directory_nr_accounts(reader->accounts);
 	info->nr_nodes = header->params.nr_nodes;
 	info->nr_lanes = header->params.nr_lanes;
 	info->stale = reader->layout->stale;

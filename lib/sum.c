@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <numatally/ledger.h>
+
+#include "directory.h"
 #include "extent.h"
 #include "sum.h"
 
@@ -184,11 +187,13 @@ static uint64_t nr_lines(const struct layout *l)
 	return l->plan->row_bytes / sizeof(line);
 }
 
-/* The settled cells, in the copy that counts; holes are 0. *have: which copies
+/* The settled cells, in the copy that counts; holes are 0. Behind all rows
+ * stands what gone ones have counted. *have: which copies
  * are known to exist. */
 static void add_settled(const struct part *p, uint64_t state, uint64_t *have)
 {
 	const struct layout *l = p->s->layout;
+	uint64_t nr_rows = p->to - p->from;
 	uint32_t copy = state & 1;
 	uint64_t offset =
 		layout_copies_offset(l, p->node, copy, p->plane, p->bucket);
@@ -196,12 +201,14 @@ static void add_settled(const struct part *p, uint64_t state, uint64_t *have)
 	if (!state)
 		return;
 	if (!(__atomic_load_n(have, __ATOMIC_RELAXED) >> copy & 1)) {
-		if (!extent_begins(l, offset, l->plan->bucket_bytes))
+		if (!extent_begins(l, offset, l->plan->copy_bytes))
 			return;
 		__atomic_fetch_or(have, UINT64_C(1) << copy, __ATOMIC_RELAXED);
 	}
+	if (p->s->totals && nr_rows == LAYOUT_BUCKET_ROWS)
+		nr_rows++;
 	add_one(p->sums, l->origin + offset + p->from * l->plan->row_bytes,
-		p->to - p->from, nr_lines(l));
+		nr_rows, nr_lines(l));
 }
 
 /* Whether the bucket is touched in a lane, and not by a claim alone: 1, 0. */
@@ -310,6 +317,51 @@ static void copy_sums(uint64_t *to, const uint64_t *from, uint64_t bytes)
 		memcpy(to, from, bytes);
 }
 
+/* A set of banks, and the copy that the state names. */
+static void add_banks(const struct part *p, uint64_t state, uint64_t *sets,
+		      unsigned int banks)
+{
+	add_settled(p, state, sets - 1);
+	for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++)
+		if (banks >> b & 1)
+			add_lanes(p, sets, b);
+}
+
+/* What gone accounts hold still of stocks is nobody's. */
+static __attribute__((noinline)) void take_stocks(const struct part *p,
+						  uint64_t gone, uint64_t state,
+						  uint64_t *sets,
+						  unsigned int banks)
+{
+	const struct layout *l = p->s->layout;
+	uint64_t sums[512] __attribute__((aligned(64)));
+
+	for (; gone; gone &= gone - 1) {
+		struct part row = *p;
+
+		row.from = (unsigned int)__builtin_ctzll(gone);
+		row.to = row.from + 1;
+		row.sums = sums;
+		memset(sums, 0, l->plan->row_bytes);
+		add_banks(&row, state, sets, banks);
+		for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
+			if (l->resources[i].kind == TALLY_STOCK)
+				p->sums[i] -= sums[i];
+	}
+}
+
+static void add_bucket(const struct part *p, uint64_t state, uint64_t *sets,
+		       unsigned int banks)
+{
+	const struct sum *s = p->s;
+	uint64_t gone =
+		s->totals ? directory_gone(s->layout, p->bucket, s->frozen) : 0;
+
+	add_banks(p, state, sets, banks);
+	if (gone)
+		take_stocks(p, gone, state, sets, banks);
+}
+
 /* The bucket's state, and where it is, or NULL: it was never settled. */
 static int load_state(const struct part *p, const uint64_t **at,
 		      uint64_t *state)
@@ -355,8 +407,7 @@ static int add_frozen(const struct part *p)
 		err = load_state(p, &state_at, &state);
 	if (err)
 		return err;
-	add_settled(p, state, sets - 1);
-	add_lanes(p, sets, (uint32_t)(p->s->frozen - 1) & 1);
+	add_bucket(p, state, sets, 1u << ((p->s->frozen - 1) & 1));
 	return 0;
 }
 
@@ -400,10 +451,8 @@ static int add_live(const struct part *p)
 		/* Settled after the epoch was read: its own bank is in it. */
 		if (state >> 1 > epoch)
 			continue;
-		add_settled(p, state, sets - 1);
-		add_lanes(p, sets, (uint32_t)epoch & 1);
-		if (state >> 1 != epoch)
-			add_lanes(p, sets, (uint32_t)(epoch + 1) & 1);
+		add_bucket(p, state, sets,
+			   state >> 1 != epoch ? 3 : 1u << (epoch & 1));
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (state_stands(p, state_at, state))
 			return 0;

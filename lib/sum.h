@@ -3,6 +3,7 @@
 #ifndef SUM_H
 #define SUM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -13,6 +14,8 @@ struct sum {
 	uint64_t frozen; /* the epoch whose bank stands still, plus 1; 0: live */
 	uint32_t first_plane, end_plane;
 	uint64_t from, to; /* rows */
+	bool totals;	   /* whole buckets: with counters of what is gone, and
+			      without its stocks */
 };
 
 /*

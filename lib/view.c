@@ -112,14 +112,11 @@ int tally_view_doubt(const struct tally_view *view, uint64_t index,
 	doubt->nr_accounts = from.nr_rows;
 	for (uint32_t i = 0; i < from.nr_rows && i < TALLY_DOUBT_ACCOUNTS;
 	     i++) {
-		uint64_t cursor = from.row[i];
-
-		if (tally_account_next(view->accounts, &cursor,
-				       &doubt->accounts[i]) ||
-		    doubt->accounts[i].row != from.row[i])
-			doubt->accounts[i] = (struct tally_account){
-				.row = from.row[i],
-			};
+		doubt->accounts[i].row = from.row[i];
+		doubt->accounts[i].generation = from.generation[i];
+		if (!directory_has(view->accounts, doubt->accounts[i],
+				   view->info.epoch))
+			doubt->accounts[i].generation = 0;
 	}
 	return 0;
 }
@@ -178,7 +175,7 @@ const struct layout *view_layout(const struct tally_view *view)
 	return view->layout;
 }
 
-/* Of the rows [from, to); row: the only one, or NULL. */
+/* Of the rows [from, to); row: the only one, or NULL: all there are. */
 static int sum_of(const struct tally_view *view, int node, uint64_t from,
 		  uint64_t to, const uint32_t *row, int64_t *amounts)
 {
@@ -186,6 +183,7 @@ static int sum_of(const struct tally_view *view, int node, uint64_t from,
 	int64_t held[LAYOUT_MAX_COLUMNS];
 	int err;
 	struct sum s = {
+		.totals = !row,
 		.layout = view->layout,
 		.records = view->records,
 		.frozen = view->info.epoch,
@@ -216,19 +214,34 @@ static int sum_of(const struct tally_view *view, int node, uint64_t from,
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
-	uint32_t nr_rows = directory_nr_rows(view->accounts);
+	uint64_t nr_rows = directory_nr_rows(view->accounts);
 
 	if (!directory_has_all(view->accounts))
 		return -EBADMSG;
-	return sum_of(view, node, 0, nr_rows, NULL, amounts);
+	return sum_of(view, node, 0,
+		      (nr_rows + LAYOUT_BUCKET_ROWS - 1) / LAYOUT_BUCKET_ROWS *
+			      LAYOUT_BUCKET_ROWS,
+		      NULL, amounts);
 }
 
 int tally_view_account(const struct tally_view *view,
 		       struct tally_account account, int node, int64_t *amounts)
 {
-	assert(account.row < view->layout->header.params.max_accounts);
-	return sum_of(view, node, account.row, (uint64_t)account.row + 1,
-		      &account.row, amounts);
+	int64_t sums[LAYOUT_MAX_COLUMNS];
+	int err;
+
+	if (!directory_has(view->accounts, account, view->info.epoch))
+		return directory_if_whole(view->accounts, -ESTALE);
+	err = sum_of(view, node, account.row, (uint64_t)account.row + 1,
+		     &account.row, sums);
+	if (err)
+		return err;
+	/* Else the row may have been cleaned, and be another's by now. */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	if (!directory_has(view->accounts, account, view->info.epoch))
+		return directory_if_whole(view->accounts, -ESTALE);
+	memcpy(amounts, sums, tally_view_nr_resources(view) * sizeof(*amounts));
+	return 0;
 }
 
 static int each_of(const struct tally_view *view, struct tally_value *value,
@@ -242,6 +255,8 @@ static int each_of(const struct tally_view *view, struct tally_value *value,
 		value->node = tally_view_node(view, n);
 		err = tally_view_account(view, value->account, value->node,
 					 amounts);
+		if (err == -ESTALE)
+			return 0; /* gone meanwhile */
 		for (unsigned int i = 0;
 		     !err && i < tally_view_nr_resources(view); i++) {
 			value->resource = &view->resources[i];
@@ -259,25 +274,23 @@ int tally_view_each(const struct tally_view *view,
 		    int (*each)(void *arg, const struct tally_value *value),
 		    void *arg)
 {
-	size_t key_bytes = tally_account_key_bytes(view->accounts);
-	char *key = malloc(key_bytes);
+	char *key = malloc(tally_account_key_bytes(view->accounts));
 	int64_t *amounts =
 		calloc(tally_view_nr_resources(view), sizeof(*amounts));
 	struct tally_value value = {.key = key};
 	uint64_t cursor = 0;
-	int err = key && amounts ? 0 : -ENOMEM, end = 0;
+	int err = key && amounts ? 0 : -ENOMEM;
 
-	while (!err && !(end = tally_account_next(view->accounts, &cursor,
-						  &value.account))) {
-		err = tally_account_key(view->accounts, value.account, key,
-					key_bytes);
-		if (err == -ESTALE)
-			err = 0; /* gone meanwhile */
-		else if (!err)
+	while (!err) {
+		err = directory_next(view->accounts, view->info.epoch, &cursor,
+				     &value.account, key);
+		if (err == -ENOENT) {
+			err = 0;
+			break;
+		}
+		if (!err)
 			err = each_of(view, &value, amounts, each, arg);
 	}
-	if (!err && end != -ENOENT)
-		err = end;
 	free(amounts);
 	free(key);
 	return err;

@@ -119,6 +119,12 @@ bool writer_is_dead(const struct layout *layout, uint32_t i)
 	return !process.pid || process_alive(&process) == 0;
 }
 
+uint32_t writer_generation(const struct layout *layout, uint32_t i)
+{
+	return __atomic_load_n(&slot_at(layout, i)->generation,
+			       __ATOMIC_ACQUIRE);
+}
+
 void writer_set_pins(struct layout *layout, uint32_t i, uint32_t pins)
 {
 	__atomic_store_n(&slot_at(layout, i)->pins, pins, __ATOMIC_RELEASE);

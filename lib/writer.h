@@ -30,6 +30,9 @@ bool writer_is_gone(const struct layout *layout, uint32_t slot,
 /* The same of whoever has it now. */
 bool writer_is_dead(const struct layout *layout, uint32_t slot);
 
+/* Processes that had the slot so far. */
+uint32_t writer_generation(const struct layout *layout, uint32_t slot);
+
 /* No other process that may live has a slot. */
 bool writer_alone(const struct layout *layout, uint32_t slot);
 

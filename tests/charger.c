@@ -7,7 +7,8 @@
  * The ledger is made over the machine captured below ROOT, or over this one,
  * for MAX accounts, and left. A KIND is counter or stock. Each line of stdin,
  * "NODE RESOURCE AMOUNT KEY", is charged as it comes; the first of them prints
- * "ready".
+ * "ready". "declare KEY" declares an account, "end KEY" ends it but for a hold,
+ * "drop KEY" drops that.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +43,31 @@ static int parse_resource(char *text, struct tally_resource *resource)
 	return 0;
 }
 
+/* 1: it is none of these. */
+static int change_life(struct tally_accounts *accounts, char *line)
+{
+	char *key = strchr(line, ' ');
+	struct tally_account a;
+	int err;
+
+	if (!key)
+		return 1;
+	*key++ = '\0';
+	if (!strcmp(line, "declare"))
+		return tally_account_declare(accounts, key, &a);
+	if (strcmp(line, "end") && strcmp(line, "drop")) {
+		key[-1] = ' ';
+		return 1;
+	}
+	err = tally_account_find(accounts, key, &a);
+	if (err)
+		return err;
+	if (!strcmp(line, "drop"))
+		return tally_account_drop(accounts, a, 0);
+	err = tally_account_hold(accounts, a, 0);
+	return err ? err : tally_account_end(accounts, a);
+}
+
 static int charge_line(struct tally_ledger *ledger, char *line)
 {
 	struct tally_account account;
@@ -50,6 +76,9 @@ static int charge_line(struct tally_ledger *ledger, char *line)
 	char name[32];
 
 	line[strcspn(line, "\n")] = '\0';
+	err = change_life(tally_ledger_accounts(ledger), line);
+	if (err <= 0)
+		return err;
 	if (sscanf(line, "%d %31s %" SCNd64 " %n", &node, name, &amount.amount,
 		   &key_at) != 3)
 		return -EINVAL;

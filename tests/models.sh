@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The protocols of lib/epoch.c, lib/mark.c, lib/fold.c, lib/limit_lock.c and
-# ledger_touch(), searched through whole by spin: no violation in what the
-# library does, and one in each variant that must fail.
+# The protocols of lib/epoch.c, lib/mark.c, lib/fold.c, lib/account*.c,
+# lib/limit_lock.c and ledger_touch(), searched through whole by spin: no
+# violation in what the library does, and one in each variant that must fail.
 set -u
 models=${srcdir:-.}/tests/models
 case $models in
@@ -59,6 +59,26 @@ fails touch -DOWN_PAGE
 fails touch -DGROW_STORE
 fails touch -DTOUCHED_EARLY
 fails touch -DTOUCH_STORE
+holds cool -DWEAK
+fails cool -DCOOL=1
+fails cool -DCOOL=2
+fails cool -DFIRST
+fails cool -DNO_BARRIER
+fails cool -DNO_WAIT
+fails cool -DENDED_EARLY
+fails cool -DNO_FENCE
+fails cool -DUNSEEN
+holds reuse
+holds reuse -DOTHER
+holds reuse -DOLD
+fails reuse -DNO_COUNT
+fails reuse -DCOUNT_LATE
+fails reuse -DOTHER -DCOUNT_ONCE
+fails reuse -DNO_AGAIN
+fails reuse -DROW_ALONE
+fails reuse -DONE_LOOK
+fails reuse -DCLAIMED_TOO
+fails reuse -DOLD -DODD_FIRST
 EOF
 }
 

@@ -335,10 +335,15 @@ static void touches_far_apart(void **state)
 {
 	struct tally_ledger *ledger = machine_ledger(*state, 100000);
 	struct tally_account first = machine_account(ledger, "first");
-	struct tally_account last = {.row = 99999, .generation = 0};
+	struct tally_account last = first;
 	struct tally_view *view;
 	int64_t amounts[2];
+	char key[16];
 
+	for (int i = 1; i < 20000; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		last = machine_account(ledger, key);
+	}
 	assert_int_equal(tally_ledger_add(ledger, last, 0, 2), 0);
 	assert_int_equal(tally_ledger_add(ledger, first, 0, 1), 0);
 	assert_int_equal(tally_view_open(ledger, &view), 0);

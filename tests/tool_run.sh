@@ -182,5 +182,13 @@ report "a ledger that is kept: is there" \
 	test -s "$NUMATALLY_DIR/kept.ledger"
 status "a ledger that is there is joined" 0 --ledger kept --json true
 report "and left there" test -s "$NUMATALLY_DIR/kept.ledger"
+"$tool" show kept --json >"$dir/json"
+report "one that is kept has its account, and not the other's" \
+	test "$(grep -o '"key":"run/[0-9]*/[a-z]*"' "$dir/json" |
+		cut -d / -f 3)" = 'sh"'
+status "another that is kept" 0 --ledger kept --keep true
+"$tool" show kept --json >"$dir/json"
+report "is there beside it" \
+	test "$(grep -o '"key":"run/[0-9]*/[a-z]*"' "$dir/json" | wc -l)" -eq 2
 
 echo "1..$count"

@@ -251,6 +251,24 @@ if command -v jq >/dev/null; then
 else
 	skip "show: JSON that others read" "no jq"
 fi
+{
+	echo 'declare job/c'
+	echo 'end job/a'
+} >&9
+until_it sh -c "'$tool' show three --json | grep -q terminating" &&
+	run "$tool" show three --json &&
+	has '{"key":"job/c","phase":"pending","nodes":{}}' &&
+	has '{"key":"job/a","phase":"terminating","nodes":{"5":'
+result $? "show: phases"
+echo 'drop job/a' >&9
+echo 'end job/c' >&9
+echo 'drop job/c' >&9
+until_it sh -c "! '$tool' show three --json | grep -q job/c" &&
+	run "$tool" show three --json && ! has '"key":"job/a"' &&
+	has '"totals":{"cpu_ns":0,"memory":0,"faults":9007199254740993,"power":0,'
+result $? "show: what is gone is in the totals, but for its stocks"
+echo '5 faults 70 job/a' >&9
+until_it sh -c "'$tool' show three --json | grep -q job/a"
 run "$tool" show three --sort memory --top 1 &&
 	has '^job/b' && ! has '^job/a' && has '^2 more accounts'
 result $? "show: the one with most of a resource"

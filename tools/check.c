@@ -202,7 +202,8 @@ static void check_account(struct check *check,
 		return;
 	}
 	err = tally_account_find(accounts, key, &found);
-	if (!err && found.row == account.row)
+	if ((!err && found.row == account.row) ||
+	    tally_account_phase(accounts, account) == -ESTALE)
 		return;
 	escaped = text_escape(key);
 	if (err)

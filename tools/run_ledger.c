@@ -171,6 +171,10 @@ void run_ledger_close(struct run_ledger *l, bool keep)
 				last.of[r] = 0;
 			charge_node(l, i, &last);
 		}
+		/* Its counters stay in the totals. */
+		if (!keep)
+			tally_account_end(tally_ledger_accounts(l->ledger),
+					  l->account);
 	}
 	drop(l, keep);
 }

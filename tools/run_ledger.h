@@ -45,8 +45,8 @@ void run_ledger_open(struct run_ledger *ledger, const char *name,
 void run_ledger_charge(struct run_ledger *ledger,
 		       const struct run_amounts *amounts);
 
-/* Gives back what memory is charged still; removes the file where we made it
- * and it is not to be kept. */
+/* Gives back what memory is charged still. Unless it is to be kept, ends the
+ * account, and removes the file where we made it. */
 void run_ledger_close(struct run_ledger *ledger, bool keep);
 
 #endif

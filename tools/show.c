@@ -154,8 +154,10 @@ static int fill_account(const struct tally_view *view,
 	return 0;
 }
 
+/* Nothing where the account is gone meanwhile. */
 static int put_account(const struct tally_view *view,
-		       const struct show_account *account, int64_t *amounts)
+		       const struct show_account *account, int64_t *amounts,
+		       bool *first)
 {
 	json_t *object = json_object();
 	json_t *nodes = json_object();
@@ -170,10 +172,14 @@ static int put_account(const struct tally_view *view,
 	json_decref(nodes);
 	if (!err)
 		err = show_json_account_limits(view, account->account, object);
-	if (!err)
-		return put_json(object);
-	json_decref(object);
-	return err;
+	if (err) {
+		json_decref(object);
+		return err == -ESTALE ? 0 : err;
+	}
+	if (!*first)
+		putchar(',');
+	*first = false;
+	return put_json(object);
 }
 
 static int put_member(const char *lead, json_t *value)
@@ -189,6 +195,7 @@ static int print_json(const struct show *show, const struct show_look *look)
 	int64_t *amounts =
 		calloc(tally_view_nr_resources(view), sizeof(*amounts));
 	int err = amounts ? 0 : -ENOMEM;
+	bool first = true;
 
 	if (!err)
 		err = put_member("{\"version\":1,\"ledger\":",
@@ -210,11 +217,8 @@ static int print_json(const struct show *show, const struct show_look *look)
 	if (!err)
 		err = put_member(",\"nodes\":", json_nodes(view, look));
 	fputs(",\"accounts\":[", stdout);
-	for (size_t i = 0; !err && i < look->nr; i++) {
-		if (i)
-			putchar(',');
-		err = put_account(view, &look->accounts[i], amounts);
-	}
+	for (size_t i = 0; !err && i < look->nr; i++)
+		err = put_account(view, &look->accounts[i], amounts, &first);
 	free(amounts);
 	puts(err ? "" : "]}");
 	return err;

@@ -161,7 +161,7 @@ static int add_row(const struct tally_view *view, struct show_look *look,
 	err = tally_view_account(view, look->accounts[index].account, node,
 				 amounts);
 	if (err)
-		return err;
+		return err == -ESTALE ? 0 : err;
 	for (size_t i = 0; i < nr; i++)
 		some |= amounts[i] != 0;
 	if (!some)

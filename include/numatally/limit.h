@@ -121,7 +121,7 @@ struct tally_refusal {
  * -EDQUOT	a quota does not allow it
  * -EEXIST	the account holds a reservation already
  * -ESTALE	the account is gone
- * -ECANCELED	the account is ending
+ * -ESHUTDOWN	the account is ending
  * -ENOENT	the ledger has no such node
  * -EINVAL	a resource is no stock, or an amount or lease is negative
  */
@@ -208,7 +208,7 @@ struct tally_credit {
  * Sets up *credit, for one account, node and resource.
  *
  * -ESTALE	the account is gone
- * -ECANCELED	the account is ending
+ * -ESHUTDOWN	the account is ending
  * -ENOENT	the ledger has no such node
  * -EINVAL	the resource is no stock
  * -EUSERS	4096 of these hold something
@@ -230,7 +230,7 @@ TALLY_API int tally_limit_credit(struct tally_ledger *ledger,
  * -ERANGE	give: more than what is held
  * -ESTALE	nothing was held, and its place was given to another credit (set
  *		it up again); or the account is gone
- * -ECANCELED	take: the account is ending
+ * -ESHUTDOWN	take: the account is ending
  * -E2BIG	as tally_limit_reserve()
  */
 TALLY_API int tally_limit_take(const struct tally_credit *credit,

@@ -60,7 +60,7 @@ struct tally_reader_info {
 	int64_t created_ns;   /* since the epoch */
 	uint64_t file_bytes;  /* of addresses; pages that exist are fewer */
 	uint32_t max_accounts;
-	uint32_t nr_accounts; /* rows in use */
+	uint32_t nr_accounts; /* that are there */
 	unsigned int nr_nodes;
 	unsigned int nr_lanes;
 	int stale; /* 1: made before this machine was booted */

@@ -127,9 +127,11 @@ tally_view_accounts(const struct tally_view *view);
 
 /*
  * Sums over all lanes, for one node or all, into amounts[nr_resources]: of all
- * accounts together, or of one. Amounts wrap at 64 bits.
+ * accounts together, or of one. Amounts wrap at 64 bits. Totals have what gone
+ * accounts counted, and no stocks of theirs.
  *
  * -ENOENT	no such node
+ * -ESTALE	the account is gone, and was when the snapshot was taken
  */
 TALLY_API int tally_view_totals(const struct tally_view *view, int node,
 				int64_t *amounts);
@@ -148,7 +150,8 @@ struct tally_value {
 
 /*
  * Calls each(arg, value) for every amount that is not 0, account by account,
- * then node by node. A non-zero result of each ends the walk and is returned.
+ * then node by node; over a snapshot also of accounts that are gone since. A
+ * non-zero result of each ends the walk and is returned.
  *
  * -ENOMEM	no memory
  */
