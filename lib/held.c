@@ -8,16 +8,37 @@
 
 #include "held.h"
 
-/* Yields before it sleeps, and all that it does before it gives up: 0.2 s. */
-#define YIELDS	  200
-#define MAX_TRIES 4200
-#define NAP_NS	  50000
+/* Tries before it looks at a clock, and sleeps. */
+#define TRIES	200
+#define WAIT_NS 200000000
+#define NAP_NS	50000
 
-static void pause_once(unsigned int tries)
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* A nap is as long as a busy machine makes it: the clock alone says when it is
+ * time to give up. */
+static bool is_late(struct held_read *read)
+{
+	if (read->tries < TRIES) {
+		read->tries++;
+		return false;
+	}
+	if (!read->until_ns)
+		read->until_ns = now_ns() + WAIT_NS;
+	return now_ns() > read->until_ns;
+}
+
+static void pause_once(const struct held_read *read)
 {
 	const struct timespec nap = {0, NAP_NS};
 
-	if (tries < YIELDS)
+	if (read->tries < TRIES)
 		sched_yield();
 	else
 		nanosleep(&nap, NULL);
@@ -25,12 +46,12 @@ static void pause_once(unsigned int tries)
 
 int held_begin(const struct layout *l, struct held_read *read)
 {
-	while (read->tries++ < MAX_TRIES) {
+	while (!is_late(read)) {
 		read->sequence = __atomic_load_n(&layout_limits(l)->sequence,
 						 __ATOMIC_ACQUIRE);
 		if (!(read->sequence & 1))
 			return 0;
-		pause_once(read->tries);
+		pause_once(read);
 	}
 	return -EAGAIN;
 }

@@ -14,6 +14,7 @@
 struct held_read {
 	uint64_t sequence;
 	unsigned int tries;
+	int64_t until_ns; /* 0: it was not asked for yet */
 };
 int held_begin(const struct layout *layout, struct held_read *read);
 bool held_again(const struct layout *layout, const struct held_read *read);
