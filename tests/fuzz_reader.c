@@ -137,12 +137,14 @@ static void look_at_view(const struct tally_view *view)
 
 		HOLDS(strlen(r->name) < 32 && strlen(r->unit) < 16);
 	}
-	tally_view_totals(view, TALLY_VIEW_ALL, amounts);
-	look_at_nodes(view, amounts);
-	look_at_accounts(view, amounts);
-	look_at_doubts(view, amounts);
-	tally_limit_check(view, see_problem, NULL);
-	tally_view_each(view, see, &nr_values);
+	/* What is being changed for ever is waited for by each call. */
+	if (tally_view_totals(view, TALLY_VIEW_ALL, amounts) != -EAGAIN) {
+		look_at_nodes(view, amounts);
+		look_at_accounts(view, amounts);
+		look_at_doubts(view, amounts);
+		tally_limit_check(view, see_problem, NULL);
+		tally_view_each(view, see, &nr_values);
+	}
 	free(amounts);
 }
 
