@@ -20,10 +20,16 @@ for fuzzer in $fuzzers; do
 	nr=$((nr + 1))
 	mkdir -p "fuzz-corpus/$fuzzer"
 	# Threads of several ledgers keep a little of each until they end.
-	if "tests/fuzz_$fuzzer" -max_len=32768 -timeout=20 -rss_limit_mb=0 \
+	"tests/fuzz_$fuzzer" -max_len=32768 -timeout=60 -rss_limit_mb=0 \
 		-max_total_time=$((seconds / 2)) -print_final_stats=1 \
 		-artifact_prefix=fuzz-found/ "fuzz-corpus/$fuzzer" fuzz-seeds \
-		>"fuzz-$fuzzer.log" 2>&1; then
+		>"fuzz-$fuzzer.log" 2>&1 &
+	pid=$!
+	wait $pid
+	rc=$?
+	# Its file, which one that ends early leaves.
+	rm -f "/dev/shm/tally-fuzz-$pid" "/tmp/tally-fuzz-$pid"
+	if [ $rc -eq 0 ]; then
 		echo "ok $nr - fuzz_$fuzzer:" "$(sed -n \
 			's/^Done \([0-9]* runs in [0-9]* second\)/\1/p' \
 			"fuzz-$fuzzer.log")"
