@@ -23,10 +23,10 @@
 #include <errno.h>
 
 #include "directory.h"
+#include "held.h"
 #include "owner.h"
 
-#define LOCK_NS	    INT64_C(1000000000)
-#define NAMED_HOLDS ((UINT32_C(1) << TALLY_ACCOUNT_HOLDS) - 1)
+#define LOCK_NS INT64_C(1000000000)
 
 /* Gone rows before whoever ends an account cleans them: as many as make it
  * worth to move epochs on, which takes time by the rows in use. */
@@ -115,7 +115,10 @@ static bool finish(struct tally_accounts *a, uint32_t row)
 
 	if (phase_of(r) != TALLY_PHASE_TERMINATING)
 		return phase_of(r) == TALLY_PHASE_GONE;
-	if (LIFE_HOLDS(life_of(r)) || owns_any(a, r))
+	/* Who reserves looks at the phase once more, behind his own fence. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (LIFE_HOLDS(life_of(r)) || owns_any(a, r) ||
+	    held_any_of(a->layout, row))
 		return false;
 	set_phase(r, TALLY_PHASE_GONE);
 	follow_gone(a, row);
@@ -388,18 +391,20 @@ int tally_account_owner(const struct tally_accounts *a,
 	return 0;
 }
 
-static int hold(struct tally_accounts *a, struct tally_account account,
-		unsigned int hold, bool renewed)
+int tally_account_hold(struct tally_accounts *a, struct tally_account account,
+		       unsigned int number)
 {
 	struct record *r;
-	int err = lock_for(a, account, &r);
+	int err;
 
+	assert(number < TALLY_ACCOUNT_HOLDS);
+	err = lock_for(a, account, &r);
 	if (err)
 		return err;
-	if (is_ending(r) && !(renewed && life_of(r) & LIFE_HOLD(hold)))
+	if (is_ending(r) && !(life_of(r) & LIFE_HOLD(number)))
 		err = -ESHUTDOWN;
 	else
-		set_life(r, life_of(r) | LIFE_HOLD(hold));
+		set_life(r, life_of(r) | LIFE_HOLD(number));
 	directory_unlock(a);
 	return err;
 }
@@ -419,47 +424,34 @@ static void cool(struct tally_accounts *a)
 	__atomic_store_n(&a->cool_from, from, __ATOMIC_RELAXED);
 }
 
-static int drop(struct tally_accounts *a, struct tally_account account,
-		unsigned int hold)
+int tally_account_drop(struct tally_accounts *a, struct tally_account account,
+		       unsigned int number)
+{
+	struct record *r;
+	int err;
+
+	assert(number < TALLY_ACCOUNT_HOLDS);
+	err = lock_for(a, account, &r);
+	if (err)
+		return err;
+	set_life(r, life_of(r) & ~LIFE_HOLD(number));
+	finish_up(a, account.row);
+	directory_unlock(a);
+	cool(a);
+	return 0;
+}
+
+int directory_finish(struct tally_accounts *a, struct tally_account account)
 {
 	struct record *r;
 	int err = lock_for(a, account, &r);
 
 	if (err)
 		return err;
-	set_life(r, life_of(r) & ~LIFE_HOLD(hold));
 	finish_up(a, account.row);
 	directory_unlock(a);
+	cool(a);
 	return 0;
-}
-
-int tally_account_hold(struct tally_accounts *a, struct tally_account account,
-		       unsigned int number)
-{
-	assert(number < TALLY_ACCOUNT_HOLDS);
-	return hold(a, account, number, true);
-}
-
-int tally_account_drop(struct tally_accounts *a, struct tally_account account,
-		       unsigned int number)
-{
-	int err;
-
-	assert(number < TALLY_ACCOUNT_HOLDS);
-	err = drop(a, account, number);
-	if (!err)
-		cool(a);
-	return err;
-}
-
-int directory_reserve(struct tally_accounts *a, struct tally_account account)
-{
-	return hold(a, account, HOLD_RESERVED, false);
-}
-
-int directory_unreserve(struct tally_accounts *a, struct tally_account account)
-{
-	return drop(a, account, HOLD_RESERVED);
 }
 
 int tally_account_holds(const struct tally_accounts *a,
@@ -473,7 +465,7 @@ int tally_account_holds(const struct tally_accounts *a,
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (!directory_has(a, account, 0))
 		return directory_if_whole(a, -ESTALE);
-	*holds = life_is_live(life) ? LIFE_HOLDS(life) & NAMED_HOLDS : 0;
+	*holds = life_is_live(life) ? LIFE_HOLDS(life) : 0;
 	return 0;
 }
 
@@ -484,9 +476,9 @@ int tally_account_end(struct tally_accounts *a, struct tally_account account)
 
 	if (err)
 		return err;
-	if (!is_ending(r))
-		end_all(a, account.row);
+	end_all(a, account.row);
 	directory_unlock(a);
+	a->hooks.settle(a->hooks.ledger);
 	cool(a);
 	return 0;
 }

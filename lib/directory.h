@@ -70,8 +70,6 @@ enum {
 #define LIFE_PHASE(life) ((life)&15)
 #define LIFE_HOLDS(life) ((life) >> 4)
 #define LIFE_HOLD(hold)	 (UINT32_C(16) << (hold))
-/* Not one of those that callers name: something is reserved. */
-#define HOLD_RESERVED TALLY_ACCOUNT_HOLDS
 
 /* What the ledger does for its directory. A reader's has none. */
 struct directory_hooks {
@@ -80,6 +78,8 @@ struct directory_hooks {
 	int (*join)(void *ledger, uint32_t *slot, uint32_t *generation);
 	/* Moves epochs on until every row that is gone can be cleaned. */
 	int (*cool)(void *ledger, int64_t timeout_ns);
+	/* Accounts are ending: draws back what they have idle. */
+	void (*settle)(void *ledger);
 };
 
 struct tally_accounts {
@@ -129,16 +129,10 @@ bool directory_has(const struct tally_accounts *accounts,
 int directory_next(const struct tally_accounts *accounts, uint64_t epoch,
 		   uint64_t *cursor, struct tally_account *account, char *key);
 
-/*
- * Something is reserved for the account: it doesn't end before it is not any
- * more. One bit, for all there is: whoever was killed does it again.
- *
- * -ESTALE, -EROFS, -EAGAIN as tally_account_drop(); -ESHUTDOWN: it is ending
- */
-int directory_reserve(struct tally_accounts *accounts,
-		      struct tally_account account);
-int directory_unreserve(struct tally_accounts *accounts,
-			struct tally_account account);
+/* An account that is ending may be gone, as far as reservations go. -ESTALE,
+ * -EROFS, -EAGAIN as tally_account_drop() */
+int directory_finish(struct tally_accounts *accounts,
+		     struct tally_account account);
 
 /*
  * Fewest epochs between the one in which an account was found gone and that of

@@ -105,6 +105,40 @@ uint64_t held_nr_credits(const struct layout *l)
 	return nr < LAYOUT_NR_CREDITS ? nr : LAYOUT_NR_CREDITS;
 }
 
+static bool row_exists(const struct layout *l, uint32_t row)
+{
+	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) !=
+	       0;
+}
+
+bool held_is_current(const struct layout *l, uint32_t row)
+{
+	const uint32_t *generations =
+		(const uint32_t *)(l->origin + l->plan->generations.offset);
+
+	return row_exists(l, row) &&
+	       word(&layout_hold(l, row)->account) ==
+		       __atomic_load_n(&generations[row], __ATOMIC_ACQUIRE);
+}
+
+bool held_any_of(const struct layout *l, uint32_t row)
+{
+	uint64_t nr = held_nr_credits(l);
+
+	if (!held_is_current(l, row))
+		return false;
+	if (word(&layout_hold(l, row)->state) != LAYOUT_HOLD_NONE)
+		return true;
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct layout_credit *c = layout_credit(l, i);
+
+		if (word(&c->row) == row && get(&c->taken) &&
+		    word(&c->account) == word(&layout_hold(l, row)->account))
+			return true;
+	}
+	return false;
+}
+
 int64_t held_idle(const struct layout *l, uint64_t credit)
 {
 	const struct layout_limits *limits = layout_limits(l);

@@ -26,6 +26,13 @@ static inline bool held_any(const struct layout *layout)
 			       __ATOMIC_ACQUIRE) != 0;
 }
 
+/* Whether the words of holds and quotas in the row are those of the account
+ * that has it now, and not left by one that is gone. */
+bool held_is_current(const struct layout *layout, uint32_t row);
+
+/* Whether the account in the row holds something, or has what is idle. */
+bool held_any_of(const struct layout *layout, uint32_t row);
+
 /* What is idle of a credit: taken, but not held. Like held_add(), of what is
  * there between held_begin() and held_again(). */
 int64_t held_idle(const struct layout *layout, uint64_t credit);

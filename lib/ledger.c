@@ -275,6 +275,11 @@ static int cool(void *ledger, int64_t timeout_ns)
 	return epoch_cool(ledger, timeout_ns);
 }
 
+static void settle(void *ledger)
+{
+	limit_credit_settle(ledger);
+}
+
 static int open_over(struct layout *layout, struct tally_ledger **ledger)
 {
 	const struct layout_params *params = &layout->header.params;
@@ -311,6 +316,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 						     .ledger = l,
 						     .join = join,
 						     .cool = cool,
+						     .settle = settle,
 					     });
 		epoch_join(l);
 		directory_join(l->accounts, l->writer);

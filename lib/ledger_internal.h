@@ -50,6 +50,10 @@ struct tally_ledger {
 	char **credit_shut; /* every word in it is closed */
 	char *credit_closed;
 	uint64_t credit_bytes;
+	/* Rows that hold nothing any more, of accounts that are ending: told to
+	 * the directory once the lock of limits is free; or too many. */
+	uint32_t ended[8];
+	uint32_t nr_ended;
 	int64_t looked_ns;   /* when it was last asked whose processes live */
 	int space;	     /* the file again, or -1; see limit_space.h */
 	uint32_t claim;	     /* LEDGER_UNCLAIMED, ... */

@@ -48,7 +48,7 @@ static int make_room(const struct asking *a)
 {
 	struct tally_ledger *l = a->ledger;
 	uint32_t row = a->account.row;
-	int err = limit_touch(l, row);
+	int err = limit_touch(l, a->account);
 
 	for (unsigned int i = 0; !err && i < a->request->nr_holds; i++)
 		err = limit_touch_node(l, index_of(a, i), row);
@@ -105,6 +105,14 @@ static int ask(struct asking *a, struct tally_token *token)
 				 a->adopts ? LAYOUT_HOLD_COMMITTED
 					   : LAYOUT_HOLD_RESERVED,
 				 nodes, a->request->lease_ns, token);
+	if (err)
+		return err;
+	/* Whoever ends the account has set its phase, and then looks at what it
+	 * holds. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	err = limit_check_account(l, a->account);
+	if (err)
+		limit_note(l, a->account.row);
 	return err;
 }
 

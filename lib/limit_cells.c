@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "directory.h"
+#include "held.h"
 #include "limit_cells.h"
 #include "limit_credit.h"
 #include "limit_space.h"
@@ -24,13 +26,63 @@ int limit_begin(struct tally_ledger *l)
 	return err;
 }
 
+static struct tally_account account_in(const struct tally_ledger *l,
+				       uint32_t row)
+{
+	return (struct tally_account){
+		.row = row,
+		.generation = (uint32_t)limit_get(
+			&layout_hold(l->layout, row)->account),
+	};
+}
+
+void limit_note(struct tally_ledger *l, uint32_t row)
+{
+	if (tally_account_phase(l->accounts, account_in(l, row)) !=
+	    TALLY_PHASE_TERMINATING)
+		return;
+	if (l->nr_ended < sizeof(l->ended) / sizeof(l->ended[0]))
+		l->ended[l->nr_ended] = row;
+	l->nr_ended++;
+}
+
+static void finish_all_ending(struct tally_ledger *l)
+{
+	struct tally_account account;
+	uint64_t cursor = 0;
+
+	while (!tally_account_next_in(l->accounts, TALLY_PHASE_TERMINATING,
+				      &cursor, &account))
+		directory_finish(l->accounts, account);
+}
+
+/* Unlocks first: the directory's lock is never waited for under ours. Where
+ * that is not come to, ending the account again does it. */
+static void finish_ended(struct tally_ledger *l)
+{
+	struct tally_account ended[sizeof(l->ended) / sizeof(l->ended[0])];
+	uint32_t nr = l->nr_ended;
+
+	l->nr_ended = 0;
+	for (uint32_t i = 0; i < nr && i < sizeof(ended) / sizeof(ended[0]);
+	     i++)
+		ended[i] = account_in(l, l->ended[i]);
+	limit_unlock(l->layout);
+	if (nr > sizeof(ended) / sizeof(ended[0])) {
+		finish_all_ending(l);
+		return;
+	}
+	for (uint32_t i = 0; i < nr; i++)
+		directory_finish(l->accounts, ended[i]);
+}
+
 int limit_finish(struct tally_ledger *l, int err)
 {
 	if (err)
 		limit_undo(l->layout);
 	else
 		limit_keep(l->layout);
-	limit_unlock(l->layout);
+	finish_ended(l);
 	return err;
 }
 
@@ -63,7 +115,7 @@ static int fault_bucket(const struct tally_region *region, uint64_t offset,
 	return tally_region_fault(region, from, bytes);
 }
 
-int limit_touch(struct tally_ledger *l, uint32_t row)
+static int touch(struct tally_ledger *l, uint32_t row)
 {
 	const struct layout_plan *plan = l->layout->plan;
 	unsigned char *byte = layout_held_byte(l->layout, 0, row);
@@ -79,6 +131,26 @@ int limit_touch(struct tally_ledger *l, uint32_t row)
 	if (!err)
 		__atomic_store_n(byte, 1, __ATOMIC_RELEASE);
 	return err;
+}
+
+int limit_touch(struct tally_ledger *l, struct tally_account account)
+{
+	struct layout *layout = l->layout;
+	struct layout_quota *quotas = layout_quotas(layout, account.row);
+	struct layout_hold *hold = layout_hold(layout, account.row);
+	int err = touch(l, account.row);
+
+	if (err || limit_get(&hold->account) == account.generation)
+		return err;
+	for (uint32_t i = 0; i < layout->header.params.nr_resources; i++) {
+		limit_set(layout, &quotas[i].limit, 0);
+		limit_set(layout, &quotas[i].held, 0);
+		limit_set(layout, &quotas[i].peak, 0);
+		limit_set(layout, &quotas[i].nr_refused, 0);
+	}
+	limit_set(layout, &hold->account, account.generation);
+	limit_keep(layout);
+	return 0;
 }
 
 int limit_touch_node(struct tally_ledger *l, uint32_t node, uint32_t row)
@@ -100,7 +172,7 @@ bool limit_had_quota(const struct layout *l, uint32_t row)
 {
 	const struct layout_quota *quotas = layout_quotas(l, row);
 
-	if (!__atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE))
+	if (!held_is_current(l, row))
 		return false;
 	for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
 		if (limit_get(&quotas[i].limit))

@@ -39,12 +39,17 @@ int limit_finish(struct tally_ledger *ledger, int err);
 /* Whether the resource is one, and a stock. */
 bool limit_is_stock(const struct tally_ledger *ledger, unsigned int resource);
 
+/* The account in the row may hold nothing any more: if it is ending, it may be
+ * gone, once the lock is free. */
+void limit_note(struct tally_ledger *ledger, uint32_t row);
+
 /* Whether it may hold more: -ESTALE, -ESHUTDOWN. */
 int limit_check_account(const struct tally_ledger *ledger,
 			struct tally_account account);
 
-/* Makes the row's hold and quotas exist; or its held row on a node. */
-int limit_touch(struct tally_ledger *ledger, uint32_t row);
+/* Makes the row's hold and quotas exist, and those of this account, rather than
+ * what one left that is gone; or its held row on a node. */
+int limit_touch(struct tally_ledger *ledger, struct tally_account account);
 int limit_touch_node(struct tally_ledger *ledger, uint32_t node, uint32_t row);
 
 /* -ESTALE, -EBADMSG */

@@ -231,7 +231,9 @@ static void check_row(struct limit_check *c, uint32_t row)
 		     exists(c, 1 + n, row) && i < c->nr_resources; i++)
 			check_cell(c, row, n, i, hold);
 	some = limit_check_add_credits(c, row, &account);
-	if (!hold)
+	/* What one left that is gone is nobody's. */
+	if (!hold || (limit_get(&hold->state) == LAYOUT_HOLD_NONE && !some &&
+		      !held_is_current(c->layout, row)))
 		return;
 	add_to_quota(c, row);
 	if (check_hold(c, row, hold, &account) || some)

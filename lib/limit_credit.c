@@ -222,6 +222,39 @@ int limit_credit_draw_back(struct tally_ledger *l, const unsigned int *resource)
 	return err < 0 ? err : nr;
 }
 
+static bool is_ending(const struct tally_ledger *l, uint64_t index)
+{
+	const struct layout_credit *c = layout_credit(l->layout, index);
+	const struct tally_account account = {
+		.row = (uint32_t)limit_get(&c->row),
+		.generation = (uint32_t)limit_get(&c->account),
+	};
+
+	return (limit_get(&c->taken) || limit_get(&c->lanes)) &&
+	       tally_account_phase(l->accounts, account) ==
+		       TALLY_PHASE_TERMINATING;
+}
+
+void limit_credit_settle(struct tally_ledger *l)
+{
+	uint64_t nr_credits = held_nr_credits(l->layout);
+	int err;
+
+	if (!nr_credits || limit_begin(l))
+		return;
+	err = shut_gate(l);
+	for (uint64_t i = 0; !err && i < nr_credits; i++) {
+		if (!is_ending(l, i))
+			continue;
+		if (close_all(l, i) >= 0)
+			limit_note(l,
+				   (uint32_t)limit_get(
+					   &layout_credit(l->layout, i)->row));
+	}
+	open_gate(l);
+	limit_finish(l, 0);
+}
+
 int limit_credit_close_here(struct tally_ledger *l, uint32_t cpu,
 			    uint64_t index)
 {

@@ -36,6 +36,9 @@ int limit_credit_draw_back(struct tally_ledger *ledger,
 int limit_credit_close_here(struct tally_ledger *ledger, uint32_t cpu,
 			    uint64_t index);
 
+/* The same of those of accounts that are ending, on a lock of its own. */
+void limit_credit_settle(struct tally_ledger *ledger);
+
 /* Sets down that the CPU's closed word is opened, which limit_credit_open()
  * does once that is kept. */
 void limit_credit_plan(struct tally_ledger *ledger, uint32_t cpu,

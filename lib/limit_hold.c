@@ -173,6 +173,7 @@ int limit_hold_end(struct tally_ledger *l, uint32_t row)
 	if (limit_get(&hold->state) == LAYOUT_HOLD_RESERVED)
 		unlink_hold(l->layout, row);
 	limit_set(l->layout, &hold->state, LAYOUT_HOLD_NONE);
+	limit_note(l, row);
 	return 0;
 }
 
@@ -300,8 +301,7 @@ static int reap_at_once(struct tally_ledger *l)
 	if (!err)
 		err = limit_hold_reap_all(l, true);
 	limit_undo(l->layout);
-	limit_unlock(l->layout);
-	return err < 0 ? err : 0;
+	return limit_finish(l, err < 0 ? err : 0);
 }
 
 int limit_hold_open(struct tally_ledger *l)

@@ -172,7 +172,7 @@ int tally_limit_set_quota(struct tally_ledger *l, struct tally_account account,
 	if (err >= 0)
 		err = limit_credit_draw_back(l, NULL);
 	if (err >= 0)
-		err = limit_touch(l, account.row);
+		err = limit_touch(l, account);
 	if (!err && !limit_had_quota(l->layout, account.row))
 		err = begin_quotas(l, account);
 	if (!err)

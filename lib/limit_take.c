@@ -137,7 +137,7 @@ int tally_limit_credit(struct tally_ledger *l, struct tally_account account,
 	if (!err)
 		err = limit_credit_tables(l);
 	if (!err)
-		err = limit_touch(l, account.row);
+		err = limit_touch(l, account);
 	if (!err)
 		err = take_place(l, account, (uint32_t)plane, resource, &index);
 	if (!err)
@@ -163,6 +163,7 @@ struct taking {
 	uint32_t node;
 	unsigned int resource;
 	uint32_t cpu;
+	struct tally_account account;
 	int64_t amount;
 	struct limit_cells cells;
 	uint32_t row; /* whose quota refused it */
@@ -217,6 +218,15 @@ static int draw(struct taking *t, int64_t idle)
 		return err;
 	limit_set(l, &c->taken,
 		  limit_get(&c->taken) + (uint64_t)t->amount + (uint64_t)idle);
+	/* Whoever ends the account has set its phase, and then looks at what it
+	 * holds. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	err = limit_check_account(t->ledger, t->account);
+	if (err) {
+		limit_undo(l);
+		limit_note(t->ledger, t->account.row);
+		return err;
+	}
 	if (idle)
 		limit_credit_plan(t->ledger, t->cpu, t->index, idle);
 	limit_keep(l);
@@ -273,8 +283,11 @@ static int begin(const struct tally_credit *credit, struct taking *t)
 	t->ledger = l;
 	t->node = (uint32_t)layout_node_index(l->layout, credit->node);
 	t->resource = credit->resource;
+	t->account = credit->account;
 	t->cpu = (uint32_t)sched_getcpu();
-	err = find(credit, &t->index);
+	err = tally_account_phase(l->accounts, credit->account);
+	if (err >= 0)
+		err = find(credit, &t->index);
 	if (!err)
 		err = limit_cells_of(l, credit->account, &t->cells);
 	t->cells.direct = true;
@@ -296,9 +309,7 @@ take_slowly(const struct tally_credit *credit, int64_t amount)
 	err = begin(credit, &t);
 	if (err)
 		return err;
-	err = limit_check_account(t.ledger, credit->account);
-	if (!err)
-		err = take_of_pool(&t);
+	err = take_of_pool(&t);
 	return limit_finish(t.ledger, err);
 }
 
@@ -310,6 +321,8 @@ static int give_to_pool(struct taking *t)
 	if (t->amount > taken)
 		return -ERANGE;
 	limit_set(t->ledger->layout, &c->taken, (uint64_t)(taken - t->amount));
+	if (taken == t->amount)
+		limit_note(t->ledger, t->account.row);
 	return limit_cells_change(&t->cells, t->node, t->resource, -t->amount);
 }
 

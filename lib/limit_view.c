@@ -10,12 +10,6 @@
 #include "limit_cells.h"
 #include "view_internal.h"
 
-static bool exists(const struct layout *l, uint32_t row)
-{
-	return __atomic_load_n(layout_held_byte(l, 0, row), __ATOMIC_ACQUIRE) !=
-	       0;
-}
-
 static void set(struct tally_limit *to, uint64_t limit, const int64_t *held,
 		int64_t idle, const int64_t *peak, const uint64_t *nr_refused)
 {
@@ -136,7 +130,7 @@ int tally_limit_account(const struct tally_view *view,
 			err = check(view, account);
 		if (err)
 			return err;
-		if (!exists(l, account.row))
+		if (!held_is_current(l, account.row))
 			break;
 		q = &layout_quotas(l, account.row)[resource];
 		set(&got, limit_get(&q->limit), &q->held,
@@ -187,7 +181,7 @@ int tally_limit_find(const struct tally_view *view,
 		err = held_begin(l, &read);
 		if (!err)
 			err = check(view, account);
-		if (!err && !exists(l, account.row))
+		if (!err && !held_is_current(l, account.row))
 			err = -ENOENT;
 		if (err)
 			return err;

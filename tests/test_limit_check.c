@@ -50,6 +50,8 @@ static void make(struct world *w, struct machine *m)
 	w->below = machine_account(w->ledger, "a/b");
 	w->other = machine_account(w->ledger, "c");
 	w->idle = machine_account(w->ledger, "idle");
+	t = reserve(w->ledger, w->idle, 0);
+	assert_int_equal(tally_limit_cancel(w->ledger, t), 0);
 	assert_int_equal(
 		tally_limit_set_quota(w->ledger, w->above, MEMORY, 100), 0);
 	assert_int_equal(tally_limit_set_capacity(w->ledger, 0, MEMORY, 50), 0);
