@@ -23,12 +23,13 @@ static struct {
 } counter __attribute__((aligned(128))) = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct {
-	int64_t held, capacity;
-} private[BENCH_MAX_THREADS] __attribute__((aligned(128)));
+	int64_t held __attribute__((aligned(128)));
+	int64_t capacity;
+} private[BENCH_MAX_THREADS];
 
 /* Of each thread: an account has one reservation. */
 struct seat {
-	struct tally_ledger *ledger;
+	struct tally_ledger *ledger __attribute__((aligned(128)));
 	struct tally_account account;
 	struct tally_hold hold;
 	/* Of other accounts: where several processes write, or we alone */
