@@ -5,10 +5,15 @@
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
+#include <urcu/arch.h>
 
 #include <numatally/limit.h>
 
 #include "limit_lock.h"
+
+/* Before a thread sleeps: a few us. */
+#define SPINS	    50
+#define SPIN_PAUSES 4
 
 _Static_assert(sizeof(pthread_mutex_t) <= LAYOUT_LINE,
 	       "the file has room for the lock");
@@ -171,6 +176,19 @@ static bool is_ours(const pthread_mutex_t *lock)
 #endif
 }
 
+/* Who has it needs it for less than it takes to sleep and be woken. */
+static int lock_soon(pthread_mutex_t *lock)
+{
+	int err = pthread_mutex_trylock(lock);
+
+	for (int i = 0; err == EBUSY && i < SPINS; i++) {
+		for (int k = 0; k < SPIN_PAUSES; k++)
+			caa_cpu_relax();
+		err = pthread_mutex_trylock(lock);
+	}
+	return err;
+}
+
 int limit_lock(struct layout *l, bool wait)
 {
 	pthread_mutex_t *lock = lock_of(l);
@@ -180,7 +198,7 @@ int limit_lock(struct layout *l, bool wait)
 		return -ENOSYS;
 	if (!is_ours(lock))
 		return -EBADMSG;
-	err = pthread_mutex_trylock(lock);
+	err = wait ? lock_soon(lock) : pthread_mutex_trylock(lock);
 	if (err == EBUSY && wait)
 		err = lock_within(lock, TALLY_LIMIT_WAIT_NS);
 	if (err == EOWNERDEAD)
