@@ -21,6 +21,7 @@
 
 #include "directory.h"
 #include "epoch.h"
+#include "fast.h"
 #include "ledger_internal.h"
 #include "mark.h"
 #include "writer.h"
@@ -176,8 +177,6 @@ static void set_lane(struct tally_ledger *l, uint32_t number)
 	lane->number = number;
 	lane->plane = layout->lanes[number].node;
 	lane->marks = (char *)layout_mark(layout, lane->plane, 0);
-	if (number < l->nr_cpus)
-		l->marks[number] = lane->marks;
 	for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
 		lane->rows[b] =
 			layout->origin +
@@ -219,7 +218,6 @@ static int open_lanes(struct tally_ledger *l)
 	char *banks;
 
 	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
-	l->marks = calloc(l->nr_cpus, sizeof(*l->marks));
 	l->banks_bytes = BANKS_SKIP +
 			 (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
 			 end_cpu() * sizeof(l->banks[0]->rows[0]);
@@ -229,13 +227,13 @@ static int open_lanes(struct tally_ledger *l)
 	l->touched = map_zeroes(l->touched_bytes);
 	if (banks)
 		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);
-	if (!l->lanes || !l->marks || !banks || !l->touched)
+	if (!l->lanes || !banks || !l->touched)
 		return -ENOMEM;
 	for (uint32_t b = 1; b <= LAYOUT_NR_BANKS; b++)
 		l->banks[b] = l->banks[b - 1] + 1;
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
 		set_lane(l, i);
-	ledger_use_bank(l, *l->epoch & 1);
+	ledger_use_bank(l, ledger_bank(ledger_tag(l)));
 	return 0;
 }
 
@@ -246,30 +244,29 @@ static void close_over(struct tally_ledger *l)
 		munmap(l->touched, l->touched_bytes);
 	if (l->banks[0])
 		munmap((char *)l->banks[0] - BANKS_SKIP, l->banks_bytes);
-	free(l->marks);
 	free(l->lanes);
 	pthread_mutex_destroy(&l->lock);
 	layout_unmap(l->layout);
-	free(l);
+	fast_unmap(l);
 }
 
 static int open_over(struct layout *layout, struct tally_ledger **ledger)
 {
 	const struct layout_params *params = &layout->header.params;
 	bool exclusive = params->flags & LAYOUT_EXCLUSIVE;
-	struct tally_ledger *l = calloc(1, sizeof(*l));
-	int err;
+	struct tally_ledger *l;
+	int err = fast_map(layout, &l);
 
-	if (!l) {
+	if (err) {
 		layout_unmap(layout);
-		return -ENOMEM;
+		return err;
 	}
 	l->layout = layout;
 	pthread_mutex_init(&l->lock, NULL);
-	l->epoch = &layout_control(layout)->epoch;
+	l->fast.known =
+		(char *)&mark_known - (char *)__builtin_thread_pointer();
 	l->nr_cpus = params->nr_lanes / 2;
 	l->row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
-	l->fast.row_bytes = layout->plan->row_bytes;
 	set_stores(&l->fast);
 	l->sequences = have_sequences(&l->fast.rseq);
 	l->fenced = epoch_register(exclusive) != 0;
@@ -277,7 +274,6 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	l->tables = l->sequences && l->nr_cpus < TALLY_LANES_MAX &&
 		    end_cpu() <= TALLY_LANES_MAX;
 	l->inlined = l->tables && exclusive && !l->fenced;
-	l->marked = l->tables && !exclusive && !l->fenced;
 	err = open_lanes(l);
 	if (!err)
 		err = directory_open(layout, &l->accounts);
@@ -289,6 +285,9 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 		err = ledger_list_add(l);
 		if (err)
 			writer_leave(layout, l->writer);
+		else
+			ledger_set_marked(l, l->tables && !exclusive &&
+						     !l->fenced);
 	}
 	if (err) {
 		close_over(l);
@@ -303,7 +302,7 @@ void ledger_forked(struct tally_ledger *l)
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	l->pins = 0;
 	l->inlined = false;
-	l->marked = false;
+	ledger_set_marked(l, false);
 	ledger_use_bank(l, 0);
 	l->forbidden = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 	l->writer = LEDGER_NO_WRITER;
@@ -325,8 +324,8 @@ int ledger_join(struct tally_ledger *l)
 		err = writer_join(l->layout, &slot, &l->generation);
 		if (!err) {
 			l->fenced = epoch_register(false) != 0;
-			l->marked = l->tables && !l->fenced;
 			writer_set_reached(l->layout, slot, !l->fenced);
+			ledger_set_marked(l, l->tables && !l->fenced);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);
 		}

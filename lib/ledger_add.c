@@ -11,7 +11,6 @@
 
 #include "ledger_internal.h"
 #include "mark.h"
-#include "marked.h"
 
 /* Of a sequence, before it is done with atomics. */
 #define MAX_TRIES 8
@@ -111,7 +110,14 @@ static void enter(struct target *t, bool atomics, uint32_t row)
 	mark_enter(l, &t->mark, row);
 	if (__builtin_expect(!t->mark.ours, 0))
 		mark_row(&t->mark, row);
-	t->bank = __atomic_load_n(l->epoch, __ATOMIC_ACQUIRE) & 1;
+	t->bank = ledger_bank(ledger_tag(l));
+}
+
+/* Whoever ends an account waits, after this says so, for marks and sequences
+ * that are under way. */
+static bool is_stale(const struct tally_ledger *l, struct tally_account account)
+{
+	return ledger_generation(l, account.row) != account.generation;
 }
 
 static bool is_touched(const struct target *t, uint32_t plane, uint32_t row)
@@ -142,60 +148,6 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
 	       resource;
 }
 
-/*
- * Adds to one, two or four cells side by side, if this CPU is still the one
- * that the cells are for. false: it is not, or the thread was interrupted.
- */
-static bool add_on_cpu(const struct target *t, int64_t *to,
-		       const int64_t *amounts, unsigned int nr)
-{
-#if TALLY_RSEQ_BYTES > 0
-	const struct tally_fast *fast = &t->ledger->fast;
-
-	if (nr == 1)
-		return tally_rseq_on_cpu(fast, t->cpu, to, amounts);
-	if (nr == 2)
-		return tally_rseq_on_cpu2(fast, t->cpu, to, amounts);
-#endif
-#if TALLY_RSEQ_BYTES >= 32
-	return tally_rseq_on_cpu4(fast, t->cpu, to, amounts);
-#else
-	(void)t, (void)to, (void)amounts, (void)nr;
-	return false;
-#endif
-}
-
-/*
- * The same, marked around its sequence, which may touch a bucket or be inside
- * another add. 1: not done, since
- * the thread was interrupted each time, as one is that a debugger steps.
- */
-static int add_marked(struct tally_ledger *l, struct tally_account account,
-		      unsigned int resource, const int64_t *amounts,
-		      unsigned int nr)
-{
-	struct target t;
-	int err = begin(l, &t);
-
-	for (int try = 0; !err && try < MAX_TRIES; try++) {
-		bool done = false, touched;
-
-		enter(&t, false, account.row);
-		touched = is_touched(&t, t.lane->plane, account.row);
-		if (touched)
-			done = add_on_cpu(
-				&t,
-				cell(&t, t.lane->plane, account.row, resource),
-				amounts, nr);
-		mark_leave(&t.mark);
-		if (done)
-			return 0;
-		if (!touched)
-			err = touch(&t, t.lane->plane, account.row);
-	}
-	return err ? err : 1;
-}
-
 static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 {
 	int index;
@@ -209,15 +161,21 @@ static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 	return 0;
 }
 
-/* The first entry whose bucket is not touched, or nr. */
-static unsigned int untouched(const struct target *t,
-			      const struct tally_entry *entries,
-			      const uint32_t *planes, unsigned int nr)
+/* Whether all of it can be added: 0, -ESTALE, or 1 where entry *at is the first
+ * whose bucket is not touched. */
+static int look(const struct target *t, const struct tally_entry *entries,
+		const uint32_t *planes, unsigned int nr, unsigned int *at)
 {
 	for (unsigned int i = 0; i < nr; i++)
-		if (!is_touched(t, planes[i], entries[i].account.row))
-			return i;
-	return nr;
+		if (is_stale(t->ledger, entries[i].account))
+			return -ESTALE;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!is_touched(t, planes[i], entries[i].account.row)) {
+			*at = i;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 static void set_local(const struct target *t, const struct tally_entry *entries,
@@ -256,19 +214,21 @@ int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 			       l->layout->header.params.max_accounts);
 		err = plane_of(l, entries[i].node, &planes[i]);
 	}
-	while (nr && !err) {
-		unsigned int i;
+	if (!nr || err)
+		return err;
+	do {
+		unsigned int at;
 
 		enter(&t, true, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
-		i = untouched(&t, entries, planes, nr);
-		if (i == nr)
+		err = look(&t, entries, planes, nr, &at);
+		if (!err)
 			add_atomically(&t, entries, planes, nr);
 		mark_leave(&t.mark);
-		if (i == nr)
-			break;
-		err = touch(&t, planes[i], entries[i].account.row);
-	}
+		if (err <= 0)
+			return err;
+		err = touch(&t, planes[at], entries[at].account.row);
+	} while (!err);
 	return err;
 }
 
@@ -306,68 +266,89 @@ static int post_side_by_side(struct tally_ledger *l,
 	return tally_ledger_post(l, entries, nr);
 }
 
-static int add_side_by_side(struct tally_ledger *l,
-			    struct tally_account account, unsigned int resource,
-			    const int64_t *amounts, unsigned int nr)
-{
-	assert(account.row < l->layout->header.params.max_accounts &&
-	       resource % nr == 0 &&
-	       resource + nr <= l->layout->header.params.nr_resources);
-	if (l->sequences && nr * sizeof(*amounts) <= l->fast.vector_bytes) {
-		int err = add_marked(l, account, resource, amounts, nr);
-
-		if (err <= 0)
-			return err;
-	}
-	return post_side_by_side(l, account, resource, amounts, nr);
-}
-
-/* Touches the bucket for the lane that the thread is on now. */
-static int touch_here(struct tally_ledger *l, struct tally_account account)
+/*
+ * Has sequences get through here: the bucket is touched, for the lane that the
+ * thread is on now, and the thread knows that lane.
+ */
+static int make_ready(struct tally_ledger *l, struct tally_account account)
 {
 	unsigned int cpu = (unsigned int)sched_getcpu();
-	uint32_t bank = __atomic_load_n(&l->fast.lanes, __ATOMIC_RELAXED) ==
-			l->banks[1];
+	uint64_t tag = ledger_tag(l);
+	uint32_t bank = ledger_bank(tag);
 	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
-	uint32_t plane;
+	const struct lane *lane;
+	uint32_t thread;
+	int err;
 
 	assert(account.row < l->layout->header.params.max_accounts);
+	if (is_stale(l, account))
+		return -ESTALE;
 	if (cpu >= l->nr_cpus)
 		return 0;
-	plane = l->lanes[cpu].plane;
-	if (__atomic_load_n(&ledger_touched(l, cpu, bank, plane)[bucket],
-			    __ATOMIC_RELAXED))
+	lane = &l->lanes[cpu];
+	if (!__atomic_load_n(&l->banks[bank]->touched[cpu][bucket],
+			     __ATOMIC_RELAXED)) {
+		err = ledger_touch(l, cpu, bank, lane->plane, bucket);
+		if (err)
+			return err;
+	}
+	if (!l->marked)
 		return 0;
-	return ledger_touch(l, cpu, bank, plane, bucket);
+	err = mark_thread(l, &thread);
+	if (err)
+		return err;
+	mark_forget();
+	mark_known = (struct tally_known){
+		.tag = tag,
+		.mark = &((struct layout_mark *)lane->marks)[thread].word,
+		.rows = lane->rows[bank],
+		.end = __atomic_load_n(&l->banks[bank]->end[cpu],
+				       __ATOMIC_ACQUIRE),
+		.touched = l->banks[bank]->touched[cpu],
+	};
+	mark_recall(l->fast.serial | cpu);
+	return 0;
+}
+
+/* Whether to try again, once all is ready. Inside another add, whose mark has
+ * to stay, as in the handler of a signal, there is no use. */
+static bool has_sequences(const struct tally_ledger *l)
+{
+	return l->inlined || (l->marked && !mark_depth);
+}
+
+static bool try_again(struct tally_ledger *l, struct tally_account account,
+		      unsigned int resource, const int64_t *amounts,
+		      unsigned int nr)
+{
+	if (nr == 1)
+		return tally_ledger_try_add(l, account, resource, *amounts);
+	if (nr == 2)
+		return tally_ledger_try_add2(l, account, resource, amounts);
+	return tally_ledger_try_add4(l, account, resource, amounts);
 }
 
 /*
- * Where a sequence did not get through: its bucket was not touched, or it was
- * interrupted; or nothing is inlined.
+ * Where a sequence did not get through: this thread's first one here, or in
+ * this bucket, or it was interrupted; each time, as one is that a debugger
+ * steps. Or there are none.
  */
 static __attribute__((noinline)) int
 add_slowly(struct tally_ledger *l, struct tally_account account,
 	   unsigned int resource, const int64_t *amounts, unsigned int nr)
 {
-	for (int i = 0; l->inlined && i < MAX_TRIES; i++) {
-		int err = touch_here(l, account);
-		bool done;
+	assert(account.row < l->layout->header.params.max_accounts &&
+	       resource % nr == 0 &&
+	       resource + nr <= l->layout->header.params.nr_resources);
+	for (int i = 0; has_sequences(l) && i < MAX_TRIES; i++) {
+		int err = make_ready(l, account);
 
 		if (err)
 			return err;
-		if (nr == 1)
-			done = tally_ledger_try_add(l, account, resource,
-						    *amounts);
-		else if (nr == 2)
-			done = tally_ledger_try_add2(l, account, resource,
-						     amounts);
-		else
-			done = tally_ledger_try_add4(l, account, resource,
-						     amounts);
-		if (done)
+		if (try_again(l, account, resource, amounts, nr))
 			return 0;
 	}
-	return add_side_by_side(l, account, resource, amounts, nr);
+	return post_side_by_side(l, account, resource, amounts, nr);
 }
 
 /* Out of the way, so that the others need no stack. */
@@ -378,23 +359,9 @@ add_one_slowly(struct tally_ledger *l, struct tally_account account,
 	return add_slowly(l, account, resource, &amount, 1);
 }
 
-static __attribute__((noinline)) int
-add_one_marked(struct tally_ledger *l, struct tally_account account,
-	       unsigned int resource, int64_t amount)
-{
-	uint64_t slot;
-
-	if (mark_known(l, &slot) &&
-	    marked_add(l, slot, account, resource, amount))
-		return 0;
-	return add_one_slowly(l, account, resource, amount);
-}
-
 int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
-	if (l->marked)
-		return add_one_marked(l, account, resource, amount);
 	if (tally_ledger_try_add(l, account, resource, amount))
 		return 0;
 	return add_one_slowly(l, account, resource, amount);
@@ -403,7 +370,7 @@ int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[2])
 {
-	if (l->inlined && tally_ledger_try_add2(l, account, resource, amounts))
+	if (tally_ledger_try_add2(l, account, resource, amounts))
 		return 0;
 	return add_slowly(l, account, resource, amounts, 2);
 }
@@ -411,7 +378,7 @@ int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 int tally_ledger_add4(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[4])
 {
-	if (l->inlined && tally_ledger_try_add4(l, account, resource, amounts))
+	if (tally_ledger_try_add4(l, account, resource, amounts))
 		return 0;
 	return add_slowly(l, account, resource, amounts, 4);
 }
