@@ -19,6 +19,7 @@
 #include <sys/rseq.h>
 #endif
 
+#include "cpu.h"
 #include "directory.h"
 #include "epoch.h"
 #include "fast.h"
@@ -268,6 +269,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	l->nr_cpus = params->nr_lanes / 2;
 	l->row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
 	set_stores(&l->fast);
+	l->rdpid = l->nr_cpus <= CPU_MASK && cpu_has_rdpid();
 	l->sequences = have_sequences(&l->fast.rseq);
 	l->fenced = epoch_register(exclusive) != 0;
 	/* Nothing but a membarrier ends a sequence that is not marked. */

@@ -1,91 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* The updates that are not inlined, and first touch. */
+/* The updates that are not inlined. */
 #include "config.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
-#include <numatally/region.h>
-
+#include "cpu.h"
 #include "ledger_internal.h"
 #include "mark.h"
 
 /* Of a sequence, before it is done with atomics. */
 #define MAX_TRIES 8
 
-/* The rows that are touched without a gap, from the first: what two threads do
- * here at once can only be too few. */
-static void move_end(struct tally_ledger *l, uint32_t lane, uint32_t bank)
-{
-	const struct layout_plan *plan = l->layout->plan;
-	const unsigned char *touched = l->banks[bank]->touched[lane];
-	uint64_t *end = &l->banks[bank]->end[lane];
-	uint64_t from = __atomic_load_n(end, __ATOMIC_RELAXED);
-	uint64_t b = from / plan->bucket_bytes;
-
-	while (b < plan->nr_buckets &&
-	       __atomic_load_n(&touched[b], __ATOMIC_ACQUIRE))
-		b++;
-	if (b * plan->bucket_bytes > from)
-		__atomic_store_n(end, b * plan->bucket_bytes, __ATOMIC_RELEASE);
-}
-
-/*
- * Pages exist before a header says so: whoever trusts a len never meets a
- * hole, which on a full file system would raise SIGBUS. All of it may be done
- * by several at once, or begun by one that died: each step does nothing where
- * it was done.
- */
-int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
-		 uint32_t plane, uint64_t bucket)
-{
-	struct layout *layout = l->layout;
-	const struct layout_plan *plan = layout->plan;
-	const struct layout_lane *at = &layout->lanes[lane];
-	const struct tally_region *region = &layout->regions[at->node];
-	uint64_t start = layout->nodes[at->node].region_offset;
-	struct tally_slice *headers = &layout_record(
-		layout, at->node,
-		at->slot)[bank * layout->header.params.nr_nodes + plane];
-	uint64_t first = layout_headers_offset(layout, lane, bank, plane);
-	uint64_t cells = layout_cells_offset(layout, lane, bank, plane, bucket);
-	uint64_t from = tally_slice_len(headers);
-	struct tally_slice *header =
-		(struct tally_slice *)(layout->origin + first) + bucket;
-	int err = 0;
-
-	if (from > bucket && tally_slice_len(header))
-		goto touched; /* by another process */
-	err = tally_region_fault(region, cells - start, plan->bucket_bytes);
-	if (!err && from <= bucket)
-		err = tally_region_fault(region,
-					 first + from * sizeof(*header) - start,
-					 (bucket + 1 - from) * sizeof(*header));
-	if (err)
-		return err;
-	tally_slice_lay(header, cells, LAYOUT_BUCKET_ROWS, LAYOUT_BUCKET_ROWS);
-	err = tally_slice_grow(headers, bucket + 1);
-	if (err)
-		return err;
-touched:
-	/* Who sees the add sees that there is a header to look at. */
-	__atomic_fetch_add(&layout_region_head(layout, at->node)->touches, 1,
-			   __ATOMIC_RELEASE);
-	__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket], 1,
-			 __ATOMIC_RELEASE);
-	if (l->tables && lane < l->nr_cpus && plane == at->node)
-		move_end(l, lane, bank);
-	return 0;
-}
-
 /* Where one update goes: a lane, for as long as its mark is set. */
 struct target {
 	struct tally_ledger *ledger;
 	struct lane *lane;
 	struct mark mark;
-	uint32_t cpu;
 	uint32_t thread;
 	uint32_t bank;
 };
@@ -96,15 +28,21 @@ static int begin(struct tally_ledger *l, struct target *t)
 	return mark_thread(l, &t->thread);
 }
 
-/* The CPU's lane for sequences or for atomics; marks, and reads the bank. */
-static void enter(struct target *t, bool atomics, uint32_t row)
+/* The CPU's lane for atomics; where the CPU is not known any of these is
+ * exact. */
+static struct lane *lane_here(const struct tally_ledger *l, uint32_t *cpu)
+{
+	*cpu = cpu_now(l->rdpid);
+	return &l->lanes[l->nr_cpus + (*cpu < l->nr_cpus ? *cpu : 0)];
+}
+
+/* Marks, and reads the bank. */
+static void enter(struct target *t, uint32_t row)
 {
 	struct tally_ledger *l = t->ledger;
-	unsigned int cpu = (unsigned int)sched_getcpu();
+	uint32_t cpu;
 
-	/* Where the CPU is not known any lane for atomics is exact. */
-	t->cpu = cpu < l->nr_cpus ? cpu : 0;
-	t->lane = &l->lanes[t->cpu + (atomics ? l->nr_cpus : 0)];
+	t->lane = lane_here(l, &cpu);
 	t->mark.at = (struct layout_mark *)(t->lane->marks +
 					    (size_t)t->thread * LAYOUT_LINE);
 	mark_enter(l, &t->mark, row);
@@ -219,7 +157,7 @@ int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 	do {
 		unsigned int at;
 
-		enter(&t, true, entries[0].account.row);
+		enter(&t, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
 		err = look(&t, entries, planes, nr, &at);
 		if (!err)
@@ -266,13 +204,72 @@ static int post_side_by_side(struct tally_ledger *l,
 	return tally_ledger_post(l, entries, nr);
 }
 
+/* The key of what a thread knows of a lane for atomics. */
+static uint64_t atomics_key(const struct tally_ledger *l, uint32_t cpu)
+{
+	return l->serial << LEDGER_CPU_BITS | LEDGER_ATOMICS | cpu;
+}
+
+static void learn_atomics(struct tally_ledger *l)
+{
+	uint64_t tag = ledger_tag(l);
+	uint32_t bank = ledger_bank(tag), cpu, thread;
+	const struct lane *lane = lane_here(l, &cpu);
+
+	if (mark_depth || cpu >= LEDGER_ATOMICS || mark_thread(l, &thread))
+		return;
+	mark_forget();
+	mark_known = (struct tally_known){
+		.tag = tag,
+		.mark = &((struct layout_mark *)lane->marks)[thread].word,
+		.rows = lane->rows[bank],
+		.touched = ledger_touched(l, lane->number, bank, lane->plane),
+	};
+	mark_recall(atomics_key(l, cpu));
+}
+
+static inline __attribute__((always_inline)) bool
+can_add(const struct tally_ledger *l, struct tally_account account)
+{
+	return ledger_tag(l) == mark_known.tag && !is_stale(l, account) &&
+	       __atomic_load_n(
+		       &mark_known.touched[account.row / LAYOUT_BUCKET_ROWS],
+		       __ATOMIC_ACQUIRE);
+}
+
+/*
+ * tally_ledger_post() of one amount, with little to load: what comes before the
+ * locked addition is not done while the one before it still is.
+ */
+static inline __attribute__((always_inline)) bool
+add_known(struct tally_ledger *l, uint32_t cpu, struct tally_account account,
+	  unsigned int resource, int64_t amount)
+{
+	uint64_t offset = tally_fast_offset(&l->fast, account, resource);
+	uint64_t key = mark_forget();
+	bool done = false;
+
+	if (key == atomics_key(l, cpu)) {
+		mark_set(l, mark_known.mark,
+			 layout_mark_word(mark_known.tag, account.row));
+		done = can_add(l, account);
+		if (done)
+			__atomic_fetch_add(
+				(int64_t *)(mark_known.rows + offset), amount,
+				__ATOMIC_RELAXED);
+		__atomic_store_n(mark_known.mark, 0, __ATOMIC_RELEASE);
+	}
+	mark_recall(key);
+	return done;
+}
+
 /*
  * Has sequences get through here: the bucket is touched, for the lane that the
  * thread is on now, and the thread knows that lane.
  */
 static int make_ready(struct tally_ledger *l, struct tally_account account)
 {
-	unsigned int cpu = (unsigned int)sched_getcpu();
+	uint32_t cpu = (uint32_t)sched_getcpu();
 	uint64_t tag = ledger_tag(l);
 	uint32_t bank = ledger_bank(tag);
 	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
@@ -317,6 +314,11 @@ static bool has_sequences(const struct tally_ledger *l)
 	return l->inlined || (l->marked && !mark_depth);
 }
 
+static bool has_atomics_only(const struct tally_ledger *l)
+{
+	return !l->inlined && !l->marked;
+}
+
 static bool try_again(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t *amounts,
 		      unsigned int nr)
@@ -348,24 +350,73 @@ add_slowly(struct tally_ledger *l, struct tally_account account,
 		if (try_again(l, account, resource, amounts, nr))
 			return 0;
 	}
+	if (has_atomics_only(l))
+		learn_atomics(l);
 	return post_side_by_side(l, account, resource, amounts, nr);
 }
 
-/* Out of the way, so that the others need no stack. */
+/* From here on each is out of the way of the one that goes on to it, which so
+ * needs no stack. */
+static __attribute__((noinline)) int add_one(struct tally_ledger *l,
+					     struct tally_account account,
+					     unsigned int resource,
+					     int64_t amount)
+{
+	return add_slowly(l, account, resource, &amount, 1);
+}
+
+static __attribute__((noinline)) int
+add_one_asking(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	if (add_known(l, (uint32_t)sched_getcpu(), account, resource, amount))
+		return 0;
+	return add_one(l, account, resource, amount);
+}
+
 static __attribute__((noinline)) int
 add_one_slowly(struct tally_ledger *l, struct tally_account account,
 	       unsigned int resource, int64_t amount)
 {
-	return add_slowly(l, account, resource, &amount, 1);
+	if (has_atomics_only(l)) {
+		if (!l->rdpid)
+			return add_one_asking(l, account, resource, amount);
+		if (add_known(l, cpu_rdpid(), account, resource, amount))
+			return 0;
+	}
+	return add_one(l, account, resource, amount);
+}
+
+#if TALLY_RSEQ_BYTES > 0
+
+static __attribute__((noinline)) int
+add_one_marked(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	if (tally_rseq_add_marked(&l->fast, account, resource, amount))
+		return 0;
+	return add_one_slowly(l, account, resource, amount);
 }
 
 int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
-	if (tally_ledger_try_add(l, account, resource, amount))
+	if (tally_rseq_several(&l->fast))
+		return add_one_marked(l, account, resource, amount);
+	if (tally_rseq_add_bare(&l->fast, account, resource, amount))
 		return 0;
 	return add_one_slowly(l, account, resource, amount);
 }
+
+#else
+
+int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
+		     unsigned int resource, int64_t amount)
+{
+	return add_one_slowly(l, account, resource, amount);
+}
+
+#endif
 
 int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[2])

@@ -29,6 +29,7 @@ struct lane {
 
 /* What fast.serial leaves for a CPU; and one that no thread knows. */
 #define LEDGER_CPU_BITS	 16
+#define LEDGER_ATOMICS	 (1u << 15) /* in a key: of the CPU's other lane */
 #define LEDGER_NO_SERIAL (UINT64_MAX >> LEDGER_CPU_BITS)
 
 struct tally_ledger {
@@ -52,6 +53,7 @@ struct tally_ledger {
 	uint32_t writer;     /* this process's slot */
 	uint32_t generation; /* of that */
 	bool sequences;	     /* this process's threads have rseq */
+	bool rdpid;	     /* see cpu.h */
 	bool forbidden;	     /* forked off from an exclusive one */
 	bool fenced;	     /* no membarrier reaches us: marks need fences */
 	uint32_t pins;

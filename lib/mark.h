@@ -53,6 +53,18 @@ struct mark {
 	struct layout_mark older;
 };
 
+/* Who sees the mark trusts that the add before is done. The fence pairs with
+ * the membarrier of who moves the epoch on. */
+static inline void mark_set(const struct tally_ledger *l, uint64_t *mark,
+			    uint64_t word)
+{
+	__atomic_store_n(mark, word, __ATOMIC_RELEASE);
+	if (l->fenced)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	else
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
 /* Until mark_recall() no sequence of this thread marks. */
 static inline uint64_t mark_forget(void)
 {
@@ -83,17 +95,10 @@ static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
 
 	m->key = mark_forget();
 	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
-	if (__builtin_expect(m->ours, 1))
-		/* Who sees this mark trusts that the add before is done. */
-		__atomic_store_n(&m->at->word, layout_mark_word(tag, row),
-				 __ATOMIC_RELEASE);
-	else
+	if (__builtin_expect(!m->ours, 0))
 		m->older = *m->at;
-	/* Pairs with the membarrier of who moves the epoch on. */
-	if (l->fenced)
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	else
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mark_set(l, &m->at->word,
+		 m->ours ? layout_mark_word(tag, row) : m->older.word);
 }
 
 /* One more row, of which the cells are touched next. */

@@ -46,7 +46,9 @@ TALLY_INLINE bool tally_ledger_try_add(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return tally_rseq_add(fast, account, resource, amount);
+	if (tally_rseq_several(fast))
+		return tally_rseq_add_marked(fast, account, resource, amount);
+	return tally_rseq_add_bare(fast, account, resource, amount);
 }
 
 TALLY_INLINE bool tally_ledger_try_add2(struct tally_ledger *ledger,
@@ -56,7 +58,9 @@ TALLY_INLINE bool tally_ledger_try_add2(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return tally_rseq_add2(fast, account, resource, amounts);
+	if (tally_rseq_several(fast))
+		return tally_rseq_add2_marked(fast, account, resource, amounts);
+	return tally_rseq_add2_bare(fast, account, resource, amounts);
 }
 
 #else
@@ -89,8 +93,11 @@ TALLY_INLINE bool tally_ledger_try_add4(struct tally_ledger *ledger,
 {
 	const struct tally_fast *fast = (const struct tally_fast *)ledger;
 
-	return __builtin_expect(fast->vector_bytes >= 32, 1) &&
-	       tally_rseq_add4(fast, account, resource, amounts);
+	if (__builtin_expect(fast->vector_bytes < 32, 0))
+		return false;
+	if (tally_rseq_several(fast))
+		return tally_rseq_add4_marked(fast, account, resource, amounts);
+	return tally_rseq_add4_bare(fast, account, resource, amounts);
 }
 
 #else

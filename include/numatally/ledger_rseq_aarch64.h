@@ -202,40 +202,59 @@ TALLY_BEGIN
 
 /* clang-format on */
 
+static inline __attribute__((always_inline)) bool
+tally_rseq_several(const struct tally_fast *fast)
+{
+	return ((uintptr_t)fast & TALLY_FAST_SEVERAL) != 0;
+}
+
 /* Add one or two amounts side by side. false: nothing was added. */
 static inline __attribute__((always_inline)) bool
-tally_rseq_add(const struct tally_fast *fast, struct tally_account account,
-	       unsigned int resource, int64_t amount)
+tally_rseq_add_bare(const struct tally_fast *fast, struct tally_account account,
+		    unsigned int resource, int64_t amount)
 {
-	if ((uintptr_t)fast & TALLY_FAST_SEVERAL)
-		TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
-	else
-		TALLY_RSEQ_BARE(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
+	TALLY_RSEQ_BARE(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
 	return true;
 slow:
 	return false;
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add2(const struct tally_fast *fast, struct tally_account account,
-		unsigned int resource, const int64_t amounts[2])
+tally_rseq_add2_bare(const struct tally_fast *fast,
+		     struct tally_account account, unsigned int resource,
+		     const int64_t amounts[2])
 {
-	if ((uintptr_t)fast & TALLY_FAST_SEVERAL) {
-		if (fast->pairs)
-			TALLY_RSEQ_MARKED(TALLY_RSEQ_PAIR, "",
-					  TALLY_RSEQ_AMOUNTS);
-		else
-			TALLY_RSEQ_MARKED(TALLY_RSEQ_EXCLUSIVE,
-					  TALLY_RSEQ_STORED,
-					  TALLY_RSEQ_AMOUNTS);
-	} else {
-		if (fast->pairs)
-			TALLY_RSEQ_BARE(TALLY_RSEQ_PAIR, "",
-					TALLY_RSEQ_AMOUNTS);
-		else
-			TALLY_RSEQ_BARE(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
-					TALLY_RSEQ_AMOUNTS);
-	}
+	if (fast->pairs)
+		TALLY_RSEQ_BARE(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
+	else
+		TALLY_RSEQ_BARE(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
+				TALLY_RSEQ_AMOUNTS);
+	return true;
+slow:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+tally_rseq_add_marked(const struct tally_fast *fast,
+		      struct tally_account account, unsigned int resource,
+		      int64_t amount)
+{
+	TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
+	return true;
+slow:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+tally_rseq_add2_marked(const struct tally_fast *fast,
+		       struct tally_account account, unsigned int resource,
+		       const int64_t amounts[2])
+{
+	if (fast->pairs)
+		TALLY_RSEQ_MARKED(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
+	else
+		TALLY_RSEQ_MARKED(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
+				  TALLY_RSEQ_AMOUNTS);
 	return true;
 slow:
 	return false;

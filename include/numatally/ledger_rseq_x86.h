@@ -40,16 +40,6 @@ TALLY_BEGIN
 	[generation] "r" (account.generation),				\
 	[offset] "r" (tally_fast_offset(fast, account, resource))
 
-/* A test of an address that stays is taken for something to keep ready, in a
- * register that is needed. */
-#define TALLY_RSEQ_IF_SEVERAL(label)					\
-	__asm__ goto("testl %[bit], %k[fast]\n\t"			\
-		     "jne %l[" #label "]"				\
-		     : /* none */					\
-		     : [fast] "r" (fast), [bit] "i" (TALLY_FAST_SEVERAL)	\
-		     : "cc"						\
-		     : label)
-
 /* After it, in both, rax is row 0 of the bank that counts. A handle of another
  * generation, and rows of an untouched bucket, are left for the slow path. */
 #define TALLY_RSEQ_IS_STALE						\
@@ -179,16 +169,39 @@ TALLY_BEGIN
 
 /* clang-format on */
 
+/* A test of an address that stays is taken for something to keep ready, in a
+ * register that is needed. */
+static inline __attribute__((always_inline)) bool
+tally_rseq_several(const struct tally_fast *fast)
+{
+	__asm__ goto("testl %[bit], %k[fast]\n\t"
+		     "jne %l[several]"
+		     : /* none */
+		     : [fast] "r"(fast), [bit] "i"(TALLY_FAST_SEVERAL)
+		     : "cc"
+		     : several);
+	return false;
+several:
+	return true;
+}
+
 /* Add one, two or four amounts side by side. false: nothing was added. */
 static inline __attribute__((always_inline)) bool
-tally_rseq_add(const struct tally_fast *fast, struct tally_account account,
-	       unsigned int resource, int64_t amount)
+tally_rseq_add_bare(const struct tally_fast *fast, struct tally_account account,
+		    unsigned int resource, int64_t amount)
 {
-	TALLY_RSEQ_IF_SEVERAL(several);
 	TALLY_RSEQ_BARE(TALLY_RSEQ_ONE, "",
 			TALLY_RSEQ_WORDS, [amount] "er"(amount));
 	return true;
-several:
+slow:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+tally_rseq_add_marked(const struct tally_fast *fast,
+		      struct tally_account account, unsigned int resource,
+		      int64_t amount)
+{
 	TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "",
 			  TALLY_RSEQ_WORDS, [amount] "er"(amount));
 	return true;
@@ -197,14 +210,22 @@ slow:
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add2(const struct tally_fast *fast, struct tally_account account,
-		unsigned int resource, const int64_t amounts[2])
+tally_rseq_add2_bare(const struct tally_fast *fast,
+		     struct tally_account account, unsigned int resource,
+		     const int64_t amounts[2])
 {
-	TALLY_RSEQ_IF_SEVERAL(several);
 	TALLY_RSEQ_BARE(TALLY_RSEQ_TWO, "",
 			TALLY_RSEQ_PAIR, [amounts] "r"(amounts));
 	return true;
-several:
+slow:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+tally_rseq_add2_marked(const struct tally_fast *fast,
+		       struct tally_account account, unsigned int resource,
+		       const int64_t amounts[2])
+{
 	TALLY_RSEQ_MARKED(TALLY_RSEQ_TWO, "",
 			  TALLY_RSEQ_PAIR, [amounts] "r"(amounts));
 	return true;
@@ -213,14 +234,22 @@ slow:
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add4(const struct tally_fast *fast, struct tally_account account,
-		unsigned int resource, const int64_t amounts[4])
+tally_rseq_add4_bare(const struct tally_fast *fast,
+		     struct tally_account account, unsigned int resource,
+		     const int64_t amounts[4])
 {
-	TALLY_RSEQ_IF_SEVERAL(several);
 	TALLY_RSEQ_BARE(TALLY_RSEQ_FOUR, "vzeroupper\n\t",
 			TALLY_RSEQ_ALL_VECTORS, [amounts] "r"(amounts));
 	return true;
-several:
+slow:
+	return false;
+}
+
+static inline __attribute__((always_inline)) bool
+tally_rseq_add4_marked(const struct tally_fast *fast,
+		       struct tally_account account, unsigned int resource,
+		       const int64_t amounts[4])
+{
 	TALLY_RSEQ_MARKED(TALLY_RSEQ_FOUR, "vzeroupper\n\t",
 			  TALLY_RSEQ_ALL_VECTORS, [amounts] "r"(amounts));
 	return true;
@@ -233,7 +262,6 @@ slow:
 #undef TALLY_RSEQ_BARE
 #undef TALLY_RSEQ_BEGIN
 #undef TALLY_RSEQ_FOUR
-#undef TALLY_RSEQ_IF_SEVERAL
 #undef TALLY_RSEQ_INPUTS
 #undef TALLY_RSEQ_IS_STALE
 #undef TALLY_RSEQ_IS_TOUCHED
