@@ -160,8 +160,7 @@ static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
 	uint32_t nr_threads;
 	int err;
 
-	__atomic_store_n(&layout_control(layout)->tag, layout_tag(epoch),
-			 __ATOMIC_RELEASE);
+	ledger_set_tag(l, layout_tag(epoch));
 	ledger_use_bank(l, (uint32_t)epoch & 1);
 	err = barrier(l);
 

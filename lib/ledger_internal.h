@@ -92,6 +92,14 @@ static inline uint64_t ledger_tag(const struct tally_ledger *l)
 		__ATOMIC_ACQUIRE);
 }
 
+/* Where adds read it: what checks orders of accesses takes another mapping of
+ * it for another word. */
+static inline void ledger_set_tag(struct tally_ledger *l, uint64_t tag)
+{
+	__atomic_store_n((uint64_t *)((char *)l + TALLY_FAST_TAG), tag,
+			 __ATOMIC_RELEASE);
+}
+
 static inline uint32_t ledger_generation(const struct tally_ledger *l,
 					 uint32_t row)
 {
