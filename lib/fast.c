@@ -12,9 +12,9 @@
 #define CONTROL	 STEP /* its page, as the next */
 #define TABLE	 (2 * STEP)
 #define ROW_BITS 3
-_Static_assert(TALLY_FAST_TAG == CONTROL + LAYOUT_SKIP +
-					 offsetof(struct layout_control, tag) &&
-		       TALLY_FAST_GENERATIONS == TABLE + LAYOUT_SKIP,
+_Static_assert(TALLY_FAST_TAG ==
+			       CONTROL + offsetof(struct layout_control, tag) &&
+		       TALLY_FAST_GENERATIONS == TABLE,
 	       "these are where the inlined adds look for them");
 _Static_assert(LAYOUT_MAX_COLUMNS * sizeof(int64_t) / LAYOUT_LINE <
 		       1u << (1u << ROW_BITS),
@@ -55,7 +55,7 @@ int fast_map(const struct layout *layout, struct tally_ledger **ledger)
 	if (from == MAP_FAILED)
 		return -errno;
 	at = from + (-(uintptr_t)from & (ALIGN - 1)) + place(layout) * STEP;
-	err = map_at(at, sizeof(**ledger), -1, 0);
+	err = map_at(at, LAYOUT_SKIP + sizeof(**ledger), -1, 0);
 	if (!err)
 		err = map_at(at + CONTROL,
 			     LAYOUT_SKIP + sizeof(struct layout_control),
@@ -67,7 +67,7 @@ int fast_map(const struct layout *layout, struct tally_ledger **ledger)
 		munmap(from, bytes);
 		return err;
 	}
-	*ledger = (struct tally_ledger *)at;
+	*ledger = (struct tally_ledger *)(at + LAYOUT_SKIP);
 	(*ledger)->mapped = from;
 	(*ledger)->mapped_bytes = bytes;
 	return 0;

@@ -42,9 +42,9 @@ struct tally_lanes {
  * else have to load, and the words of the file that every add compares are
  * mapped a second time, at a fixed distance from it:
  *
- *	a multiple of 1 MiB
- *	│ k × 64 KiB │ struct tally_ledger … │ the control's page │ generations
- *… ^ the pointer           ^ + 64 KiB           ^ + 128 KiB
+ *   a multiple of 1 MiB
+ *   │ k × 64 KiB + 2 KiB │ struct tally_ledger │ control   │ generations
+ *                        ^ the pointer         ^ + 64 KiB  ^ + 128 KiB
  *
  * Bit 0 of k: several processes write to it. Bits 1 to 3: a row is a cache line
  * shifted left by that.
@@ -62,8 +62,8 @@ struct tally_fast {
 };
 
 #define TALLY_FAST_SEVERAL     65536  /* in its address */
-#define TALLY_FAST_TAG	       67592  /* of the epoch that adds go to */
-#define TALLY_FAST_GENERATIONS 133120 /* of accounts, 4 bytes a row */
+#define TALLY_FAST_TAG	       65544  /* of the epoch that adds go to */
+#define TALLY_FAST_GENERATIONS 131072 /* of accounts, 4 bytes a row */
 
 /* Of a cell, in bytes from row 0. */
 static inline uint64_t tally_fast_offset(const struct tally_fast *fast,
