@@ -70,7 +70,9 @@ static inline uint64_t tally_fast_offset(const struct tally_fast *fast,
 					 struct tally_account account,
 					 unsigned int resource)
 {
-	return ((uint64_t)account.row << (6 + ((uintptr_t)fast >> 17 & 7))) +
+	/* Not a shift, which would take its count in a certain register. */
+	return (uint64_t)account.row *
+		       (UINT64_C(64) << ((uintptr_t)fast >> 17 & 7)) +
 	       (uint64_t)resource * 8;
 }
 

@@ -22,7 +22,7 @@ TALLY_BEGIN
 #define TALLY_RSEQ_BEGIN						\
 	TALLY_RSEQ_DESCRIPTOR						\
 	"leaq 3b(%%rip), %%rax\n\t"					\
-	"movq %%rax, %%fs:8(%[rseq])\n"				\
+	"movq %%rax, %%fs:8(%[rseq])\n"					\
 	"1:\n\t"
 
 /* ud1 0x53053053(%rip), %edi: the signature of an abort */
@@ -54,25 +54,27 @@ TALLY_BEGIN
  * Where this process alone writes. The CPU is read inside, so that nothing is
  * to be compared.
  *
- * rdx: this CPU's words in struct tally_lanes
+ * rdx: the CPU
  */
 #define TALLY_RSEQ_BARE(commit, after, clobbers, ...)			\
 	__asm__ goto(							\
 		TALLY_RSEQ_BEGIN					\
 		"movslq %%fs:4(%[rseq]), %%rdx\n\t"			\
 		"movq %c[lanes](%[fast]), %%rax\n\t"			\
-		"leaq (%%rax,%%rdx,8), %%rdx\n\t"			\
-		"cmpq %[offset], %c[end](%%rdx)\n\t"			\
+		"cmpq %[offset], %c[end](%%rax,%%rdx,8)\n\t"		\
 		"ja 5f\n\t"						\
-		"movq %c[touched](%%rdx), %%rax\n\t"			\
-		"testq %%rax, %%rax\n\t"				\
+		"movq %c[touched](%%rax,%%rdx,8), %%rcx\n\t"		\
+		"testq %%rcx, %%rcx\n\t"				\
 		"je %l[slow]\n\t"					\
-		TALLY_RSEQ_IS_TOUCHED					\
+		"movl %k[row], %%edx\n\t"				\
+		"shrl $6, %%edx\n\t"					\
+		"cmpb $0, (%%rcx,%%rdx)\n\t"				\
+		"movslq %%fs:4(%[rseq]), %%rdx\n\t"			\
 		"je %l[slow]\n"						\
 		"5:\n\t"						\
 		TALLY_RSEQ_IS_STALE					\
 		"jne %l[slow]\n\t"					\
-		"movq (%%rdx), %%rax\n\t"				\
+		"movq (%%rax,%%rdx,8), %%rax\n\t"			\
 		commit "\n"						\
 		"2:\n\t"						\
 		after							\
@@ -95,13 +97,13 @@ TALLY_BEGIN
  *
  * rdx: the mark, once it is to be set
  */
-#define TALLY_RSEQ_MARKED(commit, after, clobbers, ...)		\
+#define TALLY_RSEQ_MARKED(commit, after, clobbers, ...)			\
 	__asm__ goto(							\
 		"xorl %%edx, %%edx\n\t"					\
 		TALLY_RSEQ_BEGIN					\
 		"movl %%fs:4(%[rseq]), %%ecx\n\t"			\
 		"orq %c[serial](%[fast]), %%rcx\n\t"			\
-		"cmpq %%rcx, %%fs:%c[key](%[known])\n\t"			\
+		"cmpq %%rcx, %%fs:%c[key](%[known])\n\t"		\
 		"jne %l[slow]\n\t"					\
 		"cmpq %[offset], %%fs:%c[end](%[known])\n\t"		\
 		"ja 5f\n\t"						\
@@ -109,15 +111,15 @@ TALLY_BEGIN
 		TALLY_RSEQ_IS_TOUCHED					\
 		"je %l[slow]\n"						\
 		"5:\n\t"						\
-		"movq %%fs:%c[tag](%[known]), %%rax\n\t"			\
+		"movq %%fs:%c[tag](%[known]), %%rax\n\t"		\
 		"leaq 1(%%rax,%[row],2), %%rcx\n\t"			\
-		"movq %%fs:%c[mark](%[known]), %%rdx\n\t"			\
+		"movq %%fs:%c[mark](%[known]), %%rdx\n\t"		\
 		"movq %%rcx, (%%rdx)\n\t"				\
 		"cmpq %%rax, %c[tag_now](%[fast])\n\t"			\
 		"jne 6f\n\t"						\
 		TALLY_RSEQ_IS_STALE					\
 		"jne 6f\n\t"						\
-		"movq %%fs:%c[rows](%[known]), %%rax\n\t"			\
+		"movq %%fs:%c[rows](%[known]), %%rax\n\t"		\
 		commit "\n"						\
 		"2:\n\t"						\
 		"movq $0, (%%rdx)\n\t"					\
@@ -131,9 +133,9 @@ TALLY_BEGIN
 		".popsection\n\t"					\
 		: /* none */						\
 		: TALLY_RSEQ_INPUTS,					\
-		  [known] "r" (TALLY_KNOWN_OFFSET(fast)),			\
+		  [known] "r" (TALLY_KNOWN_OFFSET(fast)),		\
 		  [serial] "i" (offsetof(struct tally_fast, serial)),	\
-		  [tag_now] "i" (TALLY_FAST_TAG),	\
+		  [tag_now] "i" (TALLY_FAST_TAG),			\
 		  [key] "i" (offsetof(struct tally_known, key)),	\
 		  [tag] "i" (offsetof(struct tally_known, tag)),	\
 		  [mark] "i" (offsetof(struct tally_known, mark)),	\
@@ -152,7 +154,7 @@ TALLY_BEGIN
 	"movdqa %%xmm0, (%%rax,%[offset])"
 
 /* In halves: as a caller has just stored them, mostly. */
-#define TALLY_RSEQ_FOUR						\
+#define TALLY_RSEQ_FOUR							\
 	"vmovdqu (%[amounts]), %%xmm0\n\t"				\
 	"vinserti128 $1, 16(%[amounts]), %%ymm0, %%ymm0\n\t"		\
 	"vpaddq (%%rax,%[offset]), %%ymm0, %%ymm0\n\t"			\
@@ -163,7 +165,7 @@ TALLY_BEGIN
 
 /* vzeroupper is for callers without AVX; others may hold something there. */
 #define TALLY_RSEQ_ALL_VECTORS						\
-	TALLY_RSEQ_WORDS, "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",	\
+	TALLY_RSEQ_WORDS, "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
 	"xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",	\
 	"xmm15"
 
