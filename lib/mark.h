@@ -68,20 +68,20 @@ static inline void mark_set(const struct tally_ledger *l, uint64_t *mark,
 /* Until mark_recall() no sequence of this thread marks. */
 static inline uint64_t mark_forget(void)
 {
-	uint64_t key;
+	uint64_t known;
 
 	mark_depth++;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	key = mark_known.key;
+	known = mark_known.key;
 	mark_known.key = 0;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	return key;
+	return known;
 }
 
-static inline void mark_recall(uint64_t key)
+static inline void mark_recall(uint64_t known)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	mark_known.key = key;
+	mark_known.key = known;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	mark_depth--;
 }

@@ -427,16 +427,17 @@ static void stop_everywhere(const struct machine *m, const struct way *way)
 	inside = inside_open(m->path);
 	generations =
 		(uint32_t *)(inside->origin + inside->plan->generations.offset);
-	for (unsigned int i = 0; i < 2 * (NR_BEFORE + nr); i++) {
-		unsigned int k = i % (NR_BEFORE + nr);
-		bool ends = i >= NR_BEFORE + nr;
+	for (unsigned int i = 0; i < NR_BEFORE + nr; i++) {
+		uint64_t at = i < NR_BEFORE ? before[i]
+					    : found[i - NR_BEFORE].at;
 
-		/* So that the thread knows the epoch. */
-		assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
-		nr_waited[ends] += stop_at(
-			pid,
-			k < NR_BEFORE ? before[k] : found[k - NR_BEFORE].at,
-			beside, ends ? &generations[a.row] : NULL);
+		for (int ends = 0; ends < 2; ends++) {
+			/* So that the thread knows the epoch. */
+			assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
+			nr_waited[ends] +=
+				stop_at(pid, at, beside,
+					ends ? &generations[a.row] : NULL);
+		}
 	}
 	print_message("%s: snapshots waited at %d of %u instructions\n",
 		      way->name, nr_waited[0], nr);
