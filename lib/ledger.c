@@ -264,8 +264,7 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 	}
 	l->layout = layout;
 	pthread_mutex_init(&l->lock, NULL);
-	l->fast.known =
-		(char *)&mark_known - (char *)__builtin_thread_pointer();
+	l->fast.known = mark_known_offset();
 	l->nr_cpus = params->nr_lanes / 2;
 	l->row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
 	set_stores(&l->fast);

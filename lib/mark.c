@@ -19,7 +19,7 @@ ptrdiff_t known_offset;
 
 static __attribute__((constructor)) void set_known_offset(void)
 {
-	known_offset = (char *)&mark_known - (char *)__builtin_thread_pointer();
+	known_offset = mark_known_offset();
 }
 
 static pthread_key_t key;

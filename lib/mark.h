@@ -29,6 +29,16 @@ extern __thread struct tally_known mark_known
 extern __thread unsigned int mark_depth
 	__attribute__((tls_model("initial-exec")));
 
+/* Where mark_known is, from the thread pointer; for sequences alone. */
+static inline ptrdiff_t mark_known_offset(void)
+{
+#if TALLY_RSEQ_BYTES > 0
+	return (char *)&mark_known - (char *)__builtin_thread_pointer();
+#else
+	return 0;
+#endif
+}
+
 /* Gives back all slots of this process, none of which is in use. */
 void mark_leave_all(struct tally_ledger *ledger);
 
