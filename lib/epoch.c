@@ -74,12 +74,16 @@ static int wait_for_mark(const struct tally_ledger *l, uint32_t thread,
 	return 0;
 }
 
-/* Nobody adds to the bank of an older epoch any more. */
-static int grace(const struct tally_ledger *l, uint64_t epoch, struct wait *w)
+/* Adds go to this epoch's bank, and nobody adds to the older one's any more. */
+static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
 {
 	const struct layout *layout = l->layout;
 	uint32_t nr_threads;
-	int err = epoch_barrier(l);
+	int err;
+
+	ledger_set_tag(l, layout_tag(epoch));
+	ledger_use_bank(l, (uint32_t)epoch & 1);
+	err = epoch_barrier(l);
 
 	/* Behind the barrier: a thread that is not in it reads the new epoch. */
 	nr_threads = mark_nr_threads(layout);
@@ -127,7 +131,6 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 	if (err)
 		return err;
 	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
-	ledger_use_bank(l, (uint32_t)(epoch + 1) & 1);
 	return grace(l, epoch + 1, w);
 }
 

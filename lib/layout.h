@@ -51,6 +51,11 @@
  *  held rows, credits: what accounts have reserved, see layout_limit.h
  *  marks: a line for every thread slot, see struct layout_thread
  *
+ * The control and the generations are mapped a second time by those who add,
+ * from the pages that they begin in, LAYOUT_SKIP bytes further down: the first
+ * row of the first lane lies at the beginning of a page, and a load from the
+ * same place in another page waits for stores to that.
+ *
  * The stagger is (lane mod 64) cache lines, so that one account's rows in many
  * lanes don't fall into one set of the first-level cache.
  *
@@ -78,6 +83,7 @@
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
 #define LAYOUT_STAGGER_BYTES 4096u
+#define LAYOUT_SKIP	     2048u
 #define LAYOUT_ACCOUNT_BYTES 32u /* of an account's record, before its key */
 #define LAYOUT_NAME_BYTES    32
 #define LAYOUT_UNIT_BYTES    16
@@ -197,13 +203,15 @@ struct layout_resource {
  * Epochs. E = epoch: adds go to bank E mod 2. Three words tell how far the
  * other bank, of epoch E - 1, has come, each behind the one before:
  *
- *	epoch		adds have left it, but for those that were under way
+ *	epoch		the next words are of this one, tag is next
+ *	tag		adds have left it, but for those that were under way
  *	frozen		... and nobody adds to it any more
  *	folded		... and it is settled, and zero again
  */
 struct layout_control {
-	uint64_t epoch; /* alone in its line: every add reads it */
-	uint64_t pad[7];
+	uint64_t epoch; /* alone in their line: every add reads tag */
+	uint64_t tag;	/* see layout_tag() */
+	uint64_t pad[6];
 	uint64_t frozen;
 	uint64_t folded;
 	/* Who moves epochs on: how many have << 32 | writer slot + 1; 0 in the
@@ -432,9 +440,18 @@ static inline struct layout_mark *layout_mark(const struct layout *l,
 }
 
 #define LAYOUT_MARK_SHIFT 27
-static inline uint64_t layout_mark_word(uint64_t epoch, uint32_t row)
+#define LAYOUT_TAG_BANK	  (UINT64_C(1) << LAYOUT_MARK_SHIFT)
+
+/* An epoch as marks hold it. Adds read this one of it, so that a mark takes one
+ * addition, and goes with the epoch. */
+static inline uint64_t layout_tag(uint64_t epoch)
 {
-	return epoch << LAYOUT_MARK_SHIFT | (uint64_t)row << 1 | 1;
+	return epoch << LAYOUT_MARK_SHIFT;
+}
+
+static inline uint64_t layout_mark_word(uint64_t tag, uint32_t row)
+{
+	return tag | (uint64_t)row << 1 | 1;
 }
 
 /* Whether it is of another epoch; as many bits of it as a word holds do not

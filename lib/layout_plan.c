@@ -70,6 +70,7 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 	plan.once_bytes = at;
 	at = put(&plan.writers, align(at, page), LAYOUT_LINE,
 		 LAYOUT_NR_WRITERS);
+	at = align(at, page) + LAYOUT_SKIP;
 	plan.control_offset = at;
 	at += align(sizeof(struct layout_control), LAYOUT_LINE);
 	plan.directory_offset = at;
@@ -96,7 +97,8 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 		 align(LAYOUT_ACCOUNT_BYTES + params->max_key_bytes + 1,
 		       LAYOUT_LINE),
 		 params->max_accounts);
-	at = put(&plan.generations, at, sizeof(uint32_t), params->max_accounts);
+	at = put(&plan.generations, align(at, page) + LAYOUT_SKIP,
+		 sizeof(uint32_t), params->max_accounts);
 	at = put(&plan.holds, align(at, page), sizeof(struct layout_hold),
 		 params->max_accounts);
 	at = put(&plan.quotas, at,

@@ -19,8 +19,10 @@
 #include <sys/rseq.h>
 #endif
 
+#include "cpu.h"
 #include "directory.h"
 #include "epoch.h"
+#include "fast.h"
 #include "ledger_internal.h"
 #include "limit_credit.h"
 #include "limit_hold.h"
@@ -179,8 +181,6 @@ static void set_lane(struct tally_ledger *l, uint32_t number)
 	lane->number = number;
 	lane->plane = layout->lanes[number].node;
 	lane->marks = (char *)layout_mark(layout, lane->plane, 0);
-	if (number < l->nr_cpus)
-		l->marks[number] = lane->marks;
 	for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
 		lane->rows[b] =
 			layout->origin +
@@ -222,7 +222,6 @@ static int open_lanes(struct tally_ledger *l)
 	char *banks;
 
 	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
-	l->marks = calloc(l->nr_cpus, sizeof(*l->marks));
 	l->banks_bytes = BANKS_SKIP +
 			 (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
 			 ledger_end_cpu() * sizeof(l->banks[0]->rows[0]);
@@ -232,13 +231,13 @@ static int open_lanes(struct tally_ledger *l)
 	l->touched = map_zeroes(l->touched_bytes);
 	if (banks)
 		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);
-	if (!l->lanes || !l->marks || !banks || !l->touched)
+	if (!l->lanes || !banks || !l->touched)
 		return -ENOMEM;
 	for (uint32_t b = 1; b <= LAYOUT_NR_BANKS; b++)
 		l->banks[b] = l->banks[b - 1] + 1;
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
 		set_lane(l, i);
-	ledger_use_bank(l, *l->epoch & 1);
+	ledger_use_bank(l, ledger_bank(ledger_tag(l)));
 	return 0;
 }
 
@@ -251,11 +250,10 @@ static void close_over(struct tally_ledger *l)
 		munmap(l->touched, l->touched_bytes);
 	if (l->banks[0])
 		munmap((char *)l->banks[0] - BANKS_SKIP, l->banks_bytes);
-	free(l->marks);
 	free(l->lanes);
 	pthread_mutex_destroy(&l->lock);
 	layout_unmap(l->layout);
-	free(l);
+	fast_unmap(l);
 }
 
 static int join(void *ledger, uint32_t *slot, uint32_t *generation)
@@ -284,28 +282,27 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 {
 	const struct layout_params *params = &layout->header.params;
 	bool exclusive = params->flags & LAYOUT_EXCLUSIVE;
-	struct tally_ledger *l = calloc(1, sizeof(*l));
-	int err;
+	struct tally_ledger *l;
+	int err = fast_map(layout, &l);
 
-	if (!l) {
+	if (err) {
 		layout_unmap(layout);
-		return -ENOMEM;
+		return err;
 	}
 	l->layout = layout;
 	l->space = -1;
 	pthread_mutex_init(&l->lock, NULL);
-	l->epoch = &layout_control(layout)->epoch;
+	l->fast.known = mark_known_offset();
 	l->nr_cpus = params->nr_lanes / 2;
 	l->row_shift = (uint32_t)__builtin_ctzll(layout->plan->row_bytes);
-	l->fast.row_bytes = layout->plan->row_bytes;
 	set_stores(&l->fast);
+	l->rdpid = l->nr_cpus <= CPU_MASK && cpu_has_rdpid();
 	l->sequences = have_sequences(&l->fast.rseq);
 	l->fenced = epoch_register(exclusive) != 0;
 	/* Nothing but a membarrier ends a sequence that is not marked. */
 	l->tables = l->sequences && l->nr_cpus < TALLY_LANES_MAX &&
 		    ledger_end_cpu() <= TALLY_LANES_MAX;
 	l->inlined = l->tables && exclusive && !l->fenced;
-	l->marked = l->tables && !exclusive && !l->fenced;
 	err = open_lanes(l);
 	if (!err)
 		err = directory_open(layout, &l->accounts);
@@ -326,6 +323,9 @@ static int open_over(struct layout *layout, struct tally_ledger **ledger)
 			err = ledger_list_add(l);
 		if (err)
 			writer_leave(layout, l->writer);
+		else
+			ledger_set_marked(l, l->tables && !exclusive &&
+						     !l->fenced);
 	}
 	if (err) {
 		close_over(l);
@@ -344,7 +344,7 @@ void ledger_forked(struct tally_ledger *l)
 	directory_forked(l->accounts);
 	l->pins = 0;
 	l->inlined = false;
-	l->marked = false;
+	ledger_set_marked(l, false);
 	ledger_use_bank(l, 0);
 	l->credit_lanes = exclusive ? l->credit_shut : l->credit_open;
 	l->forbidden = exclusive;
@@ -367,8 +367,8 @@ int ledger_join(struct tally_ledger *l)
 		err = writer_join(l->layout, &slot, &l->generation);
 		if (!err) {
 			l->fenced = epoch_register(false) != 0;
-			l->marked = l->tables && !l->fenced;
 			writer_set_reached(l->layout, slot, !l->fenced);
+			ledger_set_marked(l, l->tables && !l->fenced);
 			directory_join(l->accounts, slot);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);

@@ -1,98 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* The updates that are not inlined, and first touch. */
+/* The updates that are not inlined. */
 #include "config.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <sched.h>
 #include <string.h>
 
-#include <numatally/region.h>
-
+#include "cpu.h"
 #include "ledger_internal.h"
 #include "mark.h"
-#include "marked.h"
 
 /* Of a sequence, before it is done with atomics. */
 #define MAX_TRIES 8
-
-/* The rows that are touched without a gap, from the first: what two threads do
- * here at once can only be too few. */
-static void move_end(struct tally_ledger *l, uint32_t lane, uint32_t bank)
-{
-	const struct layout_plan *plan = l->layout->plan;
-	const unsigned char *touched = l->banks[bank]->touched[lane];
-	uint64_t *end = &l->banks[bank]->end[lane];
-	uint64_t from = __atomic_load_n(end, __ATOMIC_RELAXED);
-	uint64_t b = from / plan->bucket_bytes;
-
-	while (b < plan->nr_buckets &&
-	       __atomic_load_n(&touched[b], __ATOMIC_ACQUIRE))
-		b++;
-	if (b * plan->bucket_bytes > from)
-		__atomic_store_n(end, b * plan->bucket_bytes, __ATOMIC_RELEASE);
-}
-
-/*
- * Pages exist before a header says so: whoever trusts a len never meets a
- * hole, which on a full file system would raise SIGBUS. All of it may be done
- * by several at once, or begun by one that died: each step does nothing where
- * it was done.
- */
-int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
-		 uint32_t plane, uint64_t bucket)
-{
-	struct layout *layout = l->layout;
-	const struct layout_plan *plan = layout->plan;
-	const struct layout_lane *at = &layout->lanes[lane];
-	const struct tally_region *region = &layout->regions[at->node];
-	uint64_t start = layout->nodes[at->node].region_offset;
-	struct tally_slice *headers = &layout_record(
-		layout, at->node,
-		at->slot)[bank * layout->header.params.nr_nodes + plane];
-	uint64_t first = layout_headers_offset(layout, lane, bank, plane);
-	uint64_t cells = layout_cells_offset(layout, lane, bank, plane, bucket);
-	uint64_t from = tally_slice_len(headers);
-	struct tally_slice *header =
-		(struct tally_slice *)(layout->origin + first) + bucket;
-	int err = 0;
-
-	if (from > bucket && tally_slice_len(header))
-		goto touched; /* by another process */
-	err = tally_region_fault(region, cells - start, plan->bucket_bytes);
-	if (!err && from <= bucket)
-		err = tally_region_fault(region,
-					 first + from * sizeof(*header) - start,
-					 (bucket + 1 - from) * sizeof(*header));
-	if (!layout_is_whole(layout))
-		err = -EBADMSG;
-	if (err)
-		return err;
-	tally_slice_lay(header, cells, LAYOUT_BUCKET_ROWS, LAYOUT_BUCKET_ROWS);
-	err = tally_slice_grow(headers, bucket + 1);
-	if (err)
-		return err;
-touched:
-	layout_raise(&layout_record_lens(
-			     layout, layout_record(layout, at->node, at->slot))
-			     [bank * layout->header.params.nr_nodes + plane],
-		     bucket + 1);
-	/* Who sees the add sees that there is a header to look at. */
-	__atomic_fetch_add(&layout_region_head(layout, at->node)->touches, 1,
-			   __ATOMIC_RELEASE);
-	__atomic_store_n(&ledger_touched(l, lane, bank, plane)[bucket], 1,
-			 __ATOMIC_RELEASE);
-	if (l->tables && lane < l->nr_cpus && plane == at->node)
-		move_end(l, lane, bank);
-	return 0;
-}
 
 /* Where one update goes: a lane, for as long as its mark is set. */
 struct target {
 	struct tally_ledger *ledger;
 	struct lane *lane;
 	struct mark mark;
-	uint32_t cpu;
 	uint32_t thread;
 	uint32_t bank;
 };
@@ -103,21 +28,34 @@ static int begin(struct tally_ledger *l, struct target *t)
 	return mark_thread(l, &t->thread);
 }
 
-/* The CPU's lane for sequences or for atomics; marks, and reads the bank. */
-static void enter(struct target *t, bool atomics, uint32_t row)
+/* The CPU's lane for atomics; where the CPU is not known any of these is
+ * exact. */
+static struct lane *lane_here(const struct tally_ledger *l, uint32_t *cpu)
+{
+	*cpu = cpu_now(l->rdpid);
+	return &l->lanes[l->nr_cpus + (*cpu < l->nr_cpus ? *cpu : 0)];
+}
+
+/* Marks, and reads the bank. */
+static void enter(struct target *t, uint32_t row)
 {
 	struct tally_ledger *l = t->ledger;
-	unsigned int cpu = (unsigned int)sched_getcpu();
+	uint32_t cpu;
 
-	/* Where the CPU is not known any lane for atomics is exact. */
-	t->cpu = cpu < l->nr_cpus ? cpu : 0;
-	t->lane = &l->lanes[t->cpu + (atomics ? l->nr_cpus : 0)];
+	t->lane = lane_here(l, &cpu);
 	t->mark.at = (struct layout_mark *)(t->lane->marks +
 					    (size_t)t->thread * LAYOUT_LINE);
 	mark_enter(l, &t->mark, row);
 	if (__builtin_expect(!t->mark.ours, 0))
 		mark_row(&t->mark, row);
-	t->bank = __atomic_load_n(l->epoch, __ATOMIC_ACQUIRE) & 1;
+	t->bank = ledger_bank(ledger_tag(l));
+}
+
+/* Whoever ends an account waits, after this says so, for marks and sequences
+ * that are under way. */
+static bool is_stale(const struct tally_ledger *l, struct tally_account account)
+{
+	return ledger_generation(l, account.row) != account.generation;
 }
 
 static bool is_touched(const struct target *t, uint32_t plane, uint32_t row)
@@ -148,60 +86,6 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
 	       resource;
 }
 
-/*
- * Adds to one, two or four cells side by side, if this CPU is still the one
- * that the cells are for. false: it is not, or the thread was interrupted.
- */
-static bool add_on_cpu(const struct target *t, int64_t *to,
-		       const int64_t *amounts, unsigned int nr)
-{
-#if TALLY_RSEQ_BYTES > 0
-	const struct tally_fast *fast = &t->ledger->fast;
-
-	if (nr == 1)
-		return tally_rseq_on_cpu(fast, t->cpu, to, amounts);
-	if (nr == 2)
-		return tally_rseq_on_cpu2(fast, t->cpu, to, amounts);
-#endif
-#if TALLY_RSEQ_BYTES >= 32
-	return tally_rseq_on_cpu4(fast, t->cpu, to, amounts);
-#else
-	(void)t, (void)to, (void)amounts, (void)nr;
-	return false;
-#endif
-}
-
-/*
- * The same, marked around its sequence, which may touch a bucket or be inside
- * another add. 1: not done, since
- * the thread was interrupted each time, as one is that a debugger steps.
- */
-static int add_marked(struct tally_ledger *l, struct tally_account account,
-		      unsigned int resource, const int64_t *amounts,
-		      unsigned int nr)
-{
-	struct target t;
-	int err = begin(l, &t);
-
-	for (int try = 0; !err && try < MAX_TRIES; try++) {
-		bool done = false, touched;
-
-		enter(&t, false, account.row);
-		touched = is_touched(&t, t.lane->plane, account.row);
-		if (touched)
-			done = add_on_cpu(
-				&t,
-				cell(&t, t.lane->plane, account.row, resource),
-				amounts, nr);
-		mark_leave(&t.mark);
-		if (done)
-			return 0;
-		if (!touched)
-			err = touch(&t, t.lane->plane, account.row);
-	}
-	return err ? err : 1;
-}
-
 static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 {
 	int index;
@@ -215,15 +99,27 @@ static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 	return 0;
 }
 
-/* The first entry whose bucket is not touched, or nr. */
-static unsigned int untouched(const struct target *t,
-			      const struct tally_entry *entries,
-			      const uint32_t *planes, unsigned int nr)
+/* In a file that was cut short every handle is. */
+static int stale(const struct tally_ledger *l)
+{
+	return layout_is_whole(l->layout) ? -ESTALE : -EBADMSG;
+}
+
+/* Whether all of it can be added: 0, -ESTALE, or 1 where entry *at is the first
+ * whose bucket is not touched. */
+static int look(const struct target *t, const struct tally_entry *entries,
+		const uint32_t *planes, unsigned int nr, unsigned int *at)
 {
 	for (unsigned int i = 0; i < nr; i++)
-		if (!is_touched(t, planes[i], entries[i].account.row))
-			return i;
-	return nr;
+		if (is_stale(t->ledger, entries[i].account))
+			return stale(t->ledger);
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!is_touched(t, planes[i], entries[i].account.row)) {
+			*at = i;
+			return 1;
+		}
+	}
+	return 0;
 }
 
 static void set_local(const struct target *t, const struct tally_entry *entries,
@@ -262,19 +158,21 @@ int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 			       l->layout->header.params.max_accounts);
 		err = plane_of(l, entries[i].node, &planes[i]);
 	}
-	while (nr && !err) {
-		unsigned int i;
+	if (!nr || err)
+		return err;
+	do {
+		unsigned int at;
 
-		enter(&t, true, entries[0].account.row);
+		enter(&t, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
-		i = untouched(&t, entries, planes, nr);
-		if (i == nr)
+		err = look(&t, entries, planes, nr, &at);
+		if (!err)
 			add_atomically(&t, entries, planes, nr);
 		mark_leave(&t.mark);
-		if (i == nr)
-			break;
-		err = touch(&t, planes[i], entries[i].account.row);
-	}
+		if (err <= 0)
+			return err;
+		err = touch(&t, planes[at], entries[at].account.row);
+	} while (!err);
 	return err;
 }
 
@@ -312,86 +210,196 @@ static int post_side_by_side(struct tally_ledger *l,
 	return tally_ledger_post(l, entries, nr);
 }
 
-static int add_side_by_side(struct tally_ledger *l,
-			    struct tally_account account, unsigned int resource,
-			    const int64_t *amounts, unsigned int nr)
+/* The key of what a thread knows of a lane for atomics. */
+static uint64_t atomics_key(const struct tally_ledger *l, uint32_t cpu)
 {
-	assert(account.row < l->layout->header.params.max_accounts &&
-	       resource % nr == 0 &&
-	       resource + nr <= l->layout->header.params.nr_resources);
-	if (l->sequences && nr * sizeof(*amounts) <= l->fast.vector_bytes) {
-		int err = add_marked(l, account, resource, amounts, nr);
-
-		if (err <= 0)
-			return err;
-	}
-	return post_side_by_side(l, account, resource, amounts, nr);
+	return l->serial << LEDGER_CPU_BITS | LEDGER_ATOMICS | cpu;
 }
 
-/* Touches the bucket for the lane that the thread is on now. */
-static int touch_here(struct tally_ledger *l, struct tally_account account)
+static void learn_atomics(struct tally_ledger *l)
 {
-	unsigned int cpu = (unsigned int)sched_getcpu();
-	uint32_t bank = __atomic_load_n(&l->fast.lanes, __ATOMIC_RELAXED) ==
-			l->banks[1];
-	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
-	uint32_t plane;
+	uint64_t tag = ledger_tag(l);
+	uint32_t bank = ledger_bank(tag), cpu, thread;
+	const struct lane *lane = lane_here(l, &cpu);
 
-	assert(account.row < l->layout->header.params.max_accounts);
-	if (cpu >= l->nr_cpus)
-		return 0;
-	plane = l->lanes[cpu].plane;
-	if (__atomic_load_n(&ledger_touched(l, cpu, bank, plane)[bucket],
-			    __ATOMIC_RELAXED))
-		return 0;
-	return ledger_touch(l, cpu, bank, plane, bucket);
+	if (mark_depth || cpu >= LEDGER_ATOMICS || mark_thread(l, &thread))
+		return;
+	mark_forget();
+	mark_known = (struct tally_known){
+		.tag = tag,
+		.mark = &((struct layout_mark *)lane->marks)[thread].word,
+		.rows = lane->rows[bank],
+		.touched = ledger_touched(l, lane->number, bank, lane->plane),
+	};
+	mark_recall(atomics_key(l, cpu));
+}
+
+static inline __attribute__((always_inline)) bool
+can_add(const struct tally_ledger *l, struct tally_account account)
+{
+	return ledger_tag(l) == mark_known.tag && !is_stale(l, account) &&
+	       __atomic_load_n(
+		       &mark_known.touched[account.row / LAYOUT_BUCKET_ROWS],
+		       __ATOMIC_ACQUIRE);
 }
 
 /*
- * Where a sequence did not get through: its bucket was not touched, or it was
- * interrupted; or nothing is inlined.
+ * tally_ledger_post() of one amount, with little to load: what comes before the
+ * locked addition is not done while the one before it still is.
+ */
+static inline __attribute__((always_inline)) bool
+add_known(struct tally_ledger *l, uint32_t cpu, struct tally_account account,
+	  unsigned int resource, int64_t amount)
+{
+	uint64_t offset = tally_fast_offset(&l->fast, account, resource);
+	uint64_t key = mark_forget();
+	bool done = false;
+
+	if (key == atomics_key(l, cpu)) {
+		mark_set(l, mark_known.mark,
+			 layout_mark_word(mark_known.tag, account.row));
+		done = can_add(l, account);
+		if (done)
+			__atomic_fetch_add(
+				(int64_t *)(mark_known.rows + offset), amount,
+				__ATOMIC_RELAXED);
+		__atomic_store_n(mark_known.mark, 0, __ATOMIC_RELEASE);
+	}
+	mark_recall(key);
+	return done;
+}
+
+/*
+ * Has sequences get through here: the bucket is touched, for the lane that the
+ * thread is on now, and the thread knows that lane.
+ */
+static int make_ready(struct tally_ledger *l, struct tally_account account)
+{
+	uint32_t cpu = (uint32_t)sched_getcpu();
+	uint64_t tag = ledger_tag(l);
+	uint32_t bank = ledger_bank(tag);
+	uint64_t bucket = account.row / LAYOUT_BUCKET_ROWS;
+	const struct lane *lane;
+	uint32_t thread;
+	int err;
+
+	assert(account.row < l->layout->header.params.max_accounts);
+	if (is_stale(l, account))
+		return stale(l);
+	if (cpu >= l->nr_cpus)
+		return 0;
+	lane = &l->lanes[cpu];
+	if (!__atomic_load_n(&l->banks[bank]->touched[cpu][bucket],
+			     __ATOMIC_RELAXED)) {
+		err = ledger_touch(l, cpu, bank, lane->plane, bucket);
+		if (err)
+			return err;
+	}
+	if (!l->marked)
+		return 0;
+	err = mark_thread(l, &thread);
+	if (err)
+		return err;
+	mark_forget();
+	mark_known = (struct tally_known){
+		.tag = tag,
+		.mark = &((struct layout_mark *)lane->marks)[thread].word,
+		.rows = lane->rows[bank],
+		.end = __atomic_load_n(&l->banks[bank]->end[cpu],
+				       __ATOMIC_ACQUIRE),
+		.touched = l->banks[bank]->touched[cpu],
+	};
+	mark_recall(l->fast.serial | cpu);
+	return 0;
+}
+
+/* Whether to try again, once all is ready. Inside another add, whose mark has
+ * to stay, as in the handler of a signal, there is no use. */
+static bool has_sequences(const struct tally_ledger *l)
+{
+	return l->inlined || (l->marked && !mark_depth);
+}
+
+static bool has_atomics_only(const struct tally_ledger *l)
+{
+	return !l->inlined && !l->marked;
+}
+
+static bool try_again(struct tally_ledger *l, struct tally_account account,
+		      unsigned int resource, const int64_t *amounts,
+		      unsigned int nr)
+{
+	if (nr == 1)
+		return tally_ledger_try_add(l, account, resource, *amounts);
+	if (nr == 2)
+		return tally_ledger_try_add2(l, account, resource, amounts);
+	return tally_ledger_try_add4(l, account, resource, amounts);
+}
+
+/*
+ * Where a sequence did not get through: this thread's first one here, or in
+ * this bucket, or it was interrupted; each time, as one is that a debugger
+ * steps. Or there are none.
  */
 static __attribute__((noinline)) int
 add_slowly(struct tally_ledger *l, struct tally_account account,
 	   unsigned int resource, const int64_t *amounts, unsigned int nr)
 {
-	for (int i = 0; l->inlined && i < MAX_TRIES; i++) {
-		int err = touch_here(l, account);
-		bool done;
+	assert(account.row < l->layout->header.params.max_accounts &&
+	       resource % nr == 0 &&
+	       resource + nr <= l->layout->header.params.nr_resources);
+	for (int i = 0; has_sequences(l) && i < MAX_TRIES; i++) {
+		int err = make_ready(l, account);
 
 		if (err)
 			return err;
-		if (nr == 1)
-			done = tally_ledger_try_add(l, account, resource,
-						    *amounts);
-		else if (nr == 2)
-			done = tally_ledger_try_add2(l, account, resource,
-						     amounts);
-		else
-			done = tally_ledger_try_add4(l, account, resource,
-						     amounts);
-		if (done)
+		if (try_again(l, account, resource, amounts, nr))
 			return 0;
 	}
-	return add_side_by_side(l, account, resource, amounts, nr);
+	if (has_atomics_only(l))
+		learn_atomics(l);
+	return post_side_by_side(l, account, resource, amounts, nr);
 }
 
-/* Out of the way, so that the others need no stack. */
-static __attribute__((noinline)) int
-add_one_slowly(struct tally_ledger *l, struct tally_account account,
-	       unsigned int resource, int64_t amount)
+/* From here on each is out of the way of the one that goes on to it, which so
+ * needs no stack. */
+static __attribute__((noinline)) int add_one(struct tally_ledger *l,
+					     struct tally_account account,
+					     unsigned int resource,
+					     int64_t amount)
 {
 	return add_slowly(l, account, resource, &amount, 1);
 }
 
 static __attribute__((noinline)) int
+add_one_asking(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	if (add_known(l, (uint32_t)sched_getcpu(), account, resource, amount))
+		return 0;
+	return add_one(l, account, resource, amount);
+}
+
+static __attribute__((noinline)) int
+add_one_slowly(struct tally_ledger *l, struct tally_account account,
+	       unsigned int resource, int64_t amount)
+{
+	if (has_atomics_only(l)) {
+		if (!l->rdpid)
+			return add_one_asking(l, account, resource, amount);
+		if (add_known(l, cpu_rdpid(), account, resource, amount))
+			return 0;
+	}
+	return add_one(l, account, resource, amount);
+}
+
+#if TALLY_RSEQ_BYTES > 0
+
+static __attribute__((noinline)) int
 add_one_marked(struct tally_ledger *l, struct tally_account account,
 	       unsigned int resource, int64_t amount)
 {
-	uint64_t slot;
-
-	if (mark_known(l, &slot) &&
-	    marked_add(l, slot, account, resource, amount))
+	if (tally_rseq_add_marked(&l->fast, account, resource, amount))
 		return 0;
 	return add_one_slowly(l, account, resource, amount);
 }
@@ -399,17 +407,27 @@ add_one_marked(struct tally_ledger *l, struct tally_account account,
 int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
-	if (l->marked)
+	if (tally_rseq_several(&l->fast))
 		return add_one_marked(l, account, resource, amount);
-	if (tally_ledger_try_add(l, account, resource, amount))
+	if (tally_rseq_add_bare(&l->fast, account, resource, amount))
 		return 0;
 	return add_one_slowly(l, account, resource, amount);
 }
 
+#else
+
+int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
+		     unsigned int resource, int64_t amount)
+{
+	return add_one_slowly(l, account, resource, amount);
+}
+
+#endif
+
 int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[2])
 {
-	if (l->inlined && tally_ledger_try_add2(l, account, resource, amounts))
+	if (tally_ledger_try_add2(l, account, resource, amounts))
 		return 0;
 	return add_slowly(l, account, resource, amounts, 2);
 }
@@ -417,7 +435,7 @@ int tally_ledger_add2(struct tally_ledger *l, struct tally_account account,
 int tally_ledger_add4(struct tally_ledger *l, struct tally_account account,
 		      unsigned int resource, const int64_t amounts[4])
 {
-	if (l->inlined && tally_ledger_try_add4(l, account, resource, amounts))
+	if (tally_ledger_try_add4(l, account, resource, amounts))
 		return 0;
 	return add_slowly(l, account, resource, amounts, 4);
 }

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A program's is behind two loads here. */
-#define TALLY_RSEQ_OFFSET(fast) ((fast)->rseq)
+/* A program's are behind two loads here. */
+#define TALLY_RSEQ_OFFSET(fast)	 ((fast)->rseq)
+#define TALLY_KNOWN_OFFSET(fast) ((fast)->known)
 #include <numatally/ledger_inline.h>
 #include <numatally/slice.h>
 
@@ -26,19 +27,24 @@ struct lane {
 	uint32_t number;
 };
 
+/* What fast.serial leaves for a CPU; and one that no thread knows. */
+#define LEDGER_CPU_BITS	 16
+#define LEDGER_ATOMICS	 (1u << 15) /* in a key: of the CPU's other lane */
+#define LEDGER_NO_SERIAL (UINT64_MAX >> LEDGER_CPU_BITS)
+
 struct tally_ledger {
 	struct tally_fast fast;
 	struct tally_lanes *banks[LAYOUT_NR_BANKS + 1]; /* what fast.lanes can
 							   be; the last is 0 */
 	uint64_t banks_bytes;
+	char *mapped; /* what the ledger itself lies in; see fast.h */
+	uint64_t mapped_bytes;
 	bool tables;	    /* banks are filled in */
 	bool inlined;	    /* this process alone writes, with sequences */
-	bool marked;	    /* others do too, and a membarrier reaches us */
-	char **marks;	    /* [cpu]: of its node, a line per thread slot */
+	bool marked;	    /* others do too, with sequences that mark */
 	struct lane *lanes; /* [nr_cpus], then as many for atomics */
 	uint32_t nr_cpus;
-	uint32_t row_shift;    /* of a row's bytes */
-	const uint64_t *epoch; /* its parity is the bank to add to */
+	uint32_t row_shift; /* of a row's bytes */
 	struct layout *layout;
 	struct tally_accounts *accounts;
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
@@ -61,6 +67,7 @@ struct tally_ledger {
 	uint32_t writer;     /* this process's slot */
 	uint32_t generation; /* of that */
 	bool sequences;	     /* this process's threads have rseq */
+	bool rdpid;	     /* see cpu.h */
 	bool forbidden;	     /* forked off from an exclusive one */
 	bool fenced;	     /* no membarrier reaches us: marks need fences */
 	uint32_t pins;
@@ -86,6 +93,46 @@ uint64_t ledger_end_cpu(void);
 /* Makes the bucket of that lane, bank and plane usable. */
 int ledger_touch(struct tally_ledger *ledger, uint32_t lane, uint32_t bank,
 		 uint32_t plane, uint64_t bucket);
+
+/* Whether marked sequences can be had, and which ledger they are for. */
+static inline void ledger_set_marked(struct tally_ledger *l, bool marked)
+{
+	l->marked = marked;
+	__atomic_store_n(&l->fast.serial,
+			 (marked ? l->serial : LEDGER_NO_SERIAL)
+				 << LEDGER_CPU_BITS,
+			 __ATOMIC_RELEASE);
+}
+
+static inline uint64_t ledger_tag(const struct tally_ledger *l)
+{
+	return __atomic_load_n(
+		(const uint64_t *)((const char *)l + TALLY_FAST_TAG),
+		__ATOMIC_ACQUIRE);
+}
+
+/* Where adds read it: what checks orders of accesses takes another mapping of
+ * it for another word. */
+static inline void ledger_set_tag(struct tally_ledger *l, uint64_t tag)
+{
+	__atomic_store_n((uint64_t *)((char *)l + TALLY_FAST_TAG), tag,
+			 __ATOMIC_RELEASE);
+}
+
+static inline uint32_t ledger_generation(const struct tally_ledger *l,
+					 uint32_t row)
+{
+	return __atomic_load_n(
+		(const uint32_t *)((const char *)l + TALLY_FAST_GENERATIONS) +
+			row,
+		__ATOMIC_RELAXED);
+}
+
+/* The bank that adds go to. */
+static inline uint32_t ledger_bank(uint64_t tag)
+{
+	return (tag & LAYOUT_TAG_BANK) != 0;
+}
 
 /* Has the inlined adds go to that bank, where there are any. */
 static inline void ledger_use_bank(struct tally_ledger *l, uint32_t bank)

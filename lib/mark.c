@@ -10,6 +10,17 @@
 #include "mark.h"
 
 __thread struct mark_slot *mark_slots;
+__thread unsigned int mark_depth;
+__thread struct tally_known mark_known;
+
+/* Programs have it as a constant. */
+TALLY_API extern ptrdiff_t known_offset __asm__("tally_known_offset");
+ptrdiff_t known_offset;
+
+static __attribute__((constructor)) void set_known_offset(void)
+{
+	known_offset = mark_known_offset();
+}
 
 static pthread_key_t key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -37,6 +48,10 @@ static void end_thread(void *arg)
 {
 	struct mark_slot *s = arg;
 
+	/* What is added by handlers from here on takes another. */
+	mark_known.key = 0;
+	mark_slots = NULL;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	pthread_mutex_lock(&list_lock);
 	while (s) {
 		struct mark_slot *next = s->next;
@@ -48,7 +63,6 @@ static void end_thread(void *arg)
 		s = next;
 	}
 	pthread_mutex_unlock(&list_lock);
-	mark_slots = NULL;
 }
 
 static void before_fork(void)
@@ -64,6 +78,7 @@ static void after_fork_in_parent(void)
 /* The slots are the parent's: the child takes its own when it adds. */
 static void after_fork_in_child(void)
 {
+	mark_known.key = 0;
 	while (mark_slots) {
 		struct mark_slot *next = mark_slots->next;
 

@@ -21,16 +21,22 @@ struct mark_slot {
 extern __thread struct mark_slot *mark_slots
 	__attribute__((tls_model("initial-exec")));
 
-/* Where the thread's mark is in the marks of a region, if it has a slot. */
-static inline bool mark_known(const struct tally_ledger *l, uint64_t *at)
+/* How many marks, or changes of mark_known, the thread is in the middle
+ * of. Only the outermost lets sequences mark: they don't look for an older
+ * mark, and would clear it. */
+extern __thread struct tally_known mark_known
+	__attribute__((tls_model("initial-exec")));
+extern __thread unsigned int mark_depth
+	__attribute__((tls_model("initial-exec")));
+
+/* Where mark_known is, from the thread pointer; for sequences alone. */
+static inline ptrdiff_t mark_known_offset(void)
 {
-	for (const struct mark_slot *s = mark_slots; s; s = s->next) {
-		if (s->serial == l->serial) {
-			*at = (uint64_t)s->thread * LAYOUT_LINE;
-			return true;
-		}
-	}
-	return false;
+#if TALLY_RSEQ_BYTES > 0
+	return (char *)&mark_known - (char *)__builtin_thread_pointer();
+#else
+	return 0;
+#endif
 }
 
 /* Gives back all slots of this process, none of which is in use. */
@@ -52,29 +58,57 @@ static inline struct layout_thread *mark_slot(const struct layout *layout,
  * inside, found, and leaves as it was. */
 struct mark {
 	struct layout_mark *at;
+	uint64_t key; /* what the thread knew before */
 	bool ours;
 	struct layout_mark older;
 };
 
-/* From here to mark_leave() the bank of the epoch that is read next is not
- * frozen; an older mark covers us too. */
-static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
-			      uint32_t row)
+/* Who sees the mark trusts that the add before is done. The fence pairs with
+ * the membarrier of who moves the epoch on. */
+static inline void mark_set(const struct tally_ledger *l, uint64_t *mark,
+			    uint64_t word)
 {
-	uint64_t epoch = __atomic_load_n(l->epoch, __ATOMIC_RELAXED);
-
-	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
-	if (__builtin_expect(m->ours, 1))
-		/* Who sees this mark trusts that the add before is done. */
-		__atomic_store_n(&m->at->word, layout_mark_word(epoch, row),
-				 __ATOMIC_RELEASE);
-	else
-		m->older = *m->at;
-	/* Pairs with the membarrier of who moves the epoch on. */
+	__atomic_store_n(mark, word, __ATOMIC_RELEASE);
 	if (l->fenced)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	else
 		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Until mark_recall() no sequence of this thread marks. */
+static inline uint64_t mark_forget(void)
+{
+	uint64_t known;
+
+	mark_depth++;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	known = mark_known.key;
+	mark_known.key = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return known;
+}
+
+static inline void mark_recall(uint64_t known)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mark_known.key = known;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	mark_depth--;
+}
+
+/* From here to mark_leave() the bank of the tag that is read next is not
+ * frozen; an older mark covers us too. */
+static inline void mark_enter(const struct tally_ledger *l, struct mark *m,
+			      uint32_t row)
+{
+	uint64_t tag = ledger_tag(l);
+
+	m->key = mark_forget();
+	m->ours = !__atomic_load_n(&m->at->word, __ATOMIC_RELAXED);
+	if (__builtin_expect(!m->ours, 0))
+		m->older = *m->at;
+	mark_set(l, &m->at->word,
+		 m->ours ? layout_mark_word(tag, row) : m->older.word);
 }
 
 /* One more row, of which the cells are touched next. */
@@ -97,11 +131,12 @@ static inline void mark_leave(const struct mark *m)
 			m->at->more[i] = m->older.more[i];
 		__atomic_store_n(&m->at->nr_more, m->older.nr_more,
 				 __ATOMIC_RELAXED);
-		return;
+	} else {
+		if (m->at->nr_more)
+			__atomic_store_n(&m->at->nr_more, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&m->at->word, 0, __ATOMIC_RELEASE);
 	}
-	if (m->at->nr_more)
-		__atomic_store_n(&m->at->nr_more, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&m->at->word, 0, __ATOMIC_RELEASE);
+	mark_recall(m->key);
 }
 
 #endif

@@ -21,9 +21,14 @@ list()
 holds epoch -DWEAK
 holds epoch -DWEAK -DFENCED
 holds epoch -DWEAK -DSEQUENCES
+holds epoch -DWEAK -DENDS
+holds epoch -DWEAK -DENDS -DSEQUENCES
 fails epoch -DNO_BARRIER
 fails epoch -DFENCED -DNO_FENCE
 fails epoch -DSEQUENCES -DNO_RESTART
+fails epoch -DENDS -DUNCHECKED
+fails epoch -DENDS -DGENERATION_EARLY
+fails epoch -DENDS -DSEQUENCES -DNO_RESTART
 fails epoch -DMARK_LATE
 fails epoch -DTHREADS_EARLY
 fails epoch -DLEAVE_EARLY

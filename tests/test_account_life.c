@@ -78,6 +78,7 @@ static void assert_stale(struct tally_ledger *ledger, struct tally_account a,
 	char key[192];
 
 	assert_phase(ledger, a, -ESTALE);
+	assert_int_equal(tally_ledger_add(ledger, a, 0, 1), -ESTALE);
 	assert_int_equal(tally_account_key(accounts, a, key, 192), -ESTALE);
 	assert_int_equal(tally_account_ready(accounts, a), -ESTALE);
 	assert_int_equal(tally_account_hold(accounts, a, 0), -ESTALE);

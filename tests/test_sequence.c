@@ -2,7 +2,8 @@
 /*
  * Every restartable sequence is interrupted before each of its instructions,
  * by a stop and by a signal whose handler adds too: it is aborted each time,
- * and each add counts once.
+ * and each add counts once. And each that marks stands still before each of its
+ * instructions: a snapshot waits for it, or does not have it.
  */
 #include "config.h"
 
@@ -32,6 +33,7 @@
 #include <numatally/ledger_inline.h>
 #include <numatally/view.h>
 
+#include "inside.h"
 #include "machine.h"
 
 /* Under ThreadSanitizer no ledger has sequences. */
@@ -62,6 +64,8 @@
 
 #define MAX_STEPS	 100000
 #define MAX_INSTRUCTIONS 64
+#define NR_BEFORE	 6
+#define SHORT_WHILE	 2000000
 
 static struct rseq *area(void)
 {
@@ -77,29 +81,37 @@ struct way {
 	unsigned int nr;
 };
 
-static struct tally_ledger *ledger;
-static struct tally_account account;
+static struct tally_ledger *ledger, *other;
+static struct tally_account account, other_account;
 static unsigned int nr_side_by_side;
 
-static void add(void)
+static void add_to(struct tally_ledger *to, struct tally_account a)
 {
 	static const int64_t ones[4] = {1, 1, 1, 1};
 	int err;
 
 	if (nr_side_by_side == 1)
-		err = tally_ledger_inline_add(ledger, account, 0, 1);
+		err = tally_ledger_inline_add(to, a, 0, 1);
 	else if (nr_side_by_side == 2)
-		err = tally_ledger_inline_add2(ledger, account, 0, ones);
+		err = tally_ledger_inline_add2(to, a, 0, ones);
 	else
-		err = tally_ledger_inline_add4(ledger, account, 0, ones);
-	if (err)
+		err = tally_ledger_inline_add4(to, a, 0, ones);
+	if (err && err != -ESTALE)
 		_exit(2);
 }
 
+static void add(void)
+{
+	add_to(ledger, account);
+}
+
+/* To another ledger first: what the thread knows is of that, then. */
 static void add_in_handler(int number)
 {
 	(void)number;
+	add_to(other, other_account);
 	add();
+	add_to(other, other_account);
 }
 
 static bool stay_here(void)
@@ -138,13 +150,17 @@ static int traced(const struct machine *m, const struct way *way,
 	const struct tally_ledger_options options = {.exclusive =
 							     way->exclusive};
 
-	if (tally_ledger_create(m->path, m->topo, resources, 4, &options,
+	if (tally_ledger_create(NULL, m->topo, resources, 4, NULL, &other) ||
+	    tally_account_open(tally_ledger_accounts(other), "o",
+			       &other_account) ||
+	    tally_ledger_create(m->path, m->topo, resources, 4, &options,
 				&ledger) ||
 	    tally_account_open(tally_ledger_accounts(ledger), "a", &account) ||
 	    !stay_here() || signal(SIGUSR1, add_in_handler) == SIG_ERR)
 		return 1;
 	((struct tally_fast *)ledger)->pairs = !way->exclusive_pairs;
 	nr_side_by_side = way->nr;
+	add_to(other, other_account);
 	add();
 	if (!registered && !unregister())
 		return 1;
@@ -152,6 +168,9 @@ static int traced(const struct machine *m, const struct way *way,
 		return 1;
 	for (;;) {
 		raise(SIGSTOP);
+		if (tally_account_open(tally_ledger_accounts(ledger), "a",
+				       &account))
+			return 1;
 		add();
 	}
 }
@@ -167,7 +186,9 @@ static pid_t start(const struct machine *m, const struct way *way,
 	if (!pid)
 		_exit(traced(m, way, registered));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFSTOPPED(status))
+	/* It doesn't outlive a test that fails. */
+	if (WIFSTOPPED(status) &&
+	    !ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_EXITKILL))
 		return pid;
 	print_message("tracing a child with rseq is refused\n");
 	skip();
@@ -256,16 +277,13 @@ static bool in_sequence(pid_t pid, uint64_t pc, uint64_t *abort)
 	       peek(pid, cs + offsetof(struct rseq_cs, post_commit_offset));
 }
 
-/*
- * Steps through an add, to the end of its sequence. Where several processes may
- * write, the inlined sequence comes first, and adds nothing.
- */
-static unsigned int step(pid_t pid, const struct way *way,
-			 struct instruction *found)
+/* Steps through an add, to the end of its sequence. *before: the instructions
+ * that were on the way to it, the last ones. */
+static unsigned int step(pid_t pid, struct instruction *found,
+			 uint64_t before[NR_BEFORE])
 {
-	unsigned int nr = 0, nr_left = way->exclusive ? 1 : 2;
-	bool inside = false;
 	long nr_steps = 0;
+	unsigned int nr = 0;
 
 	while (go(pid, PTRACE_SINGLESTEP, 0) == SIGTRAP) {
 		struct instruction i = {.at = get_pc(pid)};
@@ -274,11 +292,12 @@ static unsigned int step(pid_t pid, const struct way *way,
 		if (in_sequence(pid, i.at, &i.abort)) {
 			assert_true(nr < MAX_INSTRUCTIONS);
 			found[nr++] = i;
-			inside = true;
-		} else if (inside) {
-			inside = false;
-			if (!--nr_left)
-				break;
+		} else if (nr) {
+			break;
+		} else {
+			memmove(before, before + 1,
+				(NR_BEFORE - 1) * sizeof(*before));
+			before[NR_BEFORE - 1] = i.at;
 		}
 	}
 	return nr;
@@ -300,15 +319,26 @@ static void check(const struct machine *m, const struct way *way, int64_t nr)
 	unlink(m->path);
 }
 
+/* Where it is aborted, before it tries again. */
+static void leaves_no_mark(pid_t pid, const struct layout *inside)
+{
+	for (int i = 0; inside_nr_marked(inside); i++) {
+		assert_true(i < 8);
+		assert_int_equal(go(pid, PTRACE_SINGLESTEP, 0), SIGTRAP);
+	}
+}
+
 static void interrupt_everywhere(const struct machine *m, const struct way *way)
 {
 	struct instruction found[MAX_INSTRUCTIONS];
 	/* An exclusive store fails where it is stepped. */
 	int64_t nr_adds = way->exclusive_pairs ? 1 : 2;
+	uint64_t before[NR_BEFORE] = {0};
+	struct layout *inside;
 	unsigned int nr;
 	pid_t pid = start(m, way, false);
 
-	nr = step(pid, way, found);
+	nr = step(pid, found, before);
 	end(pid);
 	check(m, way, nr_adds);
 	print_message("%s: %u instructions\n", way->name, nr);
@@ -318,16 +348,107 @@ static void interrupt_everywhere(const struct machine *m, const struct way *way)
 
 	nr_adds = 1;
 	pid = start(m, way, true);
+	inside = inside_open(m->path);
 	for (unsigned int i = 0; i < 2 * nr; i++) {
 		int number = i < nr ? 0 : SIGUSR1;
 
 		go_to(pid, found[i % nr].at, 0);
 		go_to(pid, found[i % nr].abort, number);
+		leaves_no_mark(pid, inside);
 		assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
+		assert_int_equal(inside_nr_marked(inside), 0);
 		nr_adds += number ? 2 : 1;
 	}
+	for (unsigned int i = 0; i < NR_BEFORE; i++) {
+		go_to(pid, before[i], 0);
+		assert_int_equal(go(pid, PTRACE_CONT, SIGUSR1), SIGSTOP);
+		nr_adds += 2;
+	}
+	inside_close(inside);
 	end(pid);
 	check(m, way, nr_adds);
+}
+
+static int64_t total(const struct tally_view *view)
+{
+	int64_t amounts[4];
+
+	assert_int_equal(tally_view_totals(view, TALLY_VIEW_ALL, amounts), 0);
+	return amounts[0];
+}
+
+/*
+ * A thread stands before an instruction; a snapshot is taken, once whoever
+ * opens the ledger has ended the account or not. If the snapshot didn't wait,
+ * what the thread then goes on to do is not in it, nor, after the end,
+ * anywhere. 1: the snapshot waited.
+ */
+static int stop_at(pid_t pid, uint64_t at, struct tally_ledger *beside,
+		   uint32_t *generation)
+{
+	struct tally_view *live, *view;
+	int64_t frozen = 0, all = 0;
+	int err;
+
+	go_to(pid, at, 0);
+	if (generation)
+		__atomic_fetch_add(generation, 2, __ATOMIC_RELEASE);
+	assert_int_equal(tally_view_open(beside, &live), 0);
+	err = tally_view_snapshot(beside, 0, SHORT_WHILE, &view);
+	assert_true(!err || err == -EAGAIN);
+	if (!err) {
+		frozen = total(view);
+		all = total(live);
+	}
+	assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
+	if (!err) {
+		assert_int_equal(total(view), frozen);
+		assert_int_equal(total(live), generation ? all : all + 1);
+		tally_view_close(view);
+	}
+	tally_view_close(live);
+	return err != 0;
+}
+
+static void stop_everywhere(const struct machine *m, const struct way *way)
+{
+	struct instruction found[MAX_INSTRUCTIONS];
+	uint64_t before[NR_BEFORE] = {0};
+	struct tally_ledger *beside;
+	struct tally_account a;
+	uint32_t *generations;
+	struct layout *inside;
+	unsigned int nr;
+	int nr_waited[2] = {0, 0};
+	pid_t pid = start(m, way, false);
+
+	nr = step(pid, found, before);
+	assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
+	assert_int_equal(tally_ledger_open(m->path, &beside), 0);
+	a = machine_account(beside, "a");
+	inside = inside_open(m->path);
+	generations =
+		(uint32_t *)(inside->origin + inside->plan->generations.offset);
+	for (unsigned int i = 0; i < NR_BEFORE + nr; i++) {
+		uint64_t at = i < NR_BEFORE ? before[i]
+					    : found[i - NR_BEFORE].at;
+
+		for (int ends = 0; ends < 2; ends++) {
+			/* So that the thread knows the epoch. */
+			assert_int_equal(go(pid, PTRACE_CONT, 0), SIGSTOP);
+			nr_waited[ends] +=
+				stop_at(pid, at, beside,
+					ends ? &generations[a.row] : NULL);
+		}
+	}
+	print_message("%s: snapshots waited at %d of %u instructions\n",
+		      way->name, nr_waited[0], nr);
+	assert_true(nr_waited[0] >= 2);
+	assert_int_equal(nr_waited[0], nr_waited[1]);
+	inside_close(inside);
+	tally_ledger_close(beside);
+	end(pid);
+	unlink(m->path);
 }
 
 static void sequences_are_aborted_anywhere(void **state)
@@ -357,7 +478,32 @@ static void sequences_are_aborted_anywhere(void **state)
 #endif
 }
 
+static void snapshots_wait_for_marks(void **state)
+{
+	static const struct way ways[] = {
+		{"one, marked", false, false, 1},
+		{"two, marked", false, false, 2},
+	};
+
+	/* An emulated machine takes too long for the short while. */
+	if (!__rseq_size || getenv("NUMATALLY_GUEST"))
+		skip();
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		stop_everywhere(*state, &ways[i]);
+#if defined(__x86_64__)
+	if (__builtin_cpu_supports("avx2"))
+		stop_everywhere(*state,
+				&(struct way){"four, marked", false, false, 4});
+#endif
+}
+
 #else
+
+static void snapshots_wait_for_marks(void **state)
+{
+	(void)state;
+	skip();
+}
 
 static void sequences_are_aborted_anywhere(void **state)
 {
@@ -371,6 +517,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(sequences_are_aborted_anywhere,
+						machine_setup,
+						machine_teardown),
+		cmocka_unit_test_setup_teardown(snapshots_wait_for_marks,
 						machine_setup,
 						machine_teardown),
 	};

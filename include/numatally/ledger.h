@@ -151,11 +151,13 @@ TALLY_API int tally_ledger_resource(const struct tally_ledger *ledger,
 
 /*
  * Adds amount to the account's cell of that resource, for the node of the CPU
- * that it runs on. A failed add has changed nothing: fails only where this CPU
- * touches a run of 64 accounts for the first time, or this thread the ledger.
- * Async-signal-safe but for a thread's first add to the ledger.
- * numatally/ledger_inline.h has the same without the call.
+ * that it runs on. A failed add has changed nothing: fails only where the
+ * account has ended, or this CPU touches a run of 64 accounts for the first
+ * time, or this thread the ledger. Async-signal-safe but for a thread's first
+ * add to the ledger. numatally/ledger_inline.h has the same without the call.
  *
+ * -ESTALE	the account is gone: nothing is ever added to the one that has
+ *		its row now
  * -ENOSPC	the file system is full
  * -ENOMEM	no memory
  * -EUSERS	4096 threads use the ledger
@@ -199,7 +201,7 @@ struct tally_amount {
  * tally_snapshot_info.
  *
  * -ENOENT	the ledger has no such node
- * others	as tally_ledger_add()
+ * others	as tally_ledger_add(); -ESTALE where any account is gone
  */
 TALLY_API int tally_ledger_charge(struct tally_ledger *ledger,
 				  struct tally_account account, int node,

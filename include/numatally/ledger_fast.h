@@ -10,8 +10,12 @@
 #ifndef NUMATALLY_LEDGER_FAST_H
 #define NUMATALLY_LEDGER_FAST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <numatally/account.h>
+#include <numatally/export.h>
 
 #if defined(__has_include)
 #if __has_include(<sys/rseq.h>)
@@ -33,25 +37,78 @@ struct tally_lanes {
 							  added to */
 };
 
-/* What a struct tally_ledger begins with. */
+/*
+ * What a struct tally_ledger begins with. Where it lies says what an add would
+ * else have to load, and the words of the file that every add compares are
+ * mapped a second time, at a fixed distance from it:
+ *
+ *   a multiple of 1 MiB
+ *   │ k × 64 KiB + 2 KiB │ struct tally_ledger │ control   │ generations
+ *                        ^ the pointer         ^ + 64 KiB  ^ + 128 KiB
+ *
+ * Bit 0 of k: several processes write to it. Bits 1 to 3: a row is a cache line
+ * shifted left by that.
+ */
 struct tally_fast {
 	const struct tally_lanes *lanes; /* of the bank that adds go to, or all
 					    0: add in another way */
-	uint64_t row_bytes;
-	ptrdiff_t rseq;	       /* from the thread pointer */
+	uint64_t serial; /* of a ledger of several processes, in this one; its
+			    low bits are left for a CPU */
+	ptrdiff_t rseq;	 /* from the thread pointer, as the next */
+	ptrdiff_t known;
 	uint32_t vector_bytes; /* of the widest store of a sequence */
 	uint32_t pairs;	       /* aarch64: not 0: a plain store of two cells is
 				  whole */
 };
+
+#define TALLY_FAST_SEVERAL     65536  /* in its address */
+#define TALLY_FAST_TAG	       65544  /* of the epoch that adds go to */
+#define TALLY_FAST_GENERATIONS 131072 /* of accounts, 4 bytes a row */
+
+/* Of a cell, in bytes from row 0. */
+static inline uint64_t tally_fast_offset(const struct tally_fast *fast,
+					 struct tally_account account,
+					 unsigned int resource)
+{
+	/* Not a shift, which would take its count in a certain register. */
+	return (uint64_t)account.row *
+		       (UINT64_C(64) << ((uintptr_t)fast >> 17 & 7)) +
+	       (uint64_t)resource * 8;
+}
+
+/*
+ * What a thread knows of the ledger of several processes that it added to last,
+ * for one CPU and epoch. Handlers of signals change it, too: it is read inside
+ * a sequence, which they end.
+ */
+struct tally_known {
+	uint64_t key;	/* the ledger's serial, and the CPU; 0: nothing */
+	uint64_t tag;	/* of the epoch */
+	uint64_t *mark; /* in the region of the CPU's node */
+	char *rows;	/* as in struct tally_lanes, from here on */
+	uint64_t end;
+	const unsigned char *touched;
+};
+
+TALLY_BEGIN
+
+/* Where a thread's is, from its thread pointer: of the initial-exec model, so
+ * that the place is the same in every thread. */
+TALLY_API extern const ptrdiff_t tally_known_offset;
+
+TALLY_END
 
 /* A C library that has this registers threads, or says that it didn't. */
 #ifdef RSEQ_SIG
 #define TALLY_HAS_RSEQ 1
 #endif
 
-/* In a program this is a constant to the compiler. */
+/* In a program these are constants to the compiler. */
 #ifndef TALLY_RSEQ_OFFSET
 #define TALLY_RSEQ_OFFSET(fast) __rseq_offset
+#endif
+#ifndef TALLY_KNOWN_OFFSET
+#define TALLY_KNOWN_OFFSET(fast) tally_known_offset
 #endif
 
 /*

@@ -37,189 +37,240 @@ TALLY_BEGIN
 	"str x16, [%[area], #8]\n"					\
 	"1:\n\t"
 
-#define TALLY_RSEQ_END							\
-	"2:\n\t"							\
+/* brk #0x45e0: the signature of an abort */
+#define TALLY_RSEQ_ABORT						\
 	".pushsection __rseq_failure, \"ax\"\n\t"			\
-	/* brk #0x45e0: the signature of an abort */			\
 	".inst 0xd428bc00\n"						\
-	"4:\n\t"							\
-	"b %l[slow]\n\t"						\
-	".popsection\n\t"
+	"4:\n\t"
 
-/*
- * The CPU is read inside, so that nothing is to be compared. After it: x9 is
- * the first cell's address, in the bank that counts; rows of an untouched
- * bucket are left for the slow path.
- */
-#define TALLY_RSEQ_LANE							\
-	"ldrsw x16, [%[area], #4]\n\t"					\
-	"ldr x17, [%[lanes]]\n\t"					\
-	"add x17, x17, x16, lsl #3\n\t"				\
-	"add x16, x17, %[words]\n\t"					\
-	"ldr x9, [x16]\n\t"						\
-	"cmp x9, %[offset]\n\t"						\
-	"b.hi 5f\n\t"							\
-	"add x16, x16, %[words]\n\t"					\
-	"ldr x9, [x16]\n\t"						\
-	"cbz x9, %l[slow]\n\t"						\
-	"ldrb w9, [x9, %[bucket]]\n\t"					\
-	"cbz w9, %l[slow]\n"						\
-	"5:\n\t"							\
-	"ldr x9, [x17]\n\t"						\
-	"add x9, x9, %[offset]\n\t"
-
-/* words: of each member of struct tally_lanes, in bytes */
-#define TALLY_RSEQ_INPUTS(fast, account, resource)			\
+#define TALLY_RSEQ_INPUTS						\
 	[area] "r" ((char *)__builtin_thread_pointer() +		\
 		    TALLY_RSEQ_OFFSET(fast)),				\
-	[lanes] "r" (&(fast)->lanes),					\
-	[words] "I" (offsetof(struct tally_lanes, end)),		\
-	[bucket] "r" ((uint64_t)((account).row >> 6)),			\
-	[offset] "r" ((uint64_t)(account).row * (fast)->row_bytes +	\
-		      (uint64_t)(resource) * 8)
+	[fast] "r" (fast),						\
+	[generations] "r" ((const char *)fast + TALLY_FAST_GENERATIONS), \
+	[row] "r" ((uint64_t)account.row),				\
+	[generation] "r" (account.generation),				\
+	[offset] "r" (tally_fast_offset(fast, account, resource))
 
-/* The CPU is the one that the cells are for, or the sequence does nothing. */
-#define TALLY_RSEQ_ON_CPU						\
-	"ldr w16, [%[area], #4]\n\t"					\
-	"cmp w16, %w[cpu]\n\t"						\
-	"b.ne %l[slow]\n\t"						\
-	"mov x9, %[to]\n\t"
+/* After it, in both, x9 is the first cell's address, in the bank that counts.
+ * A handle of another generation, and rows of an untouched bucket, are left for
+ * the slow path. */
+#define TALLY_RSEQ_IS_STALE						\
+	"ldr w9, [%[generations], %[row], lsl #2]\n\t"			\
+	"cmp w9, %w[generation]\n\t"
 
-#define TALLY_RSEQ_CELLS(rseq, cpu, to)					\
-	[area] "r" ((char *)__builtin_thread_pointer() + (rseq)),	\
-	[cpu] "r" (cpu), [to] "r" (to)
+/* x9: touched */
+#define TALLY_RSEQ_IS_TOUCHED						\
+	"lsr x10, %[row], #6\n\t"					\
+	"ldrb w9, [x9, x10]\n\t"
+
+/*
+ * Where this process alone writes. The CPU is read inside, so that nothing is
+ * to be compared.
+ *
+ * x17: this CPU's words in struct tally_lanes
+ */
+#define TALLY_RSEQ_BARE(commit, after, ...)				\
+	__asm__ goto(							\
+		TALLY_RSEQ_BEGIN					\
+		"ldrsw x16, [%[area], #4]\n\t"				\
+		"ldr x17, [%[fast]]\n\t"				\
+		"add x17, x17, x16, lsl #3\n\t"			\
+		"add x16, x17, %[words]\n\t"				\
+		"ldr x9, [x16]\n\t"					\
+		"cmp x9, %[offset]\n\t"					\
+		"b.hi 5f\n\t"						\
+		"add x16, x16, %[words]\n\t"				\
+		"ldr x9, [x16]\n\t"					\
+		"cbz x9, %l[slow]\n\t"					\
+		TALLY_RSEQ_IS_TOUCHED					\
+		"cbz w9, %l[slow]\n"					\
+		"5:\n\t"						\
+		TALLY_RSEQ_IS_STALE					\
+		"b.ne %l[slow]\n\t"					\
+		"ldr x9, [x17]\n\t"					\
+		"add x9, x9, %[offset]\n\t"				\
+		commit "\n"						\
+		"2:\n\t"						\
+		after							\
+		TALLY_RSEQ_ABORT					\
+		"b %l[slow]\n\t"					\
+		".popsection\n\t"					\
+		: /* none */						\
+		: TALLY_RSEQ_INPUTS,					\
+		  [words] "I" (offsetof(struct tally_lanes, end)),	\
+		  __VA_ARGS__						\
+		: TALLY_RSEQ_CLOBBERS					\
+		: slow)
+
+/*
+ * Where several do: what the thread knows is for this ledger and CPU; the mark
+ * is set, and then it is still for the epoch that adds go to. The mark is
+ * cleared behind the sequence, or by who was interrupted: by a release, so that
+ * who sees that sees the add. Between the mark and the look at the tag a
+ * membarrier stands in for a barrier; who sees a tag sees the generations of
+ * those who stored it.
+ *
+ * x13: the mark, once it is to be set
+ */
+#define TALLY_RSEQ_MARKED(commit, after, ...)				\
+	__asm__ goto(							\
+		"mov x13, #0\n\t"					\
+		TALLY_RSEQ_BEGIN					\
+		"ldr w16, [%[area], #4]\n\t"				\
+		"ldr x17, [%[fast], %[serial]]\n\t"			\
+		"orr x16, x16, x17\n\t"				\
+		"ldr x17, [%[known], %[key]]\n\t"			\
+		"cmp x16, x17\n\t"					\
+		"b.ne %l[slow]\n\t"					\
+		"ldr x9, [%[known], %[end]]\n\t"			\
+		"cmp x9, %[offset]\n\t"					\
+		"b.hi 5f\n\t"						\
+		"ldr x9, [%[known], %[touched]]\n\t"			\
+		TALLY_RSEQ_IS_TOUCHED					\
+		"cbz w9, %l[slow]\n"					\
+		"5:\n\t"						\
+		"ldr x16, [%[known], %[tag]]\n\t"			\
+		"add x17, x16, %[row], lsl #1\n\t"			\
+		"add x17, x17, #1\n\t"					\
+		"ldr x13, [%[known], %[mark]]\n\t"			\
+		"stlr x17, [x13]\n\t"					\
+		"ldar x17, [%[tag_now]]\n\t"				\
+		"cmp x16, x17\n\t"					\
+		"b.ne 6f\n\t"						\
+		TALLY_RSEQ_IS_STALE					\
+		"b.eq 7f\n"						\
+		"6:\n\t"						\
+		"stlr xzr, [x13]\n\t"					\
+		"b %l[slow]\n"						\
+		"7:\n\t"						\
+		"ldr x9, [%[known], %[rows]]\n\t"			\
+		"add x9, x9, %[offset]\n\t"				\
+		commit "\n"						\
+		"2:\n\t"						\
+		"stlr xzr, [x13]\n\t"					\
+		after							\
+		TALLY_RSEQ_ABORT					\
+		"cbz x13, 8f\n\t"					\
+		"stlr xzr, [x13]\n"					\
+		"8:\n\t"						\
+		"b %l[slow]\n\t"					\
+		".popsection\n\t"					\
+		: /* none */						\
+		: TALLY_RSEQ_INPUTS,					\
+		  [known] "r" ((char *)__builtin_thread_pointer() +	\
+			       TALLY_KNOWN_OFFSET(fast)),		\
+		  [tag_now] "r" ((const char *)fast + TALLY_FAST_TAG),	\
+		  [serial] "i" (offsetof(struct tally_fast, serial)),	\
+		  [key] "i" (offsetof(struct tally_known, key)),	\
+		  [tag] "i" (offsetof(struct tally_known, tag)),	\
+		  [mark] "i" (offsetof(struct tally_known, mark)),	\
+		  [rows] "i" (offsetof(struct tally_known, rows)),	\
+		  [end] "i" (offsetof(struct tally_known, end)),	\
+		  [touched] "i" (offsetof(struct tally_known, touched)), \
+		  __VA_ARGS__						\
+		: TALLY_RSEQ_CLOBBERS					\
+		: slow)
 
 /* What commits. */
 #define TALLY_RSEQ_ONE							\
 	"ldr x10, [x9]\n\t"						\
 	"add x10, x10, %[amount]\n\t"					\
-	"str x10, [x9]\n"
+	"str x10, [x9]"
 
 #define TALLY_RSEQ_PAIR							\
 	"ldp x10, x11, [x9]\n\t"					\
 	"add x10, x10, %[first]\n\t"					\
 	"add x11, x11, %[second]\n\t"					\
-	"stp x10, x11, [x9]\n"
+	"stp x10, x11, [x9]"
 
 #define TALLY_RSEQ_EXCLUSIVE						\
 	"ldxp x10, x11, [x9]\n\t"					\
 	"add x10, x10, %[first]\n\t"					\
 	"add x11, x11, %[second]\n\t"					\
-	"stxp w16, x10, x11, [x9]\n"
+	"stxp w16, x10, x11, [x9]"
 
 /* Behind the sequence: an exclusive store may fail. */
 #define TALLY_RSEQ_STORED "cbnz w16, %l[slow]\n\t"
 
-#define TALLY_RSEQ_AMOUNTS(amounts)					\
-	[first] "r" ((amounts)[0]), [second] "r" ((amounts)[1])
+#define TALLY_RSEQ_AMOUNTS						\
+	[first] "r" (amounts[0]), [second] "r" (amounts[1])
 
 /* x16 and x17 are also those of a linker that lengthens a branch. */
 #define TALLY_RSEQ_CLOBBERS						\
-	"memory", "cc", "x9", "x10", "x11", "x16", "x17"
+	"memory", "cc", "x9", "x10", "x11", "x13", "x16", "x17"
 
 /* clang-format on */
 
-/*
- * Add one or two amounts side by side, in a lane of this process alone. false:
- * nothing was added.
- */
 static inline __attribute__((always_inline)) bool
-tally_rseq_add(const struct tally_fast *fast, struct tally_account account,
-	       unsigned int resource, int64_t amount)
+tally_rseq_several(const struct tally_fast *fast)
 {
-	__asm__ goto(
-		TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE TALLY_RSEQ_ONE TALLY_RSEQ_END
-		: /* none */
-		: TALLY_RSEQ_INPUTS(fast, account, resource), [amount] "rI"(
-								      amount)
-		: TALLY_RSEQ_CLOBBERS
-		: slow);
+	return ((uintptr_t)fast & TALLY_FAST_SEVERAL) != 0;
+}
+
+/* Add one or two amounts side by side. false: nothing was added. */
+static inline __attribute__((always_inline)) bool
+tally_rseq_add_bare(const struct tally_fast *fast, struct tally_account account,
+		    unsigned int resource, int64_t amount)
+{
+	TALLY_RSEQ_BARE(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
 	return true;
 slow:
 	return false;
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add2(const struct tally_fast *fast, struct tally_account account,
-		unsigned int resource, const int64_t amounts[2])
+tally_rseq_add2_bare(const struct tally_fast *fast,
+		     struct tally_account account, unsigned int resource,
+		     const int64_t amounts[2])
 {
 	if (fast->pairs)
-		__asm__ goto(TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE TALLY_RSEQ_PAIR
-				     TALLY_RSEQ_END
-			     : /* none */
-			     : TALLY_RSEQ_INPUTS(fast, account, resource),
-			       TALLY_RSEQ_AMOUNTS(amounts)
-			     : TALLY_RSEQ_CLOBBERS
-			     : slow);
+		TALLY_RSEQ_BARE(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
 	else
-		__asm__ goto(
-			TALLY_RSEQ_BEGIN TALLY_RSEQ_LANE TALLY_RSEQ_EXCLUSIVE
-				TALLY_RSEQ_END TALLY_RSEQ_STORED
-			: /* none */
-			: TALLY_RSEQ_INPUTS(fast, account, resource),
-			  TALLY_RSEQ_AMOUNTS(amounts)
-			: TALLY_RSEQ_CLOBBERS
-			: slow);
+		TALLY_RSEQ_BARE(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
+				TALLY_RSEQ_AMOUNTS);
 	return true;
 slow:
 	return false;
 }
 
-/*
- * Add to cells of a CPU's lane, of several processes, under a mark. false:
- * nothing was added, since this is another CPU or the thread was interrupted.
- */
-static inline bool tally_rseq_on_cpu(const struct tally_fast *fast,
-				     uint32_t cpu, int64_t *to,
-				     const int64_t *amounts)
+static inline __attribute__((always_inline)) bool
+tally_rseq_add_marked(const struct tally_fast *fast,
+		      struct tally_account account, unsigned int resource,
+		      int64_t amount)
 {
-	__asm__ goto(
-		TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU TALLY_RSEQ_ONE TALLY_RSEQ_END
-		: /* none */
-		: TALLY_RSEQ_CELLS(fast->rseq, cpu, to), [amount] "r"(*amounts)
-		: TALLY_RSEQ_CLOBBERS
-		: slow);
+	TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
 	return true;
 slow:
 	return false;
 }
 
-static inline bool tally_rseq_on_cpu2(const struct tally_fast *fast,
-				      uint32_t cpu, int64_t *to,
-				      const int64_t amounts[2])
+static inline __attribute__((always_inline)) bool
+tally_rseq_add2_marked(const struct tally_fast *fast,
+		       struct tally_account account, unsigned int resource,
+		       const int64_t amounts[2])
 {
 	if (fast->pairs)
-		__asm__ goto(TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU TALLY_RSEQ_PAIR
-				     TALLY_RSEQ_END
-			     : /* none */
-			     : TALLY_RSEQ_CELLS(fast->rseq, cpu, to),
-			       TALLY_RSEQ_AMOUNTS(amounts)
-			     : TALLY_RSEQ_CLOBBERS
-			     : slow);
+		TALLY_RSEQ_MARKED(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
 	else
-		__asm__ goto(
-			TALLY_RSEQ_BEGIN TALLY_RSEQ_ON_CPU TALLY_RSEQ_EXCLUSIVE
-				TALLY_RSEQ_END TALLY_RSEQ_STORED
-			: /* none */
-			: TALLY_RSEQ_CELLS(fast->rseq, cpu, to),
-			  TALLY_RSEQ_AMOUNTS(amounts)
-			: TALLY_RSEQ_CLOBBERS
-			: slow);
+		TALLY_RSEQ_MARKED(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
+				  TALLY_RSEQ_AMOUNTS);
 	return true;
 slow:
 	return false;
 }
 
+#undef TALLY_RSEQ_ABORT
 #undef TALLY_RSEQ_AMOUNTS
+#undef TALLY_RSEQ_BARE
 #undef TALLY_RSEQ_BEGIN
-#undef TALLY_RSEQ_CELLS
 #undef TALLY_RSEQ_CLOBBERS
-#undef TALLY_RSEQ_END
 #undef TALLY_RSEQ_EXCLUSIVE
 #undef TALLY_RSEQ_INPUTS
-#undef TALLY_RSEQ_LANE
+#undef TALLY_RSEQ_IS_STALE
+#undef TALLY_RSEQ_IS_TOUCHED
+#undef TALLY_RSEQ_MARKED
 #undef TALLY_RSEQ_ONE
-#undef TALLY_RSEQ_ON_CPU
 #undef TALLY_RSEQ_PAIR
 #undef TALLY_RSEQ_STORED
 

@@ -7,17 +7,21 @@
  *
  *   ┌─ mark_thread: a slot, nr_threads       ┌─ epoch_pin: own
  *   │                                        │
- *   ├─ mark_enter: mark = epoch              ├─ move_on ─ pinned ──▶ join, or
+ *   ├─ mark_enter: mark = tag                ├─ move_on ─ pinned ──▶ join, or
  *   │    (a fence where no membarrier is)    │    │                  -EBUSY
- *   ├─ enter: bank = epoch & 1               │    ├─ settle: fold ─▶ folded
- *   │                                        │    ├─ epoch + 1
- *   ├─ add, add: to the bank's cells         │    └─ grace: barrier, wait for
- *   │                                        │         older marks ─▶ frozen
+ *   ├─ enter: bank = tag & 1                 │    ├─ settle: fold ─▶ folded
+ *   ├─ is the generation as it was?          │    ├─ epoch + 1
+ *   ├─ add, add: to the bank's cells         │    └─ grace: tag, barrier, wait
+ *   │                                        │         for older marks ─▶ frozen
  *   └─ mark_leave: mark = 0                  ├─ pins + 1, disown
  *                                            ├─ the sums
  *   or, -DSEQUENCES, in one sequence,        │
  *   that a membarrier restarts:              └─ epoch_unpin: the last one
- *      bank = epoch & 1, add                      settles
+ *      bank = tag & 1, add                        settles
+ *
+ * The inlined marked sequence is the writer's left side, in which the tag that
+ * the mark was made of may be an older one; it then adds nothing unless the
+ * second look shows the same.
  *
  * Writer 0 posts A, of two amounts, and says so to writer 1, which then adds
  * B. Each is a process of its own, that may be stopped or killed at any step.
@@ -25,13 +29,18 @@
  * Holds: a snapshot has A whole or not at all, or names it as doubtful; it has
  * no B without A; it stands still; two that pin one epoch see the same; nobody
  * waits for ever for one that is stopped; what was acknowledged counts once.
+ * With ENDS mover 0 first ends the account of B, whose row another may have
+ * after the grace period: nothing is added to B then.
  *
  *   -DFENCED		no membarrier: writers and movers have fences
  *   -DSEQUENCES	B is added by a sequence, unmarked
+ *   -DENDS		B's account ends
  * must fail:
  *   -DNO_BARRIER	the mover goes without the membarrier
  *   -DNO_FENCE		with FENCED: the writers' fence is left out
  *   -DNO_RESTART	with SEQUENCES: a membarrier that restarts no sequence
+ *   -DUNCHECKED	with ENDS: the generation is not looked at
+ *   -DGENERATION_EARLY	with ENDS: it is, before the mark is stored
  *   -DMARK_LATE	the bank is read before the mark is stored
  *   -DTHREADS_EARLY	nr_threads is read before the barrier
  *   -DLEAVE_EARLY	the mark is cleared before the second amount
@@ -41,13 +50,18 @@
  *   -DPIN_AFTER	the pin is set after disown
  */
 #define NR_CPUS	 4
+#ifdef ENDS
+#define NR_WORDS 13
+#else
 #define NR_WORDS 12
+#endif
 #define NR_SLOTS 3
 
-#define EPOCH		 0
+#define TAG		 0
 #define MARK(t)		 (1 + (t))
 #define SAID		 3
 #define CELL(bank, t, h) (4 + (bank) * 4 + (t) * 2 + (h))
+#define GENERATION	 12
 
 #include "memory.pml"
 
@@ -60,11 +74,18 @@ byte nr_acked[2];
 
 /* Under owner, whose compare-and-exchange orders them. */
 byte owner;
+byte epoch_word;
 byte frozen;
 byte folded;
 byte pins;
 
 byte settled[4];
+#ifdef ENDS
+bool ended; /* B's account, and what was under way was waited for */
+#define NOT_ENDED !ended
+#else
+#define NOT_ENDED true
+#endif
 bool doubted; /* a charge was ever named as doubtful */
 byte nr_done;
 
@@ -94,7 +115,7 @@ inline take_slot(t)
 
 inline mark(t)
 {
-	load(t, EPOCH, e);
+	load(t, TAG, e);
 	store(t, MARK(t), e << 1 | 1);
 #if defined(FENCED) && !defined(NO_FENCE)
 	fence(t);
@@ -104,11 +125,11 @@ inline mark(t)
 inline enter(t)
 {
 #ifdef MARK_LATE
-	load(t, EPOCH, b);
+	load(t, TAG, b);
 	mark(t);
 #else
 	mark(t);
-	load(t, EPOCH, b);
+	load(t, TAG, b);
 #endif
 	b = b & 1;
 	fate(t)
@@ -143,7 +164,23 @@ out:
 	nr_done++
 }
 
-/* tally_ledger_add(), in add_marked() or in the inlined sequence: its cell is
+/* Of B's account, in is_stale(): it may have been ended. */
+inline check_generation()
+{
+#if defined(ENDS) && !defined(UNCHECKED)
+	load(1, GENERATION, v);
+	if
+	:: v != 0 ->
+		store_release(1, MARK(1), 0);
+		goto out
+	:: else
+	fi
+#else
+	skip
+#endif
+}
+
+/* tally_ledger_add(), with a mark or in the inlined sequence: its cell is
  * its CPU's alone. */
 proctype add_b()
 {
@@ -156,21 +193,30 @@ proctype add_b()
 #ifdef SEQUENCES
 again:
 	atomic { in_sequence = true; restart = false };
-	load(1, EPOCH, b);
+	load(1, TAG, b);
 	b = b & 1;
+	check_generation();
 	fate(1);
 	atomic {
 		if
 		:: restart -> goto again
 		:: else
 		fi;
+		assert(NOT_ENDED);
 		load(1, CELL(b, 1, 0), v);
 		store(1, CELL(b, 1, 0), v + 1);
 		in_sequence = false
 	}
 #else
 	take_slot(1);
+#ifdef GENERATION_EARLY
+	check_generation();
 	enter(1);
+#else
+	enter(1);
+	check_generation();
+#endif
+	assert(NOT_ENDED);
 	load(1, CELL(b, 1, 0), v);
 	store(1, CELL(b, 1, 0), v + 1);
 	fate(1);
@@ -217,6 +263,7 @@ inline wait_for_mark(t)
 
 inline grace(m)
 {
+	store_release(MOVER(m), TAG, epoch);
 #ifdef THREADS_EARLY
 	nr = nr_threads;
 	barrier(m);
@@ -313,7 +360,13 @@ proctype mover(byte m)
 		tries++;
 		err = false;
 		own(m);
-		load(MOVER(m), EPOCH, epoch);
+		epoch = epoch_word;
+#ifdef ENDS
+		if
+		:: m == 0 -> store(MOVER(m), GENERATION, 1)
+		:: else
+		fi;
+#endif
 		if
 		:: folded != epoch && frozen == epoch && pins > 0 ->
 			if
@@ -325,8 +378,15 @@ proctype mover(byte m)
 			if
 			:: !err ->
 				epoch++;
-				store_release(MOVER(m), EPOCH, epoch);
+				epoch_word = epoch;
 				grace(m)
+#ifdef ENDS
+				;
+				if
+				:: !err && m == 0 -> ended = true
+				:: else
+				fi
+#endif
 			:: else
 			fi
 		fi;
@@ -355,7 +415,7 @@ proctype mover(byte m)
 			own(m);
 			if
 			:: pins == 0 ->
-				load(MOVER(m), EPOCH, epoch);
+				epoch = epoch_word;
 				settle(m)
 			:: else
 			fi;
