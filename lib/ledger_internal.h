@@ -87,6 +87,15 @@ void ledger_list_remove(struct tally_ledger *ledger);
 void ledger_forked(struct tally_ledger *ledger);
 int ledger_join(struct tally_ledger *ledger);
 
+/* Opens what is mapped, as one more writer; takes over the layout. */
+int ledger_open_over(struct layout *layout, struct tally_ledger **ledger);
+
+/* Makes an empty one for this process alone, of the same nodes, lanes,
+ * resources and size as another. */
+int ledger_create_alike(const char *path, mode_t mode,
+			const struct layout *like,
+			struct tally_ledger **ledger);
+
 /* What CPU numbers there can be, rounded up. */
 uint64_t ledger_end_cpu(void);
 
