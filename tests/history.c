@@ -152,6 +152,12 @@ struct checker *history_checker(const struct kind *kinds)
 	return c;
 }
 
+void history_free(struct checker *c)
+{
+	free(c->memos);
+	free(c);
+}
+
 uint64_t history_nr_states(const struct checker *c)
 {
 	return c->nr_states;

@@ -98,6 +98,7 @@ struct checker *history_checker(const struct kind *kinds);
 const struct model *history_check(struct checker *checker,
 				  const struct history *history);
 uint64_t history_nr_states(const struct checker *checker);
+void history_free(struct checker *checker);
 
 /* Has a thread record histories, each between two waits at the barrier, until
  * test->ends. */

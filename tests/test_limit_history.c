@@ -553,6 +553,7 @@ static void run(struct machine *m, const struct kind *kinds,
 		      " beside another, %" PRIu64 " states\n",
 		      nr, calls, overlaps, history_nr_states(checker));
 	pthread_barrier_destroy(&test.barrier);
+	history_free(checker);
 	tally_ledger_close(test.ledger);
 }
 

@@ -26,6 +26,7 @@ static const struct verb verbs[] = {
 	{"show", "a ledger, per node", show_main},
 	{"check", "a ledger's placement and integrity", check_main},
 	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
+	{"save", "a ledger, as an ordinary file", save_main},
 	{"replay", "a trace of jobs, driven through the library", replay_main},
 	{NULL, NULL, NULL},
 };

@@ -22,6 +22,7 @@ int check_main(int argc, char **argv);
 int ls_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
 int run_main(int argc, char **argv);
+int save_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int topo_main(int argc, char **argv);
 

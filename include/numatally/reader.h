@@ -90,6 +90,21 @@ TALLY_API int tally_reader_writer(const struct tally_reader *reader,
 TALLY_API const struct tally_region *
 tally_reader_region(const struct tally_reader *reader, unsigned int index);
 
+/*
+ * Saves what a view shows as a ledger of its own, in an ordinary file, which
+ * takes the place of what is at path once it is whole. It is opened by
+ * tally_reader_open(), on another machine too. A snapshot is saved as it
+ * stands; of a live view each account is as it was at some moment. Amounts,
+ * keys, lives, owners, limits, peaks, refusals and reservations are saved;
+ * leases, doubts and the moment when the ledger was made are not. What is taken
+ * without a reservation becomes part of one.
+ *
+ * -EBADMSG	the ledger is damaged, or was cut short
+ * other	as tally_ledger_create(), and what fsync(2) and rename(2) said
+ */
+TALLY_API int tally_reader_save(const struct tally_view *view, const char *path,
+				mode_t mode);
+
 TALLY_END
 
 #endif
