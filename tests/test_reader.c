@@ -26,7 +26,7 @@
 #define VERSION_AT 8
 #define ORDER_AT   12
 #define PAGE_AT	   36
-#define NEXT_AT 8 /* in a record */
+#define NEXT_AT	   8 /* in a record */
 
 static int reader_says(const char *path)
 {
