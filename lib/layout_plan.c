@@ -167,10 +167,11 @@ int layout_place(const struct layout_params *params,
 			node->held_offset +
 			align(plan->nr_buckets * plan->bucket_bytes,
 			      params->page_bytes);
-		node->areas_offset = node->credits_offset +
-				     align(node->nr_lanes * LAYOUT_NR_CREDITS *
-						   sizeof(uint64_t),
-					   params->page_bytes);
+		node->areas_offset =
+			node->credits_offset +
+			align((uint64_t)node->nr_lanes * LAYOUT_NR_CREDITS *
+				      sizeof(uint64_t),
+			      params->page_bytes);
 		if (__builtin_mul_overflow(node->nr_lanes, plan->area_bytes,
 					   &areas) ||
 		    areas > MAX_FILE_BYTES)

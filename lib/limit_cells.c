@@ -106,7 +106,7 @@ int limit_check_account(const struct tally_ledger *l,
 static int fault_bucket(const struct tally_region *region, uint64_t offset,
 			uint64_t stride, uint32_t row)
 {
-	uint64_t first = row / LAYOUT_BUCKET_ROWS * LAYOUT_BUCKET_ROWS;
+	uint64_t first = row - row % LAYOUT_BUCKET_ROWS;
 	uint64_t from = offset + first * stride;
 	uint64_t bytes = LAYOUT_BUCKET_ROWS * stride;
 
