@@ -275,8 +275,8 @@ static void fill(const struct tally_accounts *a, uint32_t row,
 	for (size_t n = 0; n * sizeof(*words) <= key->bytes; n++)
 		__atomic_store_n(&words[n], word_of(key, n), __ATOMIC_RELAXED);
 	__atomic_store_n(&r->owner, 0, __ATOMIC_RELAXED);
-	r->child = 0;
-	r->sibling = 0;
+	__atomic_store_n(&r->child, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->sibling, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(generation_at(a, row), generation_of(a, row) | 1,
 			 __ATOMIC_RELEASE);
 	__atomic_fetch_or(&rows_at(a->layout, row / LAYOUT_BUCKET_ROWS)->ready,
@@ -396,6 +396,9 @@ static bool is_there(const struct tally_accounts *a, uint32_t row,
 	if (life_is_claimed(life))
 		return generation & 1 && directory_is_linked(a, row) &&
 		       generation_of(a, row) == generation;
+	/* What ends just now was there in every snapshot that is held. */
+	if (LIFE_PHASE(life) == TALLY_PHASE_GONE && generation & 1)
+		return epoch != 0;
 	account->generation--;
 	return epoch && LIFE_PHASE(life) == TALLY_PHASE_GONE &&
 	       directory_has(a, *account, epoch);

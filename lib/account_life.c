@@ -82,11 +82,12 @@ void directory_prune(struct tally_accounts *a, uint32_t owner)
 {
 	uint32_t *from = &record_at(a, owner)->child;
 
-	for (uint32_t steps = directory_nr_rows(a); *from && steps; steps--) {
-		struct record *child = record_at(a, *from - 1);
+	for (uint32_t steps = directory_nr_rows(a); link_of(from) && steps;
+	     steps--) {
+		struct record *child = record_at(a, link_of(from) - 1);
 
 		if (phase_of(child) == TALLY_PHASE_GONE)
-			__atomic_store_n(from, child->sibling,
+			__atomic_store_n(from, link_of(&child->sibling),
 					 __ATOMIC_RELEASE);
 		else
 			from = &child->sibling;
@@ -97,12 +98,13 @@ void directory_prune(struct tally_accounts *a, uint32_t owner)
  * off the list: so each is taken off once, however many there are. */
 static bool owns_any(struct tally_accounts *a, struct record *r)
 {
-	while (r->child) {
-		struct record *child = record_at(a, r->child - 1);
+	while (link_of(&r->child)) {
+		struct record *child = record_at(a, link_of(&r->child) - 1);
 
 		if (phase_of(child) != TALLY_PHASE_GONE)
 			return true;
-		__atomic_store_n(&r->child, child->sibling, __ATOMIC_RELEASE);
+		__atomic_store_n(&r->child, link_of(&child->sibling),
+				 __ATOMIC_RELEASE);
 		__atomic_store_n(&child->owner, 0, __ATOMIC_RELAXED);
 	}
 	return false;
@@ -129,7 +131,7 @@ static bool finish(struct tally_accounts *a, uint32_t row)
 static void finish_up(struct tally_accounts *a, uint32_t row)
 {
 	for (;;) {
-		uint32_t owner = record_at(a, row)->owner;
+		uint32_t owner = link_of(&record_at(a, row)->owner);
 
 		if (!finish(a, row) || !owner)
 			return;
@@ -152,9 +154,9 @@ static uint32_t start_down(const struct tally_accounts *a, uint32_t row)
 		struct record *r = record_at(a, row);
 
 		start_end(r);
-		if (!r->child)
+		if (!link_of(&r->child))
 			return row;
-		row = r->child - 1;
+		row = link_of(&r->child) - 1;
 	}
 }
 
@@ -165,8 +167,8 @@ static void end_all(struct tally_accounts *a, uint32_t row)
 	uint32_t at = start_down(a, row);
 
 	while (at != row) {
-		uint32_t owner = record_at(a, at)->owner;
-		uint32_t sibling = record_at(a, at)->sibling;
+		uint32_t owner = link_of(&record_at(a, at)->owner);
+		uint32_t sibling = link_of(&record_at(a, at)->sibling);
 
 		finish(a, at);
 		if (sibling)
@@ -181,17 +183,19 @@ static void follow_owned(const struct tally_accounts *a, uint32_t row)
 {
 	uint32_t steps = directory_nr_rows(a);
 
-	for (uint32_t c = record_at(a, row)->child; c && steps; steps--) {
+	for (uint32_t c = link_of(&record_at(a, row)->child); c && steps;
+	     steps--) {
 		__atomic_store_n(&record_at(a, c - 1)->owner, row + 1,
 				 __ATOMIC_RELAXED);
-		c = record_at(a, c - 1)->sibling;
+		c = link_of(&record_at(a, c - 1)->sibling);
 	}
 }
 
 static bool is_root(const struct tally_accounts *a, const struct record *r)
 {
-	return !r->owner ||
-	       phase_of(record_at(a, r->owner - 1)) != TALLY_PHASE_TERMINATING;
+	return !link_of(&r->owner) ||
+	       phase_of(record_at(a, link_of(&r->owner) - 1)) !=
+		       TALLY_PHASE_TERMINATING;
 }
 
 /* What follows from what a dead owner did. */
@@ -322,7 +326,7 @@ static bool is_above(const struct tally_accounts *a, uint32_t above,
 	uint32_t steps = directory_nr_rows(a);
 
 	while (row != above && steps--) {
-		uint32_t owner = record_at(a, row)->owner;
+		uint32_t owner = link_of(&record_at(a, row)->owner);
 
 		if (!owner)
 			return false;
@@ -335,13 +339,13 @@ static int set_owner(struct tally_accounts *a, uint32_t row, uint32_t owner)
 {
 	struct record *r = record_at(a, row), *above = record_at(a, owner);
 
-	if (r->owner)
-		return r->owner == owner + 1 ? 0 : -EEXIST;
+	if (link_of(&r->owner))
+		return link_of(&r->owner) == owner + 1 ? 0 : -EEXIST;
 	if (is_above(a, row, owner))
 		return -ELOOP;
 	if (is_ending(r) || is_ending(above))
 		return -ESHUTDOWN;
-	r->sibling = above->child;
+	__atomic_store_n(&r->sibling, link_of(&above->child), __ATOMIC_RELAXED);
 	__atomic_store_n(&above->child, row + 1, __ATOMIC_RELEASE);
 	__atomic_store_n(&r->owner, owner + 1, __ATOMIC_RELEASE);
 	return 0;

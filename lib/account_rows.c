@@ -362,7 +362,7 @@ static uint32_t before(const struct tally_accounts *a, uint64_t head,
 static void unlink_row(const struct tally_accounts *a, uint32_t row)
 {
 	const struct record *r = record_at(a, row);
-	uint64_t *at = head_of(a, r->hash);
+	uint64_t *at = head_of(a, link_of(&r->hash));
 	uint32_t next = __atomic_load_n(&r->next, __ATOMIC_RELAXED);
 	uint64_t head = __atomic_load_n(at, __ATOMIC_ACQUIRE);
 	uint32_t last;
@@ -376,7 +376,7 @@ static void unlink_row(const struct tally_accounts *a, uint32_t row)
 	if (last != row + 1)
 		__atomic_store_n(&record_at(a, last - 1)->next, next,
 				 __ATOMIC_RELEASE);
-	count_change(a, r->hash);
+	count_change(a, link_of(&r->hash));
 }
 
 static void free_row(struct tally_accounts *a, uint32_t row)
@@ -384,8 +384,8 @@ static void free_row(struct tally_accounts *a, uint32_t row)
 	struct layout_rows *rows = rows_of(a, row);
 	struct record *r = record_at(a, row);
 
-	if (r->owner) {
-		directory_prune(a, r->owner - 1);
+	if (link_of(&r->owner)) {
+		directory_prune(a, link_of(&r->owner) - 1);
 		__atomic_store_n(&r->owner, 0, __ATOMIC_RELAXED);
 	}
 	unlink_row(a, row);

@@ -192,6 +192,13 @@ static inline struct record *record_at(const struct tally_accounts *a,
 				 row * table->stride);
 }
 
+/* What is changed under the lock only; atomic, since the lock may come to us by
+ * way of other processes, of which no sanitizer knows. */
+static inline uint32_t link_of(const uint32_t *link)
+{
+	return __atomic_load_n(link, __ATOMIC_RELAXED);
+}
+
 static inline uint32_t life_of(const struct record *r)
 {
 	return __atomic_load_n(&r->life, __ATOMIC_ACQUIRE);

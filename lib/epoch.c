@@ -130,7 +130,13 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 	err = settle(l, w);
 	if (err)
 		return err;
+	/* Whoever ends an account does so in one epoch: in each snapshot it is
+	 * there, or is not. */
+	err = directory_lock(l->accounts, wait_left(w));
+	if (err)
+		return err;
 	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
+	directory_unlock(l->accounts);
 	return grace(l, epoch + 1, w);
 }
 

@@ -11,6 +11,17 @@
 
 #include "fault.h"
 
+/* TSan may have stopped in the middle of an atomic access of ours, and can't
+ * begin another. */
+#if defined(__has_attribute)
+#if __has_attribute(disable_sanitizer_instrumentation)
+#define UNSEEN __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef UNSEEN
+#define UNSEEN
+#endif
+
 /* A mapping; free where bytes is 0. They are used again, and never freed, as a
  * handler may be at any of them. */
 struct guarded {
@@ -28,7 +39,7 @@ static bool reset;		/* ... was for one signal, and has had it */
 static bool installed;
 
 /* By a call of our own: a sanitizer would take mmap() for a write. */
-static bool put_zeros(uintptr_t at, size_t bytes, bool writable)
+UNSEEN static bool put_zeros(uintptr_t at, size_t bytes, bool writable)
 {
 	int prot = PROT_READ | (writable ? PROT_WRITE : 0);
 	long ret =
@@ -41,7 +52,7 @@ static bool put_zeros(uintptr_t at, size_t bytes, bool writable)
 
 /* As a whole, so that it faults once. Where memory is strictly accounted that
  * may be too much: then the page. */
-static bool mend(const struct guarded *g, uintptr_t address)
+UNSEEN static bool mend(const struct guarded *g, uintptr_t address)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t origin = __atomic_load_n(&g->origin, __ATOMIC_RELAXED);
@@ -52,7 +63,7 @@ static bool mend(const struct guarded *g, uintptr_t address)
 }
 
 /* What is being put into the list, or taken out of it, does not match. */
-static bool holds(const struct guarded *g, uintptr_t address)
+UNSEEN static bool holds(const struct guarded *g, uintptr_t address)
 {
 	size_t bytes = __atomic_load_n(&g->bytes, __ATOMIC_ACQUIRE);
 	uintptr_t origin = __atomic_load_n(&g->origin, __ATOMIC_ACQUIRE);
@@ -61,7 +72,7 @@ static bool holds(const struct guarded *g, uintptr_t address)
 	       __atomic_load_n(&g->bytes, __ATOMIC_RELAXED) == bytes;
 }
 
-bool fault_mend(const siginfo_t *info)
+UNSEEN bool fault_mend(const siginfo_t *info)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
 	int saved = errno;
@@ -117,7 +128,7 @@ static void hand_on(int signal, siginfo_t *info, void *context)
 		before.sa_handler(signal);
 }
 
-static void handle(int signal, siginfo_t *info, void *context)
+UNSEEN static void handle(int signal, siginfo_t *info, void *context)
 {
 	if (!fault_mend(info))
 		hand_on(signal, info, context);

@@ -32,6 +32,11 @@ struct wait wait_for(int64_t timeout_ns)
 	};
 }
 
+int64_t wait_left(const struct wait *w)
+{
+	return w->deadline - now_ns();
+}
+
 struct wait wait_no_more(void)
 {
 	return (struct wait){.turns = SPINS};

@@ -18,6 +18,9 @@ struct wait {
 /* timeout_ns from now. */
 struct wait wait_for(int64_t timeout_ns);
 
+/* What is left of it. */
+int64_t wait_left(const struct wait *wait);
+
 /* One that has looked often enough already. */
 struct wait wait_no_more(void);
 

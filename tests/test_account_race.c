@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -284,6 +285,8 @@ static pid_t start(const char *path, struct shared *shared,
 
 	assert_true(pid >= 0);
 	if (!pid) {
+		/* None outlives a test that fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		run(path, shared, process, seed);
 		_exit(0);
 	}
