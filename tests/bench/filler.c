@@ -15,7 +15,9 @@
 #include <numatally/ledger.h>
 #include <numatally/view.h>
 
-static int lane;
+/* None while the ledger is opened: an instruction that tells the truth is not
+ * relied on then. */
+static int lane = -1;
 
 /* Takes the place of the C library's in this program. */
 __attribute__((visibility("default"))) int sched_getcpu(void)
@@ -61,7 +63,7 @@ int main(int argc, char **argv)
 	tally_view_close(view);
 	for (unsigned int i = 0; i < nr && i < 64; i++)
 		amounts[i] = (struct tally_amount){.resource = i, .amount = 1};
-	for (; !err && lane < nr_lanes; lane++)
+	for (lane = 0; !err && lane < nr_lanes; lane++)
 		err = charge_all(ledger, amounts, nr < 64 ? nr : 64);
 	if (err)
 		fprintf(stderr, "filler: lane %d: %s\n", lane, strerror(-err));
