@@ -428,34 +428,32 @@ static void cool(struct tally_accounts *a)
 	__atomic_store_n(&a->cool_from, from, __ATOMIC_RELAXED);
 }
 
-int tally_account_drop(struct tally_accounts *a, struct tally_account account,
-		       unsigned int number)
-{
-	struct record *r;
-	int err;
-
-	assert(number < TALLY_ACCOUNT_HOLDS);
-	err = lock_for(a, account, &r);
-	if (err)
-		return err;
-	set_life(r, life_of(r) & ~LIFE_HOLD(number));
-	finish_up(a, account.row);
-	directory_unlock(a);
-	cool(a);
-	return 0;
-}
-
-int directory_finish(struct tally_accounts *a, struct tally_account account)
+/* Without these holds it is gone, if that is all that it waits for. */
+static int drop(struct tally_accounts *a, struct tally_account account,
+		uint32_t holds)
 {
 	struct record *r;
 	int err = lock_for(a, account, &r);
 
 	if (err)
 		return err;
+	set_life(r, life_of(r) & ~holds);
 	finish_up(a, account.row);
 	directory_unlock(a);
 	cool(a);
 	return 0;
+}
+
+int tally_account_drop(struct tally_accounts *a, struct tally_account account,
+		       unsigned int number)
+{
+	assert(number < TALLY_ACCOUNT_HOLDS);
+	return drop(a, account, LIFE_HOLD(number));
+}
+
+int directory_finish(struct tally_accounts *a, struct tally_account account)
+{
+	return drop(a, account, 0);
 }
 
 int tally_account_holds(const struct tally_accounts *a,

@@ -31,8 +31,9 @@
  * row that is still claimed makes it ready, so that nothing waits for its
  * owner.
  *
- *	FREE ─> CLAIMED, DECLARED ─> PENDING, READY ─> TERMINATING ─> GONE ─>
- *FREE └ unlinked: another claimed the key first, or died ──────────┘
+ *	FREE ─> CLAIMED, DECLARED ─> PENDING, READY ─> TERMINATING ─> GONE
+ *	 ^          │ unlinked: another had the key first, or it died  │
+ *	 └──────────┴──────────────────────────────────────────────────┘
  *
  * One process at a time (layout_directory.owner) takes accounts towards their
  * end, and frees rows. Killed anywhere, the next one does the step again: see
