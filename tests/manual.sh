@@ -6,6 +6,7 @@ set -u
 top=${srcdir:-.}
 page1=$top/tools/numatally.1
 page3=$top/lib/numatally.3
+pages1="$page1 $top/tools/numatally-stat.1"
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 
@@ -20,16 +21,17 @@ result()
 	fi
 }
 
-# named PAGE LEAD: which of the words read has the page no LEADword of.
+# named PAGES LEAD: which of the words read have the pages no LEADword of.
 named()
 {
 	while read -r word; do
 		plain=$(echo "$word" | sed 's/^--//')
-		grep -q -e "$2$plain\\([^a-z_-]\\|\$\\)" "$1" || echo "$word"
+		grep -q -e "$2$plain\\([^a-z_-]\\|\$\\)" $1 ||
+			echo "$word"
 	done
 }
 
-echo 1..4
+echo 1..5
 n=0
 
 "$NUMATALLY" --help >"$tmp/help" 2>"$tmp/log" &&
@@ -41,9 +43,16 @@ result $? "numatally(1) has each verb"
 while read -r verb; do
 	"$NUMATALLY" "$verb" --help </dev/null
 done <"$tmp/verbs" | grep -o -e '--[a-z][a-z-]*' | sort -u |
-	named "$page1" 'Fl \\-' >"$tmp/log"
+	named "$pages1" 'Fl \\-' >"$tmp/log"
 [ ! -s "$tmp/log" ]
-result $? "numatally(1) has each long option"
+result $? "the pages of section 1 have each long option"
+
+"$NUMATALLY" stat --help | grep -o -e '--[a-z][a-z-]*' | sort -u |
+	named "$top/tools/numatally-stat.1" '^\.It Fl \\-' >"$tmp/log"
+"$NUMATALLY" stat --help | sed -n 's/^  -\([a-zA-Z]\)[[ ].*/\1/p' | sort -u |
+	named "$top/tools/numatally-stat.1" '^\.It Fl ' >>"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "numatally-stat(1) has each option"
 
 sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
 	"$top/lib/numatally.map" | named "$page3" '\(Fn\|Va\) ' >"$tmp/log"

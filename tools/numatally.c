@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* numatally VERB: finds the verb, and closes stdout behind it. */
+/* numatally VERB: finds the verb, and closes stdout behind it. Under the name
+ * numastat it is that program. */
 #include "config.h"
 
 #include <err.h>
@@ -7,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@ static const struct verb verbs[] = {
 	{"ls", "the ledgers on this machine", ls_main},
 	{"show", "a ledger, per node", show_main},
 	{"check", "a ledger's placement and integrity", check_main},
+	{"stat", "what Linux counts per node, as numastat does", stat_main},
 	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
 	{"save", "a ledger, as an ordinary file", save_main},
 	{"replay", "a trace of jobs, driven through the library", replay_main},
@@ -138,11 +141,21 @@ static int dispatch(int argc, char **argv)
 	return run_verb(argc - optind, argv + optind);
 }
 
+/* A link of that name is installed with --enable-numastat. */
+static bool is_numastat(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return !strcmp(slash ? slash + 1 : program, "numastat");
+}
+
 int main(int argc, char **argv)
 {
 	occupy_standard_files();
 	setlocale(LC_CTYPE, "");
 	if (argc < 1)
 		return EXIT_FAILURE;
+	if (is_numastat(argv[0]))
+		return close_stdout(stat_numastat_main(argc, argv));
 	return close_stdout(dispatch(argc, argv));
 }

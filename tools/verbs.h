@@ -24,6 +24,11 @@ int replay_main(int argc, char **argv);
 int run_main(int argc, char **argv);
 int save_main(int argc, char **argv);
 int show_main(int argc, char **argv);
+int stat_main(int argc, char **argv);
 int topo_main(int argc, char **argv);
+
+/* The same under the name numastat: options, usage and exit status as that
+ * program has them; argv[0] is the name as it was called. */
+int stat_numastat_main(int argc, char **argv);
 
 #endif
