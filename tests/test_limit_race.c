@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Threads of several processes reserve and give back around limits. What they
- * are told is added up beside the ledger: what is acknowledged, and not given
- * back yet, is never more than a capacity or a quota; and where there is room
- * for all that they may ask for at once, nobody is refused. A million calls, or
- * 100 million with NUMATALLY_LONG.
+ * Threads of several processes reserve, or take from credits, and give back
+ * around limits. What they are told is added up beside the ledger: what is
+ * acknowledged, and not given back yet, is never more than a capacity or a
+ * quota; and where there is room for all that they may ask for at once, nobody
+ * is refused. A million calls, or 100 million with NUMATALLY_LONG.
  */
 #include "config.h"
 
@@ -26,6 +26,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <numatally/limit_inline.h>
+
 #include "limits.h"
 #include "machine.h"
 
@@ -36,7 +38,8 @@
 #define MAX	     8 /* nodes, resources */
 #define MAX_AMOUNT   9
 #define MAX_HOLDS    8
-#define ROOMY	     (NR_WORKERS * NR_ACCOUNTS * MAX_HOLDS * MAX_AMOUNT)
+#define MAX_TAKEN    64 /* by each thread */
+#define ROOMY	     (NR_WORKERS * (NR_ACCOUNTS * MAX_HOLDS * MAX_AMOUNT + MAX_TAKEN))
 #define NR_BROKEN    UINT64_C(200000) /* with NUMATALLY_SHORT */
 #define NR_SHORT     UINT64_C(1000000)
 #define NR_LONG	     UINT64_C(100000000)
@@ -60,7 +63,7 @@ struct observer {
 	int64_t held[MAX][MAX];
 	int64_t by_all[MAX];
 	int64_t most[MAX][MAX];
-	uint64_t nr_calls, nr_refused, nr_again;
+	uint64_t nr_calls, nr_refused, nr_again, nr_taken;
 	int64_t longest_ns;
 	int failed; /* line */
 };
@@ -82,13 +85,21 @@ struct has {
 	bool committed;
 };
 
+/* A thread of each process has the same account. */
+struct taken {
+	struct tally_credit credits[MAX][MAX];
+	int64_t amounts[MAX][MAX];
+	int64_t sum;
+};
+
 struct worker {
 	const struct race *race;
 	struct tally_ledger *ledger;
 	int number;
 	unsigned int seed;
 	struct has has[NR_ACCOUNTS];
-	uint64_t nr_refused, nr_again;
+	struct taken taken;
+	uint64_t nr_refused, nr_again, nr_taken;
 	int64_t longest_ns;
 };
 
@@ -115,12 +126,13 @@ static unsigned int some(struct worker *w, int n)
 /* ---- the observer -------------------------------------------------------- */
 
 /* Only once it is acknowledged. */
-static void observe_held(const struct race *r, const struct has *has)
+static void observe_held(const struct race *r, const struct tally_hold *holds,
+			 unsigned int nr)
 {
 	struct observer *o = r->observer;
 
-	for (unsigned int i = 0; i < has->nr; i++) {
-		const struct tally_hold *h = &has->holds[i];
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_hold *h = &holds[i];
 		int64_t *most = &o->most[h->node][h->resource];
 		int64_t now = __atomic_add_fetch(&o->held[h->node][h->resource],
 						 h->amount, __ATOMIC_SEQ_CST);
@@ -159,17 +171,22 @@ static bool again(struct worker *w, int err)
 	return true;
 }
 
-static void make_holds(struct worker *w, struct has *has)
+static struct tally_hold make_hold(struct worker *w)
 {
 	const struct setting *s = w->race->setting;
 
+	return (struct tally_hold){
+		.node = (int)some(w, s->nr_nodes),
+		.resource = some(w, s->nr_resources),
+		.amount = s->mixed ? 1 + some(w, MAX_AMOUNT) : 1,
+	};
+}
+
+static void make_holds(struct worker *w, struct has *has)
+{
 	has->nr = 1 + some(w, MAX_HOLDS);
 	for (unsigned int i = 0; i < has->nr; i++)
-		has->holds[i] = (struct tally_hold){
-			.node = (int)some(w, s->nr_nodes),
-			.resource = some(w, s->nr_resources),
-			.amount = s->mixed ? 1 + some(w, MAX_AMOUNT) : 1,
-		};
+		has->holds[i] = make_hold(w);
 }
 
 static void reserve(struct worker *w, struct has *has)
@@ -185,7 +202,7 @@ static void reserve(struct worker *w, struct has *has)
 	while (again(w, err));
 	has->committed = false;
 	if (!err) {
-		observe_held(w->race, has);
+		observe_held(w->race, has->holds, has->nr);
 		return;
 	}
 	has->nr = 0;
@@ -233,12 +250,71 @@ static void give_part_back(struct worker *w, struct has *has)
 	has->nr--;
 }
 
+static void take(struct worker *w, const struct tally_hold *h)
+{
+	struct taken *taken = &w->taken;
+	int err;
+
+	do
+		err = tally_limit_inline_take(
+			&taken->credits[h->node][h->resource], h->amount);
+	while (again(w, err));
+	if (err) {
+		w->nr_refused++;
+		EXPECT(w->race, err == -ENOSPC || err == -EDQUOT);
+		EXPECT(w->race, !w->race->setting->roomy);
+		return;
+	}
+	observe_held(w->race, h, 1);
+	w->nr_taken++;
+	taken->amounts[h->node][h->resource] += h->amount;
+	taken->sum += h->amount;
+}
+
+static void give(struct worker *w, const struct tally_hold *h)
+{
+	struct taken *taken = &w->taken;
+	int err;
+
+	observe_given(w->race, h, 1);
+	do
+		err = tally_limit_inline_give(
+			&taken->credits[h->node][h->resource], h->amount);
+	while (again(w, err));
+	EXPECT(w->race, !err);
+	taken->amounts[h->node][h->resource] -= h->amount;
+	taken->sum -= h->amount;
+}
+
+static void take_or_give(struct worker *w)
+{
+	struct tally_hold h = make_hold(w);
+	int64_t has = w->taken.amounts[h.node][h.resource];
+
+	if (has >= h.amount && some(w, 2))
+		give(w, &h);
+	else if (w->taken.sum + h.amount <= MAX_TAKEN)
+		take(w, &h);
+}
+
+static void give_all(struct worker *w)
+{
+	for (int n = 0; n < MAX; n++)
+		for (unsigned int i = 0; i < MAX; i++) {
+			struct tally_hold h = {n, i, w->taken.amounts[n][i]};
+
+			give(w, &h);
+		}
+}
+
 static void act(struct worker *w)
 {
 	struct has *has = &w->has[some(w, NR_ACCOUNTS)];
-	unsigned int way = some(w, 4);
+	unsigned int way = some(w, 8);
 
-	if (!has->nr)
+	if (way >= 4)
+		take_or_give(w);
+	else if (!has->nr)
 		reserve(w, has);
 	else if (way == 0 && !has->committed)
 		commit(w, has);
@@ -266,21 +342,43 @@ static void *work(void *arg)
 	for (int i = 0; i < NR_ACCOUNTS; i++)
 		if (w->has[i].nr)
 			give_back(w, &w->has[i]);
+	give_all(w);
 	__atomic_fetch_add(&o->nr_calls, w->race->nr_calls, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&o->nr_refused, w->nr_refused, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&o->nr_again, w->nr_again, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&o->nr_taken, w->nr_taken, __ATOMIC_RELAXED);
 	if (w->longest_ns > __atomic_load_n(&o->longest_ns, __ATOMIC_RELAXED))
 		__atomic_store_n(&o->longest_ns, w->longest_ns,
 				 __ATOMIC_RELAXED);
 	return NULL;
 }
 
+static void open_accounts(struct worker *w, int thread)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(w->ledger);
+	struct tally_account account;
+	char key[32];
+
+	for (int i = 0; i < NR_ACCOUNTS; i++) {
+		sprintf(key, "all/%d/%d", w->number, i);
+		if (tally_account_open(accounts, key, &w->has[i].account))
+			_exit(1);
+	}
+	sprintf(key, "all/taken/%d", thread);
+	if (tally_account_open(accounts, key, &account))
+		_exit(1);
+	for (int n = 0; n < MAX; n++)
+		for (unsigned int i = 0; i < MAX; i++)
+			if (tally_limit_credit(w->ledger, account, n, i,
+					       &w->taken.credits[n][i]))
+				_exit(1);
+}
+
 static void be_process(const struct race *r, int process)
 {
-	struct worker w[NR_THREADS] = {0};
+	static struct worker w[NR_THREADS];
 	pthread_t threads[NR_THREADS];
 	struct tally_ledger *ledger;
-	char key[32];
 
 	if (tally_ledger_open(r->path, &ledger))
 		_exit(1);
@@ -289,12 +387,7 @@ static void be_process(const struct race *r, int process)
 		w[t].ledger = ledger;
 		w[t].number = process * NR_THREADS + t;
 		w[t].seed = r->seed + (unsigned int)w[t].number;
-		for (int i = 0; i < NR_ACCOUNTS; i++) {
-			sprintf(key, "all/%d/%d", w[t].number, i);
-			if (tally_account_open(tally_ledger_accounts(ledger),
-					       key, &w[t].has[i].account))
-				_exit(1);
-		}
+		open_accounts(&w[t], t);
 		if (pthread_create(&threads[t], NULL, work, &w[t]))
 			_exit(1);
 	}
@@ -376,15 +469,17 @@ static void run(struct race *r, struct tally_ledger *l)
 	check_end(r, l);
 	if (!r->setting->roomy)
 		assert_true(o->nr_refused > 0);
+	assert_true(o->nr_taken > 0);
 	print_message(
 		"# %d nodes, %d resources, %s%s: %" PRIu64 " calls, %" PRIu64
+		" takes, %" PRIu64
 		" refused, %.0f a second, longest of those looked at %.1f ms, "
 		"%" PRIu64 " times -EAGAIN\n",
 		r->setting->nr_nodes, r->setting->nr_resources,
 		r->setting->mixed ? "mixed" : "by one",
-		r->setting->roomy ? ", roomy" : "", o->nr_calls, o->nr_refused,
-		(double)o->nr_calls / s, (double)o->longest_ns / 1e6,
-		o->nr_again);
+		r->setting->roomy ? ", roomy" : "", o->nr_calls, o->nr_taken,
+		o->nr_refused, (double)o->nr_calls / s,
+		(double)o->longest_ns / 1e6, o->nr_again);
 }
 
 static uint64_t nr_calls(void)
