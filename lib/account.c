@@ -60,18 +60,17 @@ void directory_close(struct tally_accounts *a)
 	free(a);
 }
 
-uint32_t directory_nr_rows(const struct tally_accounts *a)
+uint32_t directory_rows_in(const struct layout *l)
 {
-	const struct layout_table *table = &a->layout->plan->accounts;
-	uint64_t *known = layout_known_rows(a->layout);
-	uint32_t n = __atomic_load_n(&directory_at(a->layout)->nr_rows,
-				     __ATOMIC_ACQUIRE);
+	const struct layout_table *table = &l->plan->accounts;
+	uint64_t *known = layout_known_rows(l);
+	uint32_t n =
+		__atomic_load_n(&directory_at(l)->nr_rows, __ATOMIC_ACQUIRE);
 
 	if (n > table->count)
 		n = (uint32_t)table->count;
 	/* They are made from the first one on, before they are counted. */
-	if (n &&
-	    !extent_has(a->layout, known, table->offset, table->stride, n - 1))
+	if (n && !extent_has(l, known, table->offset, table->stride, n - 1))
 		n = (uint32_t)__atomic_load_n(known, __ATOMIC_RELAXED);
 	return n;
 }

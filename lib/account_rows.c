@@ -285,9 +285,35 @@ int directory_claim(struct tally_accounts *a, uint32_t phase, uint32_t *row)
 	return claim_free(a, &c, row);
 }
 
-uint64_t directory_gone(const struct layout *l, uint64_t bucket, uint64_t epoch)
+static bool is_in_use(const struct layout *l, uint32_t row)
+{
+	uint32_t generation =
+		__atomic_load_n(generation_in(l, row), __ATOMIC_ACQUIRE);
+
+	return generation & 1 &&
+	       LIFE_PHASE(life_of(record_in(l, row))) != TALLY_PHASE_GONE;
+}
+
+/* The word may be damaged: a row of which nothing else says that it is gone
+ * is not. */
+static uint64_t gone_rows(const struct layout *l, uint64_t bucket)
 {
 	uint64_t left = load(&rows_at(l, bucket)->gone), gone = left;
+	uint32_t end = left ? directory_rows_in(l) : 0;
+
+	for (; left; left &= left - 1) {
+		uint32_t row = (uint32_t)(bucket * LAYOUT_BUCKET_ROWS) +
+			       (uint32_t)__builtin_ctzll(left);
+
+		if (row >= end || is_in_use(l, row))
+			gone &= ~row_bit(row);
+	}
+	return gone;
+}
+
+uint64_t directory_gone(const struct layout *l, uint64_t bucket, uint64_t epoch)
+{
+	uint64_t left = gone_rows(l, bucket), gone = left;
 
 	for (; epoch && left; left &= left - 1) {
 		uint32_t row = (uint32_t)(bucket * LAYOUT_BUCKET_ROWS) +
@@ -301,7 +327,7 @@ uint64_t directory_gone(const struct layout *l, uint64_t bucket, uint64_t epoch)
 
 uint64_t directory_over(const struct layout *l, uint64_t bucket, uint64_t epoch)
 {
-	uint64_t left = load(&rows_at(l, bucket)->gone), over = left;
+	uint64_t left = gone_rows(l, bucket), over = left;
 
 	for (; left; left &= left - 1) {
 		uint32_t row = (uint32_t)(bucket * LAYOUT_BUCKET_ROWS) +

@@ -107,7 +107,12 @@ void directory_join(struct tally_accounts *accounts, uint32_t slot);
 void directory_forked(struct tally_accounts *accounts);
 
 /* Rows below this exist, in use or not. */
-uint32_t directory_nr_rows(const struct tally_accounts *accounts);
+uint32_t directory_rows_in(const struct layout *layout);
+
+static inline uint32_t directory_nr_rows(const struct tally_accounts *accounts)
+{
+	return directory_rows_in(accounts->layout);
+}
 
 /* Whether that is not less than there were before: then it is damaged. */
 bool directory_has_all(const struct tally_accounts *accounts);
@@ -184,13 +189,18 @@ void directory_prune(struct tally_accounts *accounts, uint32_t owner);
 /* What is counted is counted anew, after its owner died. */
 void directory_recount(struct tally_accounts *accounts);
 
+static inline struct record *record_in(const struct layout *l, uint32_t row)
+{
+	const struct layout_table *table = &l->plan->accounts;
+
+	return (struct record *)(l->origin + table->offset +
+				 row * table->stride);
+}
+
 static inline struct record *record_at(const struct tally_accounts *a,
 				       uint32_t row)
 {
-	const struct layout_table *table = &a->layout->plan->accounts;
-
-	return (struct record *)(a->layout->origin + table->offset +
-				 row * table->stride);
+	return record_in(a->layout, row);
 }
 
 /* What is changed under the lock only; atomic, since the lock may come to us by
@@ -217,12 +227,15 @@ static inline bool life_is_claimed(uint32_t life)
 	       LIFE_PHASE(life) == PHASE_DECLARED;
 }
 
+static inline uint32_t *generation_in(const struct layout *l, uint32_t row)
+{
+	return (uint32_t *)(l->origin + l->plan->generations.offset) + row;
+}
+
 static inline uint32_t *generation_at(const struct tally_accounts *a,
 				      uint32_t row)
 {
-	return (uint32_t *)(a->layout->origin +
-			    a->layout->plan->generations.offset) +
-	       row;
+	return generation_in(a->layout, row);
 }
 
 static inline uint32_t generation_of(const struct tally_accounts *a,
@@ -248,13 +261,9 @@ static inline uint64_t row_bit(uint32_t row)
 static inline int32_t directory_age(const struct layout *l, uint32_t row,
 				    uint64_t epoch)
 {
-	const struct layout_table *table = &l->plan->accounts;
-	const struct record *r =
-		(const struct record *)(l->origin + table->offset +
-					row * table->stride);
-
 	return (int32_t)((uint32_t)epoch -
-			 __atomic_load_n(&r->ended, __ATOMIC_RELAXED));
+			 __atomic_load_n(&record_in(l, row)->ended,
+					 __ATOMIC_RELAXED));
 }
 
 static inline struct layout_directory *directory_at(const struct layout *l)
