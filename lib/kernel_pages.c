@@ -24,6 +24,7 @@
 
 #include "kernel_mem.h"
 #include "procfs.h"
+#include "sort.h"
 
 /* Documentation/admin-guide/mm/pagemap.rst of the kernel. */
 #define PAGE_PRESENT   (1ull << 63)
@@ -236,8 +237,10 @@ bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
 	return *of >= FORKED_HITS / 4;
 }
 
-static int hit_order(const struct mem_hit *a, const struct mem_hit *b)
+static int hit_order(const void *hit_a, const void *hit_b)
 {
+	const struct mem_hit *a = hit_a, *b = hit_b;
+
 	if (a->kind != b->kind)
 		return a->kind < b->kind ? -1 : 1;
 	if (a->node != b->node)
@@ -249,36 +252,9 @@ static int hit_order(const struct mem_hit *a, const struct mem_hit *b)
 	return a->vma < b->vma ? -1 : 1;
 }
 
-static void sift(struct mem_hit *h, unsigned int i, unsigned int nr)
-{
-	unsigned int child;
-
-	while ((child = 2 * i + 1) < nr) {
-		struct mem_hit t = h[i];
-
-		if (child + 1 < nr && hit_order(&h[child], &h[child + 1]) < 0)
-			child++;
-		if (hit_order(&t, &h[child]) >= 0)
-			return;
-		h[i] = h[child];
-		h[child] = t;
-		i = child;
-	}
-}
-
 void mem_hits_sort(struct mem_hits *hits)
 {
-	struct mem_hit t;
-	unsigned int i;
-
-	for (i = hits->nr / 2; i-- > 0;)
-		sift(hits->h, i, hits->nr);
-	for (i = hits->nr; i-- > 1;) {
-		t = hits->h[0];
-		hits->h[0] = hits->h[i];
-		hits->h[i] = t;
-		sift(hits->h, 0, i);
-	}
+	sort_in_place(hits->h, hits->nr, sizeof(*hits->h), hit_order);
 }
 
 unsigned int mem_hits_group(const struct mem_hits *hits, unsigned int first)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "kernel_mem.h"
+#include "sort.h"
 
 void mem_amount_add(struct mem_amount *to, const struct mem_amount *a)
 {
@@ -66,56 +67,20 @@ static int same_memory(const struct mem_part *a, const struct mem_part *b)
 	return c ? c : compare((uint64_t)a->node, (uint64_t)b->node);
 }
 
-static int by_memory(const struct mem_part *a, const struct mem_part *b)
+static int by_memory(const void *part_a, const void *part_b)
 {
+	const struct mem_part *a = part_a, *b = part_b;
 	int c = same_memory(a, b);
 
 	return c ? c : compare(a->lo, b->lo);
 }
 
-static int by_process(const struct mem_part *a, const struct mem_part *b)
+static int by_process(const void *part_a, const void *part_b)
 {
+	const struct mem_part *a = part_a, *b = part_b;
 	int c = compare(a->process, b->process);
 
 	return c ? c : compare(a->lo, b->lo);
-}
-
-typedef int (*part_order)(const struct mem_part *a, const struct mem_part *b);
-
-static void swap(struct mem_part *a, struct mem_part *b)
-{
-	struct mem_part t = *a;
-
-	*a = *b;
-	*b = t;
-}
-
-static void sift(struct mem_part *p, unsigned int i, unsigned int nr,
-		 part_order order)
-{
-	unsigned int child;
-
-	while ((child = 2 * i + 1) < nr) {
-		if (child + 1 < nr && order(&p[child], &p[child + 1]) < 0)
-			child++;
-		if (order(&p[i], &p[child]) >= 0)
-			return;
-		swap(&p[i], &p[child]);
-		i = child;
-	}
-}
-
-/* A heap sort, since qsort() may allocate. */
-static void sort(struct mem_part *p, unsigned int nr, part_order order)
-{
-	unsigned int i;
-
-	for (i = nr / 2; i-- > 0;)
-		sift(p, i, nr, order);
-	for (i = nr; i-- > 1;) {
-		swap(&p[0], &p[i]);
-		sift(p, 0, i, order);
-	}
 }
 
 /* What one process has: where it maps a range twice, the larger counts. */
@@ -156,7 +121,7 @@ static struct mem_amount merge(struct mem_part *p, unsigned int nr,
 		return p[0].amount;
 	for (i = 0; i < nr; i++)
 		mem_amount_add(&sum, &p[i].amount);
-	sort(p, nr, by_process);
+	sort_in_place(p, nr, sizeof(*p), by_process);
 	for (i = 0; i < nr; i += used) {
 		used = one_process(p + i, nr - i, &has);
 		if (has.bytes > most.bytes)
@@ -181,7 +146,7 @@ void mem_parts_merge(struct mem_parts *l,
 {
 	unsigned int i, j;
 
-	sort(l->p, l->nr, by_memory);
+	sort_in_place(l->p, l->nr, sizeof(*l->p), by_memory);
 	for (i = 0; i < l->nr; i = j) {
 		struct mem_amount a;
 		uint64_t hi = l->p[i].hi;
