@@ -9,6 +9,7 @@
 
 #include <numatally/kernel.h>
 
+#include "kernel_stat.h"
 #include "procfs.h"
 
 /* proc_pid_stat(5) counts fields from 1; 3 is the first after the name. */
@@ -125,7 +126,7 @@ int tally_kernel_stat_parse(const char *text, size_t len,
 	return 0;
 }
 
-static int stat_read(int proc, pid_t pid, pid_t tid, struct tally_stat *stat)
+int kernel_stat_read(int proc, pid_t pid, pid_t tid, struct tally_stat *stat)
 {
 	char name[64], text[2048];
 	size_t len;
@@ -149,7 +150,7 @@ int tally_kernel_stat_read(const char *root, pid_t pid, pid_t tid,
 
 	if (proc < 0)
 		return proc;
-	err = stat_read(proc, pid, tid, stat);
+	err = kernel_stat_read(proc, pid, tid, stat);
 	close(proc);
 	return err;
 }
@@ -163,7 +164,7 @@ static int thread_read(int proc, pid_t pid, pid_t tid, struct tally_thread *t)
 	uint64_t ns;
 	int err;
 
-	err = stat_read(proc, pid, tid, &t->stat);
+	err = kernel_stat_read(proc, pid, tid, &t->stat);
 	if (err)
 		return err;
 	t->cpu_ns = t->stat.user_ns + t->stat.system_ns;

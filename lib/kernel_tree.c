@@ -10,6 +10,7 @@
 
 #include <numatally/kernel.h>
 
+#include "kernel_stat.h"
 #include "procfs.h"
 
 struct process_list {
@@ -89,14 +90,8 @@ static int process_read(const struct tally_tree *t, pid_t pid,
 			struct tally_process *p)
 {
 	struct tally_stat s;
-	char name[32], text[2048];
-	size_t len;
-	int err;
+	int err = kernel_stat_read(t->proc, pid, 0, &s);
 
-	snprintf(name, sizeof(name), "%d/stat", pid);
-	err = procfs_read(t->proc, name, text, sizeof(text), &len);
-	if (!err)
-		err = tally_kernel_stat_parse(text, len, &s);
 	if (err)
 		return err;
 	*p = (struct tally_process){

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernel_mem.h"
+#include "kernel_stat.h"
 #include "procfs.h"
 
 static void walk_add(struct tally_mem *m, const struct tally_mapping *map,
@@ -128,14 +129,10 @@ void mem_walk_line(void *arg, const struct tally_mapping *map)
 static bool still_there(struct tally_mem *m)
 {
 	struct tally_stat s;
-	char name[32], text[2048];
-	size_t len;
 
 	if (m->nr_lines >= m->vmas.nr)
 		return true;
-	snprintf(name, sizeof(name), "%d/stat", m->process->pid);
-	return !procfs_read(m->proc, name, text, sizeof(text), &len) &&
-	       !tally_kernel_stat_parse(text, len, &s) &&
+	return !kernel_stat_read(m->proc, m->process->pid, 0, &s) &&
 	       s.start_ticks == m->process->start_ticks && s.state != 'Z' &&
 	       s.state != 'X';
 }
