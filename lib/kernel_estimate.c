@@ -20,15 +20,15 @@ static const char *const status_keys[TALLY_NR_MEM] = {
 	[TALLY_MEM_HUGE] = "HugetlbPages",
 };
 
-static int totals_read(struct tally_mem *m, int64_t totals[TALLY_NR_MEM])
+static int totals_read(struct mem_reader *r, int64_t totals[TALLY_NR_MEM])
 {
 	char name[32], text[4096];
 	unsigned int k;
 	size_t len;
 	int err;
 
-	snprintf(name, sizeof(name), "%d/status", m->process->pid);
-	err = procfs_read(m->proc, name, text, sizeof(text), &len);
+	snprintf(name, sizeof(name), "%d/status", r->process->pid);
+	err = procfs_read(r->proc, name, text, sizeof(text), &len);
 	if (err)
 		return err;
 	for (k = 0; k < TALLY_NR_MEM; k++) {
@@ -45,21 +45,21 @@ static int totals_read(struct tally_mem *m, int64_t totals[TALLY_NR_MEM])
 	return 0;
 }
 
-int mem_totals(struct tally_mem *m, int node)
+int mem_totals(struct mem_reader *r, int node)
 {
 	int64_t bytes[TALLY_NR_MEM];
 	unsigned int k;
 	int err;
 
-	err = totals_read(m, bytes);
+	err = totals_read(r, bytes);
 	if (err)
 		return err;
-	m->err = 0;
+	r->err = 0;
 	for (k = 0; k < TALLY_NR_MEM; k++) {
 		struct mem_part part = {
 			.dev = MEM_DEV_TOTALS,
 			.hi = UINT64_MAX,
-			.process = m->index,
+			.process = r->index,
 			.node = node,
 			.kind = (enum tally_mem_kind)k,
 			.amount = {.bytes = bytes[k],
@@ -67,84 +67,83 @@ int mem_totals(struct tally_mem *m, int node)
 				   .upper = bytes[k]},
 		};
 
-		mem_add_part(m, &part);
+		mem_add_part(r, &part);
 	}
-	return m->err;
+	return r->err;
 }
 
 /* ---- a process from a sample of its pages --------------------------------- */
 
 /* Hits of one kind: nr of them, from first. */
-static void hits_add(struct tally_mem *m, unsigned int first, unsigned int nr,
+static void hits_add(struct mem_reader *r, unsigned int first, unsigned int nr,
 		     int64_t total)
 {
 	unsigned int i, n, group;
 
 	/* A node without any hit may still have a little. */
-	for (n = 0; n < m->result.nr_nodes; n++) {
+	for (n = 0; n < r->nodes.nr; n++) {
 		struct mem_amount none = mem_share(total, 0, nr);
 
 		for (i = first; i < first + nr; i++)
-			if (m->hits.h[i].node == m->nodes[n].node)
+			if (r->hits.h[i].node == r->nodes.n[n].node)
 				break;
 		if (i == first + nr)
-			mem_add_own(m, m->nodes[n].node, m->hits.h[first].kind,
-				    &none);
+			mem_add_own(r, r->nodes.n[n].node,
+				    r->hits.h[first].kind, &none);
 	}
 	for (i = first; i < first + nr; i += group) {
-		const struct mem_hit *h = &m->hits.h[i];
-		const struct mem_vma *vma = &m->vmas.v[h->vma];
+		const struct mem_hit *h = &r->hits.h[i];
+		const struct mem_vma *vma = &r->vmas.v[h->vma];
 		struct mem_amount a;
 
-		group = mem_hits_group(&m->hits, i);
+		group = mem_hits_group(&r->hits, i);
 		a = mem_share(total, group, nr);
 		if (h->exclusive)
-			mem_add_own(m, h->node, h->kind, &a);
+			mem_add_own(r, h->node, h->kind, &a);
 		else
-			mem_add_mapped(m, vma->start, vma, h->kind, h->node,
+			mem_add_mapped(r, vma->start, vma, h->kind, h->node,
 				       &a);
 	}
 }
 
-int mem_sample_pages(struct tally_mem *m)
+int mem_sample_pages(struct mem_reader *r)
 {
 	int64_t bytes[TALLY_NR_MEM];
 	unsigned int i, nr, k;
 	int err;
 
-	if (!m->hits.h) {
-		m->hits.h = calloc(m->o.nr_pages, sizeof(*m->hits.h));
-		if (!m->hits.h)
+	if (!r->hits.h) {
+		r->hits.h = calloc(r->hits.cap, sizeof(*r->hits.h));
+		if (!r->hits.h)
 			return -ENOMEM;
-		m->hits.cap = m->o.nr_pages;
 	}
-	err = totals_read(m, bytes);
+	err = totals_read(r, bytes);
 	if (!err)
-		err = mem_vmas_read(m->proc, m->process->pid, &m->tmpfs,
-				    &m->vmas);
+		err = mem_vmas_read(r->proc, r->process->pid, &r->tmpfs,
+				    &r->vmas);
 	if (!err)
-		err = mem_pages_draw(m->proc, m->process->pid, &m->vmas,
-				     (uint64_t)m->process->rss_bytes /
+		err = mem_pages_draw(r->proc, r->process->pid, &r->vmas,
+				     (uint64_t)r->process->rss_bytes /
 					     (uint64_t)sysconf(_SC_PAGESIZE),
-				     &m->seed, &m->hits);
+				     &r->seed, &r->hits);
 	if (err)
 		return err;
-	mem_hits_sort(&m->hits);
-	m->err = 0;
+	mem_hits_sort(&r->hits);
+	r->err = 0;
 	for (k = 0, i = 0; k < TALLY_NR_MEM; k++, i += nr) {
-		for (nr = 0; i + nr < m->hits.nr; nr++)
-			if (m->hits.h[i + nr].kind != k)
+		for (nr = 0; i + nr < r->hits.nr; nr++)
+			if (r->hits.h[i + nr].kind != k)
 				break;
 		if (nr) {
-			hits_add(m, i, nr, bytes[k]);
+			hits_add(r, i, nr, bytes[k]);
 		} else if (bytes[k]) {
 			/* So little that no page of it was drawn. */
 			struct mem_amount a = {.bytes = bytes[k],
 					       .lower = bytes[k],
 					       .upper = bytes[k]};
 
-			mem_add_own(m, -1, (enum tally_mem_kind)k, &a);
+			mem_add_own(r, -1, (enum tally_mem_kind)k, &a);
 		}
 	}
-	return m->err;
+	return r->err;
 }

@@ -4,17 +4,29 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "kernel_mem.h"
-#include "procfs.h"
 
-#define PPM 1000000
+/* A node's sums in this sample. */
+struct sums {
+	struct mem_amount all[TALLY_NR_MEM];
+};
+
+struct tally_mem {
+	struct mem_reader reader;
+	struct tally_mem_options o;
+	struct sums unknown;
+	struct sums *sums; /* beside nodes */
+	struct tally_mem_node *nodes;
+	unsigned int nodes_cap;
+	struct tally_mem_result result;
+	int err;
+	struct mem_budget budget;
+	int64_t interval_ns;
+	int64_t due_ns;
+};
 
 static const char *const kind_names[TALLY_NR_MEM] = {
 	[TALLY_MEM_ANONYMOUS] = "anonymous",
@@ -29,55 +41,28 @@ const char *tally_kernel_mem_name(enum tally_mem_kind kind)
 	return kind_names[kind];
 }
 
-static int64_t monotonic(void *arg)
-{
-	struct timespec t;
-
-	(void)arg;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 int tally_kernel_mem_create(const char *root,
 			    const struct tally_mem_options *options,
 			    struct tally_mem **mem)
 {
-	struct tally_mem_options o = {.budget_ppm = 0};
+	struct tally_mem_options o;
 	struct tally_mem *m;
-	int err;
+	int err = mem_options_set(options, &o);
 
-	if (options)
-		o = *options;
-	if (o.budget_ppm > PPM || o.burst_ns < 0 || o.first_interval_ns < 0 ||
-	    o.last_interval_ns < 0 || o.large_bytes < 0)
-		return -EINVAL;
-	o.budget_ppm = o.budget_ppm ? o.budget_ppm : 5000;
-	o.burst_ns = o.burst_ns ? o.burst_ns : 1000000;
-	if (!o.first_interval_ns)
-		o.first_interval_ns = 1000000;
-	if (!o.last_interval_ns)
-		o.last_interval_ns = 500000000;
-	o.large_bytes = o.large_bytes ? o.large_bytes : 256 << 20;
-	o.nr_pages = o.nr_pages ? o.nr_pages : 2048;
-	o.clock = o.clock ? o.clock : monotonic;
+	if (err)
+		return err;
 	m = calloc(1, sizeof(*m));
 	if (!m)
 		return -ENOMEM;
 	m->o = o;
-	m->live = !root;
-	m->seed = o.seed;
+	m->budget.ppm = o.budget_ppm;
+	m->budget.burst_ns = o.burst_ns;
 	m->interval_ns = o.first_interval_ns;
 	m->result.all.node = -1;
 	m->result.unknown.node = -1;
-	m->pagemap = -1;
-	m->proc = procfs_open(root);
-	err = m->proc < 0 ? m->proc
-			  : mem_tmpfs_read(m->proc, m->live, &m->tmpfs);
-	if (!err)
-		err = tally_kernel_numa_maps_create(mem_walk_line, m,
-						    &m->parser);
+	err = mem_reader_open(root, &o, &m->reader);
 	if (err) {
-		tally_kernel_mem_destroy(m);
+		free(m);
 		return err;
 	}
 	*mem = m;
@@ -88,13 +73,7 @@ void tally_kernel_mem_destroy(struct tally_mem *m)
 {
 	if (!m)
 		return;
-	if (m->proc >= 0)
-		close(m->proc);
-	tally_kernel_numa_maps_destroy(m->parser);
-	free(m->tmpfs.dev);
-	free(m->vmas.v);
-	free(m->parts.p);
-	free(m->hits.h);
+	mem_reader_close(&m->reader);
 	free(m->sums);
 	free(m->nodes);
 	free(m);
@@ -106,7 +85,7 @@ static int nodes_grow(struct tally_mem *m)
 {
 	unsigned int cap = m->nodes_cap ? 2 * m->nodes_cap : 8;
 	struct tally_mem_node *nodes;
-	struct mem_sums *sums;
+	struct sums *sums;
 
 	nodes = reallocarray(m->nodes, cap, sizeof(*nodes));
 	if (!nodes)
@@ -122,7 +101,7 @@ static int nodes_grow(struct tally_mem *m)
 }
 
 /* The sums of a node; NULL: no memory. */
-static struct mem_sums *sums_of(struct tally_mem *m, int node)
+static struct sums *sums_of(struct tally_mem *m, int node)
 {
 	unsigned int i, nr = m->result.nr_nodes;
 
@@ -142,33 +121,11 @@ static struct mem_sums *sums_of(struct tally_mem *m, int node)
 	return &m->sums[i];
 }
 
-void mem_add_own(struct tally_mem *m, int node, enum tally_mem_kind kind,
-		 const struct mem_amount *a)
-{
-	struct mem_sums *s = sums_of(m, node);
-
-	if (s)
-		mem_amount_add(&s->own[kind], a);
-	else
-		m->err = -ENOMEM;
-}
-
-void mem_add_part(struct tally_mem *m, const struct mem_part *part)
-{
-	int err;
-
-	if (!part->amount.upper)
-		return;
-	err = mem_parts_add(&m->parts, part);
-	if (err)
-		m->err = err;
-}
-
-static void add_merged(void *arg, int node, enum tally_mem_kind kind,
-		       const struct mem_amount *a)
+static void add_to_node(void *arg, int node, enum tally_mem_kind kind,
+			const struct mem_amount *a)
 {
 	struct tally_mem *m = arg;
-	struct mem_sums *s = sums_of(m, node);
+	struct sums *s = sums_of(m, node);
 
 	if (s)
 		mem_amount_add(&s->all[kind], a);
@@ -176,79 +133,20 @@ static void add_merged(void *arg, int node, enum tally_mem_kind kind,
 		m->err = -ENOMEM;
 }
 
-static void own_end(struct mem_sums *s, bool keep)
+static void add_process(struct tally_mem *m, const struct mem_nodes *l)
 {
-	unsigned int k;
+	unsigned int i, k;
 
-	for (k = 0; keep && k < TALLY_NR_MEM; k++)
-		mem_amount_add(&s->all[k], &s->own[k]);
-	memset(s->own, 0, sizeof(s->own));
-}
+	for (i = 0; i <= l->nr; i++) {
+		const struct mem_node *n = i < l->nr ? &l->n[i] : &l->unknown;
 
-/* Ends a process: what was read of it counts, or none of it. */
-static void process_end(struct tally_mem *m, bool keep, unsigned int nr_parts)
-{
-	unsigned int i;
-
-	for (i = 0; i < m->result.nr_nodes; i++)
-		own_end(&m->sums[i], keep);
-	own_end(&m->unknown, keep);
-	if (!keep)
-		m->parts.nr = nr_parts;
-}
-
-void mem_add_mapped(struct tally_mem *m, uint64_t start,
-		    const struct mem_vma *vma, enum tally_mem_kind kind,
-		    int node, const struct mem_amount *a)
-{
-	struct mem_part part = {
-		.process = m->index, .node = node, .kind = kind, .amount = *a};
-
-	if (kind == TALLY_MEM_ANONYMOUS || !vma || !vma->inode) {
-		part.lo = start;
-		part.hi = vma ? vma->end : start + 1;
-	} else {
-		part.dev = vma->dev;
-		part.inode = vma->inode;
-		part.lo = vma->offset;
-		part.hi = vma->offset + (vma->end - vma->start);
+		for (k = 0; k < TALLY_NR_MEM; k++)
+			add_to_node(m, n->node, (enum tally_mem_kind)k,
+				    &n->own[k]);
 	}
-	mem_add_part(m, &part);
 }
 
 /* ---- a sample ------------------------------------------------------------- */
-
-static int read_process(struct tally_mem *m, struct tally_mem_result *r)
-{
-	unsigned int nr_parts = m->parts.nr;
-	int err;
-
-	if (m->live && m->process->rss_bytes > m->o.large_bytes) {
-		err = mem_sample_pages(m);
-		if (!err)
-			r->nr_sampled++;
-		/* Where pages can't be sampled, a walk may do. */
-		if (!err || err == -ESRCH || err == -ENOMEM)
-			return err;
-	}
-	err = mem_walk(m);
-	if (!err) {
-		r->nr_walked++;
-	} else if (err == -ENOENT) {
-		/* Gone, or a kernel without NUMA: then its status is there. */
-		err = mem_totals(m, 0);
-		if (!err)
-			r->nr_totals++;
-	} else if (err != -ESRCH && err != -ENOMEM) {
-		if (!m->result.refused)
-			m->result.refused = err;
-		process_end(m, false, nr_parts);
-		err = mem_totals(m, -1);
-		if (!err)
-			r->nr_unknown++;
-	}
-	return err;
-}
 
 static void figure_set(struct tally_mem_figure *now,
 		       struct tally_mem_figure *peak,
@@ -259,7 +157,7 @@ static void figure_set(struct tally_mem_figure *now,
 		*peak = *now;
 }
 
-static void node_set(struct tally_mem_node *n, const struct mem_sums *s,
+static void node_set(struct tally_mem_node *n, const struct sums *s,
 		     struct mem_amount all[TALLY_NR_MEM])
 {
 	struct mem_amount total = {.bytes = 0};
@@ -276,7 +174,7 @@ static void node_set(struct tally_mem_node *n, const struct mem_sums *s,
 
 static void result_set(struct tally_mem *m)
 {
-	struct mem_sums all;
+	struct sums all;
 	unsigned int i;
 
 	memset(&all, 0, sizeof(all));
@@ -289,17 +187,8 @@ static void result_set(struct tally_mem *m)
 static void schedule(struct tally_mem *m, int64_t begin, int64_t end)
 {
 	int64_t cost = end > begin ? end - begin : 0;
-	int64_t paid = 0, wait;
-	__int128 t;
+	int64_t wait = mem_budget_spend(&m->budget, begin, end);
 
-	if (m->started && end > m->last_ns)
-		paid = (int64_t)((__int128)(end - m->last_ns) *
-				 m->o.budget_ppm / PPM);
-	m->started = true;
-	m->last_ns = end;
-	m->debt_ns = (m->debt_ns > paid ? m->debt_ns - paid : 0) + cost;
-	t = (__int128)(m->debt_ns - m->o.burst_ns) * PPM / m->o.budget_ppm;
-	wait = t > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)t;
 	if (wait < m->interval_ns)
 		wait = m->interval_ns;
 	m->due_ns = end + wait;
@@ -310,36 +199,54 @@ static void schedule(struct tally_mem *m, int64_t begin, int64_t end)
 	m->result.last_cost_ns = cost;
 }
 
+static int read_process(struct tally_mem *m, const struct tally_process *p,
+			unsigned int index, struct tally_mem_result *r)
+{
+	unsigned int *const counts[] = {
+		[MEM_WALKED] = &r->nr_walked,
+		[MEM_SAMPLED] = &r->nr_sampled,
+		[MEM_TOTALS] = &r->nr_totals,
+		[MEM_REFUSED] = &r->nr_unknown,
+	};
+	enum mem_way way;
+	int err, refused = 0;
+
+	err = mem_reader_read(&m->reader, p, index, &way, &refused);
+	if (!m->result.refused)
+		m->result.refused = refused;
+	if (err)
+		return err;
+	++*counts[way];
+	r->nr_processes++;
+	add_process(m, &m->reader.nodes);
+	return m->err;
+}
+
 static int sample(struct tally_mem *m, struct tally_tree *tree)
 {
 	struct tally_mem_result r = {.nr_nodes = 0};
 	const struct tally_process *p;
-	unsigned int i, nr, nr_parts;
+	unsigned int i, nr;
 	int err;
 
 	err = tally_kernel_tree_refresh(tree);
 	if (err)
 		return err;
+	m->err = 0;
 	for (i = 0; i < m->result.nr_nodes; i++)
 		memset(&m->sums[i], 0, sizeof(m->sums[i]));
 	memset(&m->unknown, 0, sizeof(m->unknown));
-	m->parts.nr = 0;
+	m->reader.parts.nr = 0;
 	p = tally_kernel_tree_processes(tree, &nr);
 	for (i = 0; i < nr; i++) {
 		if (p[i].state == 'Z' || p[i].state == 'X')
 			continue;
-		m->process = &p[i];
-		m->index = i;
-		nr_parts = m->parts.nr;
-		err = read_process(m, &r);
-		process_end(m, !err, nr_parts);
+		err = read_process(m, &p[i], i, &r);
 		if (err == -ENOMEM)
 			return err;
-		r.nr_processes += !err;
 		m->result.nr_lost += err != 0;
 	}
-	m->err = 0;
-	mem_parts_merge(&m->parts, add_merged, m);
+	mem_parts_merge(&m->reader.parts, add_to_node, m);
 	if (m->err)
 		return m->err;
 	m->result.nr_processes = r.nr_processes;
@@ -347,6 +254,7 @@ static int sample(struct tally_mem *m, struct tally_tree *tree)
 	m->result.nr_sampled = r.nr_sampled;
 	m->result.nr_totals = r.nr_totals;
 	m->result.nr_unknown = r.nr_unknown;
+	m->result.nr_malformed = m->reader.nr_malformed;
 	m->result.nr_samples++;
 	result_set(m);
 	return 0;

@@ -137,51 +137,78 @@ unsigned int mem_hits_group(const struct mem_hits *hits, unsigned int first);
 /* What nr hits of so many stand for, of this total. */
 struct mem_amount mem_share(int64_t total, unsigned int nr, unsigned int of);
 
-/* ---- the sampler ---------------------------------------------------------- */
+/* ---- reading a process ---------------------------------------------------- */
 
-/* A node's sums in this sample; and those of the process that is being read,
- * which count only once it has been read to the end. */
-struct mem_sums {
-	struct mem_amount all[TALLY_NR_MEM];
+/* What the process that is being read has on a node, and nobody else. */
+struct mem_node {
+	int node;
 	struct mem_amount own[TALLY_NR_MEM];
 };
 
-struct tally_mem {
+struct mem_nodes {
+	struct mem_node *n; /* all that were ever seen, ascending */
+	unsigned int nr;
+	unsigned int cap;
+	struct mem_node unknown; /* of no node in particular: -1 */
+};
+
+struct mem_reader {
 	int proc;
 	bool live; /* /proc is this machine's, not a captured one */
-	struct tally_mem_options o;
+	int64_t large_bytes;
 	struct tally_numa_maps *parser;
 	struct mem_tmpfs tmpfs;
 	struct mem_vmas vmas;
-	struct mem_parts parts;
-	struct mem_hits hits;
+	struct mem_hits hits; /* as many as a sample takes */
 	uint64_t seed;
-	struct mem_sums unknown;
-	struct mem_sums *sums; /* beside nodes */
-	struct tally_mem_node *nodes;
-	unsigned int nodes_cap;
-	struct tally_mem_result result;
+	uint64_t nr_malformed;
+	struct mem_parts parts; /* of all that were read since somebody emptied
+				   it: what others may have as well */
+	struct mem_nodes nodes;
 	/* The process that is being read. */
 	const struct tally_process *process;
 	unsigned int index;
 	unsigned int nr_lines;
 	int pagemap; /* -1: not opened yet */
 	int err;
-	/* The budget. */
-	bool started;
-	int64_t debt_ns;
-	int64_t last_ns;
-	int64_t interval_ns;
-	int64_t due_ns;
 };
 
-/* Adds what no other process has. These leave an error in err. */
-void mem_add_own(struct tally_mem *m, int node, enum tally_mem_kind kind,
+/* Sets what is not given to its default. -EINVAL: as
+ * tally_kernel_mem_create(). */
+int mem_options_set(const struct tally_mem_options *given,
+		    struct tally_mem_options *o);
+
+int mem_reader_open(const char *root, const struct tally_mem_options *o,
+		    struct mem_reader *reader);
+/* Also what was not opened, but is all zero but for proc, -1. */
+void mem_reader_close(struct mem_reader *reader);
+
+enum mem_way {
+	MEM_WALKED,
+	MEM_SAMPLED,
+	MEM_TOTALS,  /* no NUMA: all on node 0 */
+	MEM_REFUSED, /* its totals are of no node */
+};
+
+/*
+ * Reads a process: into nodes, and with index into parts. refused is why it
+ * is MEM_REFUSED, and untouched else.
+ *
+ * -ESRCH	it ended; parts is as it was
+ * -ENOMEM	no memory
+ * other	what reading its totals said; parts is as it was
+ */
+int mem_reader_read(struct mem_reader *r, const struct tally_process *p,
+		    unsigned int index, enum mem_way *way, int *refused);
+
+/* Of the steps of that: adds what no other process has. These leave an error
+ * in err. */
+void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		 const struct mem_amount *a);
 /* Adds what other processes may have as well: in general; or pages of a
  * mapping (NULL: not known which) that begins at start. */
-void mem_add_part(struct tally_mem *m, const struct mem_part *part);
-void mem_add_mapped(struct tally_mem *m, uint64_t start,
+void mem_add_part(struct mem_reader *r, const struct mem_part *part);
+void mem_add_mapped(struct mem_reader *r, uint64_t start,
 		    const struct mem_vma *vma, enum tally_mem_kind kind,
 		    int node, const struct mem_amount *a);
 
@@ -193,14 +220,28 @@ void mem_add_mapped(struct tally_mem *m, uint64_t start,
  * -ENOMEM	no memory
  * other	as open(2), read(2) say
  */
-int mem_walk(struct tally_mem *m);
+int mem_walk(struct mem_reader *r);
 void mem_walk_line(void *arg, const struct tally_mapping *map);
 
 /* Reads its totals, as if all of it were on one node (-1: on no known one).
  * Errors as above. */
-int mem_totals(struct tally_mem *m, int node);
+int mem_totals(struct mem_reader *r, int node);
 
 /* Reads its totals, and a sample of its pages. Errors as mem_pages_draw(). */
-int mem_sample_pages(struct tally_mem *m);
+int mem_sample_pages(struct mem_reader *r);
+
+/* ---- the budget ----------------------------------------------------------- */
+
+struct mem_budget {
+	unsigned int ppm;
+	int64_t burst_ns;
+	bool started;
+	int64_t debt_ns;
+	int64_t last_ns;
+};
+
+/* Something took from begin to end. Returns how long it takes until no more
+ * than the burst is owed for it, or what is below 0 for less. */
+int64_t mem_budget_spend(struct mem_budget *b, int64_t begin, int64_t end);
 
 #endif
