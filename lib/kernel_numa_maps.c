@@ -101,6 +101,10 @@ static bool add_word(struct tally_numa_maps *p)
 		return add_node(p, w + 1, end);
 	if (!strcmp(w, "huge"))
 		p->huge = true;
+	else if (!strcmp(w, "heap"))
+		p->m.heap = true;
+	else if (!strcmp(w, "stack") || !strncmp(w, "stack:", 6))
+		p->m.stack = true;
 	else if (!strncmp(w, "anon=", 5))
 		return value(w + 5, end, &p->m.nr_anonymous);
 	else if (!strncmp(w, "mapmax=", 7))

@@ -135,6 +135,29 @@ static void reads_what_the_kernel_writes(void **state)
 	assert_int_equal(seen.l[1].nodes[1].node, 1);
 	assert_int_equal(seen.l[1].nodes[1].nr_pages, 1);
 	assert_int_equal(seen.l[6].nodes[0].node, 33);
+	for (i = 0; i < seen.nr; i++) {
+		assert_int_equal(seen.l[i].m.heap, i == 2);
+		assert_int_equal(seen.l[i].m.stack, i == 10);
+	}
+}
+
+/* Before Linux 4.5, any thread's stack has its number. */
+static void heaps_and_stacks(void **state)
+{
+	const char *text = "7f00 default stack:4711 anon=1 N0=1\n"
+			   "7f00 heap file=/heap N0=1\n"
+			   "7f00 stack file=/stack N0=1 stacks heaps\n"
+			   "7f00 default stack N0=1\n"
+			   "7f00 default heap N0=1\n";
+
+	(void)state;
+	parse(&seen, text, strlen(text), SIZE_MAX);
+	assert_int_equal(seen.malformed, 0);
+	assert_int_equal(seen.nr, 5);
+	for (unsigned int i = 0; i < seen.nr; i++) {
+		assert_int_equal(seen.l[i].m.stack, i == 0 || i == 3);
+		assert_int_equal(seen.l[i].m.heap, i == 4);
+	}
 }
 
 static void pieces_of_any_size(void **state)
@@ -323,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_the_kernel_writes),
+		cmocka_unit_test(heaps_and_stacks),
 		cmocka_unit_test(pieces_of_any_size),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(many_nodes),

@@ -302,6 +302,9 @@ struct tally_mapping {
 				     whole mapping, not per node */
 	uint64_t nr_mappers;	  /* of the page that most processes map; 1: no
 				     page is shared with anybody */
+	bool heap;		  /* holds the heap that brk(2) moves */
+	bool stack;		  /* of the first thread; before Linux 4.5 of
+				     any thread */
 	const char *path;	  /* unescaped, perhaps cut off; NULL: none */
 	const struct tally_node_pages *nodes; /* with pages; in its order */
 	unsigned int nr_nodes;
