@@ -12,9 +12,9 @@
 /* A byte that is escaped takes four. */
 #define ESCAPE_BYTES 4
 
-static bool shows(wchar_t c)
+static bool shows(wchar_t c, wchar_t escape)
 {
-	return wcwidth(c) > 0 && c != L'\\';
+	return wcwidth(c) > 0 && c != escape;
 }
 
 static char *escape_byte(char *to, unsigned char byte)
@@ -24,7 +24,8 @@ static char *escape_byte(char *to, unsigned char byte)
 	return to + sprintf(to, "\\x%02x", byte);
 }
 
-char *text_escape(const char *bytes)
+/* escape is escaped though it shows. */
+static char *make_printable(const char *bytes, wchar_t escape)
 {
 	size_t left = strlen(bytes);
 	char *escaped = malloc(left * ESCAPE_BYTES + 1);
@@ -37,7 +38,7 @@ char *text_escape(const char *bytes)
 		wchar_t c;
 		size_t n = mbrtowc(&c, bytes, left, &state);
 
-		if (n == 0 || n > left || !shows(c)) {
+		if (n == 0 || n > left || !shows(c, escape)) {
 			if (n == 0 || n > left) {
 				n = 1;
 				state = (mbstate_t){0};
@@ -52,6 +53,16 @@ char *text_escape(const char *bytes)
 	}
 	*to = '\0';
 	return escaped;
+}
+
+char *text_escape(const char *bytes)
+{
+	return make_printable(bytes, L'\\');
+}
+
+char *text_printable(const char *bytes)
+{
+	return make_printable(bytes, L'\0');
 }
 
 unsigned int text_width(const char *escaped)

@@ -14,6 +14,9 @@
  */
 char *text_escape(const char *bytes);
 
+/* The same of a text in which backslashes are escaped already. */
+char *text_printable(const char *bytes);
+
 /* How many columns an escaped text takes. */
 unsigned int text_width(const char *escaped);
 
