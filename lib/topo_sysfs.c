@@ -161,7 +161,7 @@ static const char *skip_space(const char *p)
 	return p + strspn(p, " \t\n");
 }
 
-static int parse_list(const char *text, struct topo_set *set)
+int topo_parse_list(const char *text, struct topo_set *set)
 {
 	const char *p = skip_space(text);
 	uint64_t first, last;
@@ -237,7 +237,7 @@ int topo_read_list(struct topo_tree *tree, struct topo_set *set,
 	va_start(args, path);
 	err = vread(tree, path, args);
 	va_end(args);
-	return err ? err : parse_list(tree->text, set);
+	return err ? err : topo_parse_list(tree->text, set);
 }
 
 int topo_read_mask(struct topo_tree *tree, struct topo_set *set,

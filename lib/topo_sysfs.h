@@ -74,6 +74,8 @@ int topo_read(struct topo_tree *tree, const char *path, ...) TOPO_PRINTF(2);
 int topo_read_list(struct topo_tree *tree, struct topo_set *set,
 		   const char *path, ...) TOPO_PRINTF(3);
 
+int topo_parse_list(const char *text, struct topo_set *set);
+
 /* A mask such as "00000000,000000f0". */
 int topo_read_mask(struct topo_tree *tree, struct topo_set *set,
 		   const char *path, ...) TOPO_PRINTF(3);

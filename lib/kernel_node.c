@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel_node.h"
+
+/* Files that a process without a limit keeps open. */
+#define KEPT_MOST 65536
+
+/* ---- the handle ------------------------------------------------------------ */
+
+static unsigned int files_to_keep(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur / 2 > KEPT_MOST)
+		return KEPT_MOST;
+	return (unsigned int)limit.rlim_cur / 2;
+}
+
+static int open_root(struct tally_nodes *n, const char *root)
+{
+	n->root = open(root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (n->root < 0)
+		return -errno;
+	n->live = !root;
+	n->numa = faccessat(n->root, NODE_DIR, F_OK, 0) == 0;
+	if (!n->numa && faccessat(n->root, "proc/meminfo", F_OK, 0) != 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	return topo_tree_open(root, &n->tree);
+}
+
+static int init(struct tally_nodes *n, const char *root)
+{
+	int err = open_root(n, root);
+
+	if (err)
+		return err;
+	n->max_kept = files_to_keep();
+	n->zones_due = true;
+	node_sizes_find(n);
+	err = node_file_init(&n->online, NODE_DIR "/online");
+	if (!err)
+		err = node_file_init(&n->stat, "proc/stat");
+	if (!err)
+		err = node_file_init(&n->zoneinfo, "proc/zoneinfo");
+	return err;
+}
+
+int tally_kernel_nodes_open(const char *root, unsigned int sources,
+			    struct tally_nodes **nodes)
+{
+	struct tally_nodes *n = calloc(1, sizeof(*n));
+	int err;
+
+	if (!n)
+		return -ENOMEM;
+	n->root = -1;
+	n->asked = sources;
+	n->hint = -1;
+	err = init(n, root);
+	if (err) {
+		tally_kernel_nodes_close(n);
+		return err;
+	}
+	*nodes = n;
+	return 0;
+}
+
+static void free_row(struct tally_nodes *n, struct node_row *row)
+{
+	for (size_t i = 0; i < sizeof(row->files) / sizeof(row->files[0]); i++)
+		node_file_free(n, &row->files[i]);
+	node_huge_close(n, row);
+	free(row->values);
+	free(row);
+}
+
+void tally_kernel_nodes_close(struct tally_nodes *n)
+{
+	if (!n)
+		return;
+	for (unsigned int i = 0; i < n->nr_rows; i++)
+		free_row(n, n->rows[i]);
+	free(n->rows);
+	for (unsigned int i = 0; i < n->nr_figures; i++)
+		free((char *)n->figures[i].name);
+	free(n->figures);
+	node_file_free(n, &n->online);
+	node_file_free(n, &n->stat);
+	node_file_free(n, &n->zoneinfo);
+	node_cpus_free(n);
+	topo_tree_close(n->tree);
+	if (n->root >= 0)
+		close(n->root);
+	free(n);
+}
+
+/* ---- nodes come and go ----------------------------------------------------- */
+
+/* The kernel's list; where it has none, the directories. */
+static int list_nodes(struct tally_nodes *n, struct topo_set *set)
+{
+	int err = node_file_start(n, &n->online);
+	char *line;
+
+	if (!err) {
+		err = node_lines_next(&n->lines, &line);
+		err = err > 0 ? topo_parse_list(line, set) : -EINVAL;
+		node_file_done(n, &n->online);
+	}
+	if (!err && topo_set_next(set, 0) >= 0)
+		return 0;
+	return topo_read_names(n->tree, set, "node", NODE_DIR);
+}
+
+static int init_files(const struct tally_nodes *n, struct node_row *row)
+{
+	static const char *const names[] = {
+		[TALLY_SOURCE_MEMINFO] = "meminfo",
+		[TALLY_SOURCE_NUMASTAT] = "numastat",
+		[TALLY_SOURCE_VMSTAT] = "vmstat",
+	};
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(names) / sizeof(names[0]); i++)
+		if (n->numa)
+			err = node_file_init(&row->files[i],
+					     NODE_DIR "/node%d/%s",
+					     row->shown.node, names[i]);
+		else
+			err = node_file_init(&row->files[i], "proc/%s",
+					     names[i]);
+	return err;
+}
+
+static int make_row(struct tally_nodes *n, int node, struct node_row **row)
+{
+	struct node_row *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r)
+		return -ENOMEM;
+	r->shown.node = node;
+	r->values = malloc((n->max_figures + 1) * sizeof(*r->values));
+	r->shown.values = r->values;
+	err = r->values ? init_files(n, r) : -ENOMEM;
+	if (!err && n->asked & 1u << TALLY_SOURCE_HUGEPAGES)
+		err = node_huge_open(n, r);
+	if (err) {
+		free_row(n, r);
+		return err;
+	}
+	*row = r;
+	return 0;
+}
+
+static int insert_row(struct tally_nodes *n, unsigned int at, int node)
+{
+	struct node_row *row;
+	int err;
+
+	if (n->nr_rows == n->max_rows) {
+		unsigned int max = n->max_rows ? 2 * n->max_rows : 8;
+		struct node_row **rows;
+
+		rows = reallocarray(n->rows, max, sizeof(struct node_row *));
+		if (!rows)
+			return -ENOMEM;
+		n->rows = rows;
+		n->max_rows = max;
+	}
+	err = make_row(n, node, &row);
+	if (err)
+		return err;
+	memmove(&n->rows[at + 1], &n->rows[at],
+		(n->nr_rows - at) * sizeof(struct node_row *));
+	n->rows[at] = row;
+	n->nr_rows++;
+	return 0;
+}
+
+static void remove_row(struct tally_nodes *n, unsigned int at)
+{
+	free_row(n, n->rows[at]);
+	n->nr_rows--;
+	memmove(&n->rows[at], &n->rows[at + 1],
+		(n->nr_rows - at) * sizeof(struct node_row *));
+}
+
+static bool has_directory(const struct tally_nodes *n, int node)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), NODE_DIR "/node%d", node);
+	return faccessat(n->root, path, F_OK, 0) == 0;
+}
+
+/* Rows for what is in the set, no more and no less; both are ascending. */
+static int match_rows(struct tally_nodes *n, const struct topo_set *set)
+{
+	unsigned int at = 0;
+	int err = 0;
+
+	n->absent = false;
+	topo_set_each(set, id) {
+		while (at < n->nr_rows && n->rows[at]->shown.node < id)
+			remove_row(n, at);
+		if (at == n->nr_rows || n->rows[at]->shown.node > id) {
+			if (n->numa && !has_directory(n, id)) {
+				n->absent = true;
+				continue;
+			}
+			err = insert_row(n, at, id);
+			if (err)
+				return err;
+		}
+		at++;
+	}
+	while (at < n->nr_rows)
+		remove_row(n, at);
+	return 0;
+}
+
+static int update_rows(struct tally_nodes *n, bool *changed)
+{
+	struct topo_set set = {{0}};
+	unsigned int nr = n->nr_rows;
+	bool same;
+	int err = 0;
+
+	if (n->numa)
+		err = list_nodes(n, &set);
+	else
+		topo_set_add(&set, 0);
+	if (err)
+		return err;
+	same = memcmp(&set, &n->listed, sizeof(set)) == 0;
+	if (same && !n->absent)
+		return 0;
+	/* A list that could not be followed is one that changed. */
+	memset(&n->listed, 0, sizeof(n->listed));
+	*changed = true;
+	err = match_rows(n, &set);
+	if (err)
+		return err;
+	*changed = !same || n->nr_rows != nr;
+	n->zones_due |= *changed;
+	n->listed = set;
+	return 0;
+}
+
+/* ---- files of a node ------------------------------------------------------- */
+
+static int parse(const struct tally_nodes *n, const struct node_row *row,
+		 enum tally_source source, const char *line,
+		 struct node_token *token)
+{
+	if (source == TALLY_SOURCE_MEMINFO)
+		return node_text_meminfo(line, n->numa ? row->shown.node : -1,
+					 token);
+	return node_text_pair(line, token);
+}
+
+/* Whether it has a figure. -ERANGE goes into the row at once, since what
+ * follows is good. */
+static int take_line(struct tally_nodes *n, struct node_row *row,
+		     enum tally_source source, const char *line)
+{
+	struct node_token token = {.value = TALLY_UNKNOWN};
+	int err = parse(n, row, source, line, &token);
+	int figure;
+
+	if (err && err != -ERANGE)
+		return err;
+	if (!token.len)
+		return 0;
+	figure = node_figure(n, source, &token);
+	if (figure < 0)
+		return figure;
+	if (row->values[figure] != TALLY_UNKNOWN)
+		return -EINVAL;
+	if (!err)
+		err = node_figure_value(n, figure, &token,
+					&row->values[figure]);
+	if (err) {
+		row->values[figure] = TALLY_UNKNOWN;
+		row->shown.err[source] = err;
+	}
+	return 1;
+}
+
+static int read_lines(struct tally_nodes *n, struct node_row *row,
+		      enum tally_source source)
+{
+	unsigned int nr = 0;
+	char *line;
+	int got;
+
+	n->hint = -1;
+	while ((got = node_lines_next(&n->lines, &line)) > 0) {
+		got = take_line(n, row, source, line);
+		if (got < 0)
+			return got;
+		nr += (unsigned int)got;
+	}
+	return got < 0 ? got : nr ? 0 : -EINVAL;
+}
+
+static int read_file(struct tally_nodes *n, struct node_row *row,
+		     enum tally_source source)
+{
+	int err = -ENOENT;
+
+	if (n->numa || source != TALLY_SOURCE_NUMASTAT)
+		err = node_file_start(n, &row->files[source]);
+	if (!err) {
+		err = read_lines(n, row, source);
+		node_file_done(n, &row->files[source]);
+	}
+	if (err) {
+		node_row_forget(n, row, source);
+		row->shown.err[source] = err;
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
+static int read_row(struct tally_nodes *n, struct node_row *row,
+		    unsigned int sources)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < n->max_figures; i++)
+		row->values[i] = TALLY_UNKNOWN;
+	memset(row->shown.err, 0, sizeof(row->shown.err));
+	for (int s = TALLY_SOURCE_MEMINFO; !err && s <= TALLY_SOURCE_VMSTAT;
+	     s++)
+		if (sources & 1u << s)
+			err = read_file(n, row, (enum tally_source)s);
+	if (!err && sources & 1u << TALLY_SOURCE_HUGEPAGES)
+		err = node_huge_read(n, row);
+	return err;
+}
+
+/* ---- a reading ------------------------------------------------------------- */
+
+/* What no node has and none ever had, this kernel doesn't have. Each has
+ * meminfo. */
+static bool is_nothing(const struct tally_nodes *n, int source, int err)
+{
+	return err == -ENOENT && source != TALLY_SOURCE_MEMINFO &&
+	       !(n->had & 1u << source);
+}
+
+/* The first error that is a failure. */
+static int settle(struct tally_nodes *n)
+{
+	int first = 0;
+
+	for (unsigned int i = 0; i < n->nr_rows; i++)
+		for (int s = 0; s < TALLY_NR_SOURCES; s++)
+			if (!n->rows[i]->shown.err[s])
+				n->had |= 1u << s;
+	for (unsigned int i = 0; i < n->nr_rows; i++)
+		for (int s = 0; s < TALLY_NR_SOURCES; s++) {
+			int *err = &n->rows[i]->shown.err[s];
+
+			if (is_nothing(n, s, *err))
+				*err = -ENODATA;
+			if (!first && *err != -ENODATA)
+				first = *err;
+		}
+	return first;
+}
+
+static int read_rows(struct tally_nodes *n, bool changed)
+{
+	unsigned int sources = n->asked;
+	int err = 0;
+
+	if (sources & 1u << TALLY_SOURCE_ESTIMATE)
+		sources |= 1u << TALLY_SOURCE_MEMINFO;
+	for (unsigned int i = 0; !err && i < n->nr_rows; i++)
+		err = read_row(n, n->rows[i], sources);
+	if (!err && sources & 1u << TALLY_SOURCE_CPU)
+		err = node_cpus_read(n, changed);
+	if (!err && sources & 1u << TALLY_SOURCE_ESTIMATE)
+		err = node_zones_read(n);
+	return err;
+}
+
+int tally_kernel_nodes_read(struct tally_nodes *n)
+{
+	struct timespec now;
+	bool changed = false;
+	int err, listing;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	n->time_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+	listing = update_rows(n, &changed);
+	if (listing == -ENOMEM)
+		return listing;
+	err = read_rows(n, changed);
+	if (!err)
+		err = settle(n);
+	return listing ? listing : err;
+}
+
+int64_t tally_kernel_nodes_time_ns(const struct tally_nodes *n)
+{
+	return n->time_ns;
+}
+
+unsigned int tally_kernel_nodes_nr(const struct tally_nodes *n)
+{
+	return n->nr_rows;
+}
+
+const struct tally_node_figures *
+tally_kernel_nodes_row(const struct tally_nodes *n, unsigned int index)
+{
+	assert(index < n->nr_rows);
+	return &n->rows[index]->shown;
+}
+
+const struct tally_figure *
+tally_kernel_nodes_figures(const struct tally_nodes *n, unsigned int *nr)
+{
+	*nr = n->nr_figures;
+	return n->figures;
+}
+
+int tally_kernel_nodes_figure(const struct tally_nodes *n,
+			      enum tally_source source, const char *name)
+{
+	return node_figure_find(n, source, name, strlen(name));
+}
