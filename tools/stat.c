@@ -343,6 +343,7 @@ static const struct part {
 	enum stat_by by;
 	int (*main)(const struct stat_options *o);
 } parts[] = {
+	{false, STAT_BY_NODE, stat_compat_main},
 	{0},
 };
 

@@ -61,4 +61,7 @@ struct stat_options {
  * row is missing. The options live until it returns.
  */
 
+/* numastat's tables. */
+int stat_compat_main(const struct stat_options *o);
+
 #endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* The memory of processes, from their numa_maps. */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <numatally/kernel.h>
+
+#include "stat_compat.h"
+#include "text.h"
+
+static struct stat_share *share_of(struct stat_process *p, int node)
+{
+	struct stat_share *shares;
+
+	for (unsigned int i = 0; i < p->nr_shares; i++)
+		if (p->shares[i].node == node)
+			return &p->shares[i];
+	shares = reallocarray(p->shares, p->nr_shares + 1, sizeof(*shares));
+	if (!shares)
+		err(EXIT_FAILURE, NULL);
+	p->shares = shares;
+	shares[p->nr_shares] = (struct stat_share){.node = node};
+	return &shares[p->nr_shares++];
+}
+
+static enum stat_kind kind_of(const struct tally_mapping *m)
+{
+	if (m->kind == TALLY_MEM_HUGE)
+		return STAT_HUGE;
+	if (m->heap)
+		return STAT_HEAP;
+	return m->stack ? STAT_STACK : STAT_PRIVATE;
+}
+
+/* The parser has seen that the bytes of a mapping are no more than int64_t
+ * has; those of all are, in a text that was made up. */
+static void add_mapping(void *arg, const struct tally_mapping *m)
+{
+	struct stat_process *p = *(struct stat_process **)arg;
+	enum stat_kind kind = kind_of(m);
+
+	for (unsigned int i = 0; i < m->nr_nodes; i++) {
+		int64_t bytes = (int64_t)(m->nodes[i].nr_pages * m->page_bytes);
+		int64_t *sum = &share_of(p, m->nodes[i].node)->bytes[kind];
+
+		if (__builtin_add_overflow(*sum, bytes, sum))
+			*sum = INT64_MAX;
+	}
+}
+
+/* 0, or an errno. */
+static int read_maps(int proc, pid_t pid, struct tally_numa_maps *parser)
+{
+	static char buf[65536];
+	char path[32];
+	ssize_t n;
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), "%d/numa_maps", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	while ((n = read(fd, buf, sizeof(buf))) != 0) {
+		if (n > 0) {
+			tally_kernel_numa_maps_feed(parser, buf, (size_t)n);
+		} else if (errno != EINTR) {
+			err = errno;
+			break;
+		}
+	}
+	close(fd);
+	return err;
+}
+
+/* ENOENT is also what a kernel without NUMA says of a process that is there. */
+static int gone(int proc, pid_t pid, int err)
+{
+	char path[32];
+
+	if (err != ENOENT)
+		return err;
+	snprintf(path, sizeof(path), "%d/status", pid);
+	return faccessat(proc, path, F_OK, 0) ? ESRCH : ENOENT;
+}
+
+static void read_name(int proc, struct stat_process *p)
+{
+	char path[32], text[512];
+	const char *name = NULL;
+
+	snprintf(path, sizeof(path), "%d/status", p->pid);
+	if (stat_read_file(proc, path, text, sizeof(text)) >= 0)
+		name = stat_name(text);
+	p->name = text_printable(name ? name : "?");
+	if (!p->name)
+		err(EXIT_FAILURE, NULL);
+}
+
+/* 0, or an errno. */
+static int read_process(int proc, struct stat_process *p,
+			struct tally_numa_maps *parser, uint64_t *malformed)
+{
+	int err;
+
+	read_name(proc, p);
+	err = read_maps(proc, p->pid, parser);
+	*malformed = tally_kernel_numa_maps_finish(parser);
+	return err ? gone(proc, p->pid, err) : 0;
+}
+
+static void drop(struct stat_process *p)
+{
+	free(p->name);
+	free(p->shares);
+}
+
+bool stat_processes_read(const struct stat_options *o,
+			 struct stat_processes *all)
+{
+	struct stat_process *current = NULL;
+	struct tally_numa_maps *parser;
+	int proc = stat_open_proc(o->root), status;
+	bool ok = true;
+	size_t nr = 0;
+
+	if (proc < 0)
+		err(EXIT_FAILURE, "%s/proc", o->root ? o->root : "");
+	status = tally_kernel_numa_maps_create(add_mapping, &current, &parser);
+	if (status < 0)
+		errx(EXIT_FAILURE, "%s", strerror(-status));
+	for (size_t i = 0; i < all->nr; i++) {
+		uint64_t malformed;
+
+		current = &all->p[i];
+		status = read_process(proc, current, parser, &malformed);
+		if (status) {
+			if (status != ESRCH || current->named) {
+				warnx("process %d: %s", current->pid,
+				      strerror(status));
+				ok = false;
+			}
+			drop(current);
+			continue;
+		}
+		if (malformed) {
+			warnx("process %d: %llu lines of numa_maps make no sense",
+			      current->pid, (unsigned long long)malformed);
+			ok = false;
+		}
+		all->p[nr++] = *current;
+	}
+	all->nr = nr;
+	tally_kernel_numa_maps_destroy(parser);
+	close(proc);
+	return ok;
+}
