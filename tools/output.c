@@ -65,31 +65,39 @@ const char *output_time(int64_t ns, char buf[OUTPUT_NUMBER])
 	return buf;
 }
 
-void output_bar(FILE *f, int64_t part, int64_t whole, unsigned int width)
+bool output_utf8(void)
+{
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+wchar_t output_bar_column(int64_t part, int64_t whole, unsigned int width,
+			  unsigned int column)
 {
 	/* A full block, then one to seven eighths of one. */
-	static const char *const blocks[] = {
-		"\u2588", "\u258f", "\u258e", "\u258d",
-		"\u258c", "\u258b", "\u258a", "\u2589",
-	};
-	bool utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	static const wchar_t blocks[] = L"\u2588\u258f\u258e\u258d"
+					L"\u258c\u258b\u258a\u2589";
+	bool utf8 = output_utf8();
 	double share = whole > 0 ? (double)part / (double)whole : 0;
 	unsigned int steps = utf8 ? 8 : 1;
-	unsigned int filled, column;
+	unsigned int filled;
 
 	if (share < 0)
 		share = 0;
 	if (share > 1)
 		share = 1;
 	filled = (unsigned int)(share * width * steps + 0.5);
-	for (column = 0; column < filled / steps; column++)
-		fputs(utf8 ? blocks[0] : "#", f);
-	if (filled % steps) {
-		fputs(blocks[filled % steps], f);
-		column++;
-	}
-	for (; column < width; column++)
-		putc(' ', f);
+	if (column < filled / steps)
+		return utf8 ? blocks[0] : L'#';
+	if (column == filled / steps && filled % steps)
+		return blocks[filled % steps];
+	return L' ';
+}
+
+void output_bar(FILE *f, int64_t part, int64_t whole, unsigned int width)
+{
+	for (unsigned int column = 0; column < width; column++)
+		fprintf(f, "%lc",
+			(wint_t)output_bar_column(part, whole, width, column));
 }
 
 bool output_is_terminal(FILE *f)

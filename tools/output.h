@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <wchar.h>
 
 #include <jansson.h>
 
@@ -21,9 +22,16 @@ const char *output_bytes(int64_t bytes, char buf[OUTPUT_NUMBER]);
  * "12m 05s", "3h 07m". Returns buf. */
 const char *output_time(int64_t ns, char buf[OUTPUT_NUMBER]);
 
+/* Whether the locale's characters are UTF-8. */
+bool output_utf8(void);
+
 /* A bar of width columns of which part / whole are filled (none of a whole
  * below 1), padded with spaces: blocks where the locale is UTF-8, else '#'. */
 void output_bar(FILE *f, int64_t part, int64_t whole, unsigned int width);
+
+/* What stands in one column of such a bar, from 0. */
+wchar_t output_bar_column(int64_t part, int64_t whole, unsigned int width,
+			  unsigned int column);
 
 /* Whether f is a terminal. */
 bool output_is_terminal(FILE *f);
