@@ -67,42 +67,84 @@ int mem_totals(struct mem_reader *r, int node)
 				   .upper = bytes[k]},
 		};
 
-		mem_add_part(r, &part);
+		mem_add_all(r, node, part.kind, &part.amount);
+		mem_add_part(r, &part, false);
 	}
 	return r->err;
 }
 
 /* ---- a process from a sample of its pages --------------------------------- */
 
+/* a times p: both estimates, independent of each other. */
+static struct mem_amount part_of(const struct mem_amount *a, unsigned int nr,
+				 unsigned int of)
+{
+	struct mem_amount part = mem_share(a->bytes, nr, of);
+	double p = (double)nr / of;
+
+	part.low2 += a->low2 * p * p;
+	part.high2 += a->high2 * p * p;
+	return part;
+}
+
+/* Hits on one node, nr of them, of which the kind has so many: those of nobody
+ * else, or those of one mapping. */
+static void group_add(struct mem_reader *r, const struct mem_hit *h,
+		      const struct mem_amount *a)
+{
+	const struct mem_vma *vma = &r->vmas.v[h->vma];
+	struct mem_amount own, common;
+
+	if (h->exclusive) {
+		mem_add_own(r, h->node, h->kind, a);
+		return;
+	}
+	if (h->looked && vma->nr_looked == vma->nr_hits) {
+		mem_add_mapped(r, vma->start, vma, h->kind, h->node, a, true);
+		return;
+	}
+	if (!vma->nr_looked) {
+		mem_add_mapped(r, vma->start, vma, h->kind, h->node, a, false);
+		return;
+	}
+	own = part_of(a, vma->nr_exclusive, vma->nr_looked);
+	common = part_of(a, vma->nr_looked - vma->nr_exclusive, vma->nr_looked);
+	common.bytes = common.lower = common.upper = a->bytes - own.bytes;
+	mem_add_own(r, h->node, h->kind, &own);
+	mem_add_mapped(r, vma->start, vma, h->kind, h->node, &common, true);
+}
+
 /* Hits of one kind: nr of them, from first. */
 static void hits_add(struct mem_reader *r, unsigned int first, unsigned int nr,
 		     int64_t total)
 {
+	const struct mem_hit *h = r->hits.h, *of_node;
+	enum tally_mem_kind kind = h[first].kind;
 	unsigned int i, n, group;
+	struct mem_amount a;
 
 	/* A node without any hit may still have a little. */
 	for (n = 0; n < r->nodes.nr; n++) {
-		struct mem_amount none = mem_share(total, 0, nr);
-
+		a = mem_share(total, 0, nr);
 		for (i = first; i < first + nr; i++)
-			if (r->hits.h[i].node == r->nodes.n[n].node)
+			if (h[i].node == r->nodes.n[n].node)
 				break;
-		if (i == first + nr)
-			mem_add_own(r, r->nodes.n[n].node,
-				    r->hits.h[first].kind, &none);
+		if (i < first + nr)
+			continue;
+		mem_add_all(r, r->nodes.n[n].node, kind, &a);
+		mem_add_own(r, r->nodes.n[n].node, kind, &a);
 	}
-	for (i = first; i < first + nr; i += group) {
-		const struct mem_hit *h = &r->hits.h[i];
-		const struct mem_vma *vma = &r->vmas.v[h->vma];
-		struct mem_amount a;
-
+	for (i = first, of_node = &h[first]; i < first + nr; i += group) {
 		group = mem_hits_group(&r->hits, i);
 		a = mem_share(total, group, nr);
-		if (h->exclusive)
-			mem_add_own(r, h->node, h->kind, &a);
-		else
-			mem_add_mapped(r, vma->start, vma, h->kind, h->node,
-				       &a);
+		group_add(r, &h[i], &a);
+		if (i + group < first + nr &&
+		    h[i + group].node == of_node->node)
+			continue;
+		a = mem_share(total, (unsigned int)(&h[i + group] - of_node),
+			      nr);
+		mem_add_all(r, of_node->node, kind, &a);
+		of_node = &h[i + group];
 	}
 }
 
@@ -122,7 +164,8 @@ int mem_sample_pages(struct mem_reader *r)
 		err = mem_vmas_read(r->proc, r->process->pid, &r->tmpfs,
 				    &r->vmas);
 	if (!err)
-		err = mem_pages_draw(r->proc, r->process->pid, &r->vmas,
+		err = mem_pages_draw(r->proc, r->process->pid, r->split,
+				     &r->vmas,
 				     (uint64_t)r->process->rss_bytes /
 					     (uint64_t)sysconf(_SC_PAGESIZE),
 				     &r->seed, &r->hits);
@@ -142,6 +185,7 @@ int mem_sample_pages(struct mem_reader *r)
 					       .lower = bytes[k],
 					       .upper = bytes[k]};
 
+			mem_add_all(r, -1, (enum tally_mem_kind)k, &a);
 			mem_add_own(r, -1, (enum tally_mem_kind)k, &a);
 		}
 	}

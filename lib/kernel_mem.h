@@ -41,6 +41,8 @@ struct mem_vma {
 	/* For a sample of pages: */
 	uint64_t first_page; /* how many there are in mappings before it */
 	unsigned int nr_hits;
+	unsigned int nr_looked; /* of these: it was looked who has them mapped */
+	unsigned int nr_exclusive;
 	bool forked; /* another process has some of its pages */
 };
 
@@ -105,7 +107,9 @@ struct mem_hit {
 	unsigned int vma;
 	int node;
 	enum tally_mem_kind kind;
-	bool exclusive; /* no other process has it mapped */
+	bool looked;
+	bool exclusive; /* no other process has it mapped; where not looked,
+			   supposed of all but files */
 };
 
 struct mem_hits {
@@ -115,19 +119,30 @@ struct mem_hits {
 };
 
 /*
- * Fills hits with resident pages of a process, which has about so many.
+ * Fills hits with resident pages of a process, which has about so many; where
+ * split, with a look at some of every mapping.
  *
  * -EAGAIN	too few of the pages drawn were resident
  * -ESRCH	it ended
  * other	as open(2) of its pagemap, and move_pages(2), say
  */
-int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
+int mem_pages_draw(int proc, pid_t pid, bool split, struct mem_vmas *vmas,
 		   uint64_t resident, uint64_t *seed, struct mem_hits *hits);
 
-/* Draws resident pages of a mapping, and counts those that no other process
- * has. False: too few were resident, or pagemap couldn't be read. */
-bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
-			 unsigned int *exclusive, unsigned int *of);
+/* What pages of a mapping say: [1] of those of files and shared memory, [0] of
+ * all others. */
+struct mem_look {
+	bool all; /* at all its pages, not at some that were drawn */
+	unsigned int exclusive[2]; /* no other process has them mapped */
+	unsigned int of[2];	   /* present */
+};
+
+/* Mappings of at least so many bytes are looked at in part: about 100 us. */
+#define MEM_LOOK_AT_ALL (4 << 20)
+
+/* False: too few were resident, or pagemap couldn't be read. */
+bool mem_pages_look(int pagemap, const struct mem_vma *vma, uint64_t *seed,
+		    struct mem_look *look);
 
 /* Orders hits by kind and node, first those of nobody else, then others by
  * mapping; and the length of the group that begins at first. */
@@ -139,10 +154,13 @@ struct mem_amount mem_share(int64_t total, unsigned int nr, unsigned int of);
 
 /* ---- reading a process ---------------------------------------------------- */
 
-/* What the process that is being read has on a node, and nobody else. */
+/* What the process that is being read has on a node. */
 struct mem_node {
 	int node;
+	struct mem_amount all[TALLY_NR_MEM];
+	/* What it alone has mapped, and what it may be that alone has. */
 	struct mem_amount own[TALLY_NR_MEM];
+	struct mem_amount maybe[TALLY_NR_MEM];
 };
 
 struct mem_nodes {
@@ -154,7 +172,8 @@ struct mem_nodes {
 
 struct mem_reader {
 	int proc;
-	bool live; /* /proc is this machine's, not a captured one */
+	bool live;  /* /proc is this machine's, not a captured one */
+	bool split; /* find out of every page who has it mapped */
 	int64_t large_bytes;
 	struct tally_numa_maps *parser;
 	struct mem_tmpfs tmpfs;
@@ -201,16 +220,18 @@ enum mem_way {
 int mem_reader_read(struct mem_reader *r, const struct tally_process *p,
 		    unsigned int index, enum mem_way *way, int *refused);
 
-/* Of the steps of that: adds what no other process has. These leave an error
- * in err. */
+/* The steps of that, which leave an error in err, say of every byte that it is
+ * there, and then whose it is: of nobody else; or of others too, as part of
+ * something or of a mapping (NULL: not known which) that begins at start. Where
+ * that is not sure, it may be its own after all. */
+void mem_add_all(struct mem_reader *r, int node, enum tally_mem_kind kind,
+		 const struct mem_amount *a);
 void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		 const struct mem_amount *a);
-/* Adds what other processes may have as well: in general; or pages of a
- * mapping (NULL: not known which) that begins at start. */
-void mem_add_part(struct mem_reader *r, const struct mem_part *part);
+void mem_add_part(struct mem_reader *r, const struct mem_part *part, bool sure);
 void mem_add_mapped(struct mem_reader *r, uint64_t start,
 		    const struct mem_vma *vma, enum tally_mem_kind kind,
-		    int node, const struct mem_amount *a);
+		    int node, const struct mem_amount *a, bool sure);
 
 /*
  * Reads the process that is being read: every line of its numa_maps.

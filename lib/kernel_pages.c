@@ -146,16 +146,35 @@ static int look_up(const struct drawing *d, uint64_t address, uint64_t *entry)
 	return n == sizeof(*entry) ? 0 : -ESRCH;
 }
 
-/* Finds out what the mappings alone don't tell. */
-static int refine(struct drawing *d, struct mem_hits *hits)
+static int look_at(struct drawing *d, struct mem_hit *h)
 {
+	struct mem_vma *v = &d->vmas->v[h->vma];
 	uint64_t entry;
+	int err = look_up(d, h->address, &entry);
+
+	if (err)
+		return err;
+	h->looked = true;
+	h->exclusive = entry & PAGE_EXCLUSIVE;
+	v->nr_looked++;
+	v->nr_exclusive += h->exclusive;
+	if (v->inode && !v->hugetlb && !(entry & PAGE_FILE))
+		h->kind = TALLY_MEM_ANONYMOUS;
+	v->forked |= !h->exclusive && !v->inode;
+	return 0;
+}
+
+/* Finds out what the mappings alone don't tell. */
+static int refine(struct drawing *d, struct mem_hits *hits, bool split)
+{
 	unsigned int i, pass;
 	int err;
 
 	for (i = 0; i < d->vmas->nr; i++) {
-		d->vmas->v[i].nr_hits = 0;
-		d->vmas->v[i].forked = false;
+		struct mem_vma *v = &d->vmas->v[i];
+
+		v->nr_hits = v->nr_looked = v->nr_exclusive = 0;
+		v->forked = false;
 	}
 	for (pass = 0; pass < 2; pass++)
 		for (i = 0; i < hits->nr; i++) {
@@ -163,21 +182,25 @@ static int refine(struct drawing *d, struct mem_hits *hits)
 			struct mem_vma *v = &d->vmas->v[h->vma];
 			bool mixed = v->inode && !v->shared && !v->hugetlb;
 
-			if (pass ? !v->forked && !mixed
-				 : v->inode || v->nr_hits++ % ONE_IN)
+			if (pass ? h->looked || (!v->forked && !mixed)
+				 : v->nr_hits++ % ONE_IN ||
+					    (v->inode && !split))
 				continue;
-			err = look_up(d, h->address, &entry);
+			err = look_at(d, h);
 			if (err)
 				return err;
-			h->exclusive = entry & PAGE_EXCLUSIVE;
-			if (mixed && !(entry & PAGE_FILE))
-				h->kind = TALLY_MEM_ANONYMOUS;
-			v->forked |= !h->exclusive && !v->inode;
 		}
+	/* Of a file of which some pages were looked at, all are as these. */
+	for (i = 0; i < hits->nr; i++) {
+		const struct mem_vma *v = &d->vmas->v[hits->h[i].vma];
+
+		if (v->inode && v->nr_looked < v->nr_hits)
+			hits->h[i].exclusive = false;
+	}
 	return 0;
 }
 
-int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
+int mem_pages_draw(int proc, pid_t pid, bool split, struct mem_vmas *vmas,
 		   uint64_t resident, uint64_t *seed, struct mem_hits *hits)
 {
 	struct drawing d = {.pid = pid, .seed = seed, .vmas = vmas};
@@ -212,29 +235,62 @@ int mem_pages_draw(int proc, pid_t pid, struct mem_vmas *vmas,
 	if (!err && hits->nr < MIN_HITS)
 		err = -EAGAIN;
 	if (!err)
-		err = refine(&d, hits);
+		err = refine(&d, hits, split);
 	close(d.pagemap);
 	return err;
 }
 
-bool mem_pages_exclusive(int pagemap, const struct mem_vma *vma, uint64_t *seed,
-			 unsigned int *exclusive, unsigned int *of)
+static void note(uint64_t entry, struct mem_look *look)
+{
+	unsigned int file = !!(entry & PAGE_FILE);
+
+	if (!(entry & PAGE_PRESENT))
+		return;
+	look->of[file]++;
+	look->exclusive[file] += !!(entry & PAGE_EXCLUSIVE);
+}
+
+static bool look_at_all(int pagemap, const struct mem_vma *vma, uint64_t page,
+			struct mem_look *look)
+{
+	uint64_t entries[BATCH], first = vma->start / page;
+	uint64_t nr = (vma->end - vma->start) / page, done, i;
+	ssize_t n;
+
+	look->all = true;
+	for (done = 0; done < nr; done += (uint64_t)n / sizeof(*entries)) {
+		size_t most = nr - done < BATCH ? nr - done : BATCH;
+
+		n = pread(pagemap, entries, most * sizeof(*entries),
+			  (off_t)((first + done) * sizeof(*entries)));
+		if (n < (ssize_t)sizeof(*entries))
+			return false;
+		for (i = 0; i < (uint64_t)n / sizeof(*entries); i++)
+			note(entries[i], look);
+	}
+	return true;
+}
+
+bool mem_pages_look(int pagemap, const struct mem_vma *vma, uint64_t *seed,
+		    struct mem_look *look)
 {
 	struct drawing d = {.pagemap = pagemap};
 	uint64_t entry, nr;
 	unsigned int i;
 
+	*look = (struct mem_look){.all = false};
 	d.page = (uint64_t)sysconf(_SC_PAGESIZE);
+	if (vma->end - vma->start < MEM_LOOK_AT_ALL)
+		return look_at_all(pagemap, vma, d.page, look);
 	nr = (vma->end - vma->start) / d.page;
-	*exclusive = 0;
-	*of = 0;
-	for (i = 0; i < 2 * FORKED_HITS && *of < FORKED_HITS; i++) {
+	for (i = 0;
+	     i < 2 * FORKED_HITS && look->of[0] + look->of[1] < FORKED_HITS;
+	     i++) {
 		if (look_up(&d, vma->start + below(seed, nr) * d.page, &entry))
 			return false;
-		*of += !!(entry & PAGE_PRESENT);
-		*exclusive += entry & PAGE_PRESENT && entry & PAGE_EXCLUSIVE;
+		note(entry, look);
 	}
-	return *of >= FORKED_HITS / 4;
+	return look->of[0] + look->of[1] >= FORKED_HITS / 4;
 }
 
 static int hit_order(const void *hit_a, const void *hit_b)

@@ -120,6 +120,17 @@ static void nodes_clear(struct mem_nodes *l)
 	l->unknown = (struct mem_node){.node = -1};
 }
 
+void mem_add_all(struct mem_reader *r, int node, enum tally_mem_kind kind,
+		 const struct mem_amount *a)
+{
+	struct mem_node *n = node_of(&r->nodes, node);
+
+	if (n)
+		mem_amount_add(&n->all[kind], a);
+	else
+		r->err = -ENOMEM;
+}
+
 void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		 const struct mem_amount *a)
 {
@@ -131,20 +142,25 @@ void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		r->err = -ENOMEM;
 }
 
-void mem_add_part(struct mem_reader *r, const struct mem_part *part)
+void mem_add_part(struct mem_reader *r, const struct mem_part *part, bool sure)
 {
+	struct mem_node *n = node_of(&r->nodes, part->node);
 	int err;
 
-	if (!part->amount.upper)
+	if (!part->amount.upper && part->amount.high2 <= 0)
 		return;
-	err = mem_parts_add(&r->parts, part);
-	if (err)
+	err = n ? mem_parts_add(&r->parts, part) : -ENOMEM;
+	if (err) {
 		r->err = err;
+	} else if (!sure) {
+		n->maybe[part->kind].upper += part->amount.upper;
+		n->maybe[part->kind].high2 += part->amount.high2;
+	}
 }
 
 void mem_add_mapped(struct mem_reader *r, uint64_t start,
 		    const struct mem_vma *vma, enum tally_mem_kind kind,
-		    int node, const struct mem_amount *a)
+		    int node, const struct mem_amount *a, bool sure)
 {
 	struct mem_part part = {
 		.process = r->index, .node = node, .kind = kind, .amount = *a};
@@ -158,7 +174,7 @@ void mem_add_mapped(struct mem_reader *r, uint64_t start,
 		part.lo = vma->offset;
 		part.hi = vma->offset + (vma->end - vma->start);
 	}
-	mem_add_part(r, &part);
+	mem_add_part(r, &part, sure);
 }
 
 /* ---- the ways to read it -------------------------------------------------- */

@@ -12,63 +12,122 @@
 #include "kernel_stat.h"
 #include "procfs.h"
 
-static void walk_add(struct mem_reader *r, const struct tally_mapping *map,
-		     const struct mem_vma *vma, enum tally_mem_kind kind,
-		     int node, const struct mem_amount *a)
-{
-	if (map->nr_mappers > 1)
-		mem_add_mapped(r, map->start, vma, kind, node, a);
-	else
-		mem_add_own(r, node, kind, a);
-}
-
-/* A forked mapping of at least so many bytes is worth a look at some of its
- * pages: about 100 us. */
-#define WORTH_A_LOOK (4 << 20)
+/* A mapping, and what its pages say about who has them. */
+struct walk {
+	const struct tally_mapping *map;
+	const struct mem_vma *vma; /* NULL: not known */
+	bool looked;
+	struct mem_look look;
+};
 
 /*
- * Part of a forked process's memory has been copied since, part is still one
- * with the other process's. numa_maps says only that some of it is: how much,
- * on each node alike, is estimated from some of its pages.
+ * Part of a mapping that others have too may be this process's own: of a
+ * forked one, what has been copied since. numa_maps says only that some page
+ * is shared; the pages are asked then.
  */
-static bool add_forked(struct mem_reader *r, const struct tally_mapping *map,
-		       const struct mem_vma *vma)
+static void look(struct mem_reader *r, struct walk *w)
 {
-	unsigned int i, exclusive, of;
+	const struct tally_mapping *map = w->map;
 	char name[32];
 
-	if (!r->live || !vma || map->nr_pages * map->page_bytes < WORTH_A_LOOK)
-		return false;
+	if (!r->live || !w->vma || map->nr_mappers <= 1 || !map->nr_pages)
+		return;
+	if (!r->split && (map->kind != TALLY_MEM_ANONYMOUS ||
+			  map->nr_pages * map->page_bytes < MEM_LOOK_AT_ALL))
+		return;
 	if (r->pagemap < 0) {
 		snprintf(name, sizeof(name), "%d/pagemap", r->process->pid);
 		r->pagemap = openat(r->proc, name, O_RDONLY | O_CLOEXEC);
 	}
-	if (r->pagemap < 0 ||
-	    !mem_pages_exclusive(r->pagemap, vma, &r->seed, &exclusive, &of))
-		return false;
-	for (i = 0; i < map->nr_nodes; i++) {
-		const struct tally_node_pages *n = &map->nodes[i];
-		int64_t bytes = (int64_t)(n->nr_pages * map->page_bytes);
-		struct mem_amount own, forked;
+	w->looked = r->pagemap >= 0 &&
+		    mem_pages_look(r->pagemap, w->vma, &r->seed, &w->look);
+}
 
-		own = mem_share(bytes, exclusive, of);
-		forked = mem_share(bytes, of - exclusive, of);
-		forked.bytes = bytes - own.bytes;
-		forked.lower = forked.bytes;
-		forked.upper = forked.bytes;
-		mem_add_own(r, n->node, TALLY_MEM_ANONYMOUS, &own);
-		mem_add_mapped(r, map->start, vma, TALLY_MEM_ANONYMOUS, n->node,
-			       &forked);
+static int64_t min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t not_below_0(int64_t a)
+{
+	return a < 0 ? 0 : a;
+}
+
+/* All pages were looked at, so that it is known how much is whose; but of
+ * several nodes not where. total is what the mapping has of the kind. */
+static void split_surely(const struct mem_amount *a, int64_t exclusive,
+			 int64_t total, struct mem_amount *own,
+			 struct mem_amount *common)
+{
+	int64_t shared;
+
+	exclusive = min(exclusive, total);
+	shared = total - exclusive;
+	*own = (struct mem_amount){
+		.bytes = (int64_t)((__int128)a->bytes * exclusive / total),
+		.lower = not_below_0(a->lower - shared),
+		.upper = min(a->upper, exclusive),
+	};
+	*common = (struct mem_amount){
+		.bytes = a->bytes - own->bytes,
+		.lower = not_below_0(a->lower - exclusive),
+		.upper = min(a->upper, shared),
+	};
+}
+
+/* Some were: a share, on each node alike. */
+static void split_likely(const struct mem_amount *a, unsigned int exclusive,
+			 unsigned int of, struct mem_amount *own,
+			 struct mem_amount *common)
+{
+	*own = mem_share(a->bytes, exclusive, of);
+	*common = mem_share(a->bytes, of - exclusive, of);
+	common->bytes = a->bytes - own->bytes;
+	own->lower = not_below_0(own->bytes - (a->bytes - a->lower));
+	own->upper = own->bytes + (a->upper - a->bytes);
+	common->lower = not_below_0(common->bytes - (a->bytes - a->lower));
+	common->upper = common->bytes + (a->upper - a->bytes);
+}
+
+/* total: bytes of this kind in the whole mapping. */
+static void walk_add(struct mem_reader *r, const struct walk *w,
+		     enum tally_mem_kind kind, int node,
+		     const struct mem_amount *a, int64_t total)
+{
+	const struct mem_look *l = &w->look;
+	unsigned int exclusive = 0, of = 0, c;
+	struct mem_amount own, common;
+
+	mem_add_all(r, node, kind, a);
+	if (w->map->nr_mappers <= 1) {
+		mem_add_own(r, node, kind, a);
+		return;
 	}
-	return true;
+	for (c = 0; w->looked && c < 2; c++)
+		if (kind == TALLY_MEM_HUGE ||
+		    c == (kind != TALLY_MEM_ANONYMOUS)) {
+			exclusive += l->exclusive[c];
+			of += l->of[c];
+		}
+	if (!of || !total) {
+		mem_add_mapped(r, w->map->start, w->vma, kind, node, a, false);
+		return;
+	}
+	if (l->all)
+		split_surely(a, (int64_t)exclusive * sysconf(_SC_PAGESIZE),
+			     total, &own, &common);
+	else
+		split_likely(a, exclusive, of, &own, &common);
+	mem_add_own(r, node, kind, &own);
+	mem_add_mapped(r, w->map->start, w->vma, kind, node, &common, true);
 }
 
 /* numa_maps says how many of a mapping's pages are anonymous, and how many
  * pages are on each node, but not both at once. */
-static void walk_node(struct mem_reader *r, const struct tally_mapping *map,
-		      const struct mem_vma *vma, enum tally_mem_kind kind,
-		      unsigned int i, uint64_t before)
+static void walk_node(struct mem_reader *r, const struct walk *w,
+		      enum tally_mem_kind kind, unsigned int i, uint64_t before)
 {
+	const struct tally_mapping *map = w->map;
 	const struct tally_node_pages *n = &map->nodes[i];
 	uint64_t anon = map->nr_anonymous, total = map->nr_pages;
 	uint64_t rest = total - anon, here = n->nr_pages;
@@ -83,42 +142,43 @@ static void walk_node(struct mem_reader *r, const struct tally_mapping *map,
 	a.bytes = (int64_t)share * page;
 	a.lower = (int64_t)least * page;
 	a.upper = (int64_t)most * page;
-	walk_add(r, map, vma, TALLY_MEM_ANONYMOUS, n->node, &a);
+	walk_add(r, w, TALLY_MEM_ANONYMOUS, n->node, &a, (int64_t)anon * page);
 	a.bytes = (int64_t)(here - share) * page;
 	a.lower = (int64_t)(here - most) * page;
 	a.upper = (int64_t)(here - least) * page;
-	walk_add(r, map, vma, kind, n->node, &a);
+	walk_add(r, w, kind, n->node, &a, (int64_t)rest * page);
 }
 
 void mem_walk_line(void *arg, const struct tally_mapping *map)
 {
 	struct mem_reader *r = arg;
-	const struct mem_vma *vma = mem_vmas_find(&r->vmas, map->start);
+	struct walk w = {.map = map,
+			 .vma = mem_vmas_find(&r->vmas, map->start)};
+	int64_t page = (int64_t)map->page_bytes;
 	enum tally_mem_kind kind = map->kind;
 	struct mem_amount a = {.bytes = 0};
 	uint64_t before = 0;
 	unsigned int i;
 
 	r->nr_lines++;
-	if (vma && vma->start != map->start)
-		vma = NULL;
-	if (kind == TALLY_MEM_FILE && vma && vma->shmem)
+	if (w.vma && w.vma->start != map->start)
+		w.vma = NULL;
+	if (kind == TALLY_MEM_FILE && w.vma && w.vma->shmem)
 		kind = TALLY_MEM_SHARED;
-	if (kind == TALLY_MEM_ANONYMOUS && map->nr_mappers > 1 &&
-	    add_forked(r, map, vma))
-		return;
+	look(r, &w);
 	for (i = 0; i < map->nr_nodes; i++) {
 		uint64_t here = map->nodes[i].nr_pages;
 
 		if (!here)
 			continue;
 		if (kind == TALLY_MEM_FILE || kind == TALLY_MEM_SHARED) {
-			walk_node(r, map, vma, kind, i, before);
+			walk_node(r, &w, kind, i, before);
 		} else {
-			a.bytes = (int64_t)(here * map->page_bytes);
+			a.bytes = (int64_t)here * page;
 			a.lower = a.bytes;
 			a.upper = a.bytes;
-			walk_add(r, map, vma, kind, map->nodes[i].node, &a);
+			walk_add(r, &w, kind, map->nodes[i].node, &a,
+				 (int64_t)map->nr_pages * page);
 		}
 		before += here;
 	}
