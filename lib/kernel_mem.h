@@ -161,6 +161,9 @@ struct mem_node {
 	/* What it alone has mapped, and what it may be that alone has. */
 	struct mem_amount own[TALLY_NR_MEM];
 	struct mem_amount maybe[TALLY_NR_MEM];
+	/* Threads that ran there last; not read by the reader. */
+	unsigned int nr_threads;
+	int64_t cpu_ns;
 };
 
 struct mem_nodes {
@@ -169,6 +172,11 @@ struct mem_nodes {
 	unsigned int cap;
 	struct mem_node unknown; /* of no node in particular: -1 */
 };
+
+/* The entry of a node (below 0: the unknown); NULL: no memory. */
+struct mem_node *mem_nodes_at(struct mem_nodes *l, int node);
+/* Sets all that is known of the nodes to 0. */
+void mem_nodes_clear(struct mem_nodes *l);
 
 struct mem_reader {
 	int proc;
@@ -256,8 +264,9 @@ int mem_sample_pages(struct mem_reader *r);
 struct mem_budget {
 	unsigned int ppm;
 	int64_t burst_ns;
+	int64_t save_ns; /* so much can be saved up for later */
 	bool started;
-	int64_t debt_ns;
+	int64_t debt_ns; /* below 0: saved up */
 	int64_t last_ns;
 };
 

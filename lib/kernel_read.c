@@ -84,8 +84,7 @@ void mem_reader_close(struct mem_reader *r)
 
 /* ---- what was read -------------------------------------------------------- */
 
-/* A node's amounts; NULL: no memory. */
-static struct mem_node *node_of(struct mem_nodes *l, int node)
+struct mem_node *mem_nodes_at(struct mem_nodes *l, int node)
 {
 	unsigned int i;
 
@@ -111,7 +110,7 @@ static struct mem_node *node_of(struct mem_nodes *l, int node)
 	return &l->n[i];
 }
 
-static void nodes_clear(struct mem_nodes *l)
+void mem_nodes_clear(struct mem_nodes *l)
 {
 	unsigned int i;
 
@@ -123,7 +122,7 @@ static void nodes_clear(struct mem_nodes *l)
 void mem_add_all(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		 const struct mem_amount *a)
 {
-	struct mem_node *n = node_of(&r->nodes, node);
+	struct mem_node *n = mem_nodes_at(&r->nodes, node);
 
 	if (n)
 		mem_amount_add(&n->all[kind], a);
@@ -134,7 +133,7 @@ void mem_add_all(struct mem_reader *r, int node, enum tally_mem_kind kind,
 void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 		 const struct mem_amount *a)
 {
-	struct mem_node *n = node_of(&r->nodes, node);
+	struct mem_node *n = mem_nodes_at(&r->nodes, node);
 
 	if (n)
 		mem_amount_add(&n->own[kind], a);
@@ -144,7 +143,7 @@ void mem_add_own(struct mem_reader *r, int node, enum tally_mem_kind kind,
 
 void mem_add_part(struct mem_reader *r, const struct mem_part *part, bool sure)
 {
-	struct mem_node *n = node_of(&r->nodes, part->node);
+	struct mem_node *n = mem_nodes_at(&r->nodes, part->node);
 	int err;
 
 	if (!part->amount.upper && part->amount.high2 <= 0)
@@ -182,7 +181,7 @@ void mem_add_mapped(struct mem_reader *r, uint64_t start,
 /* Forgets what one of the ways left half done. */
 static void start_anew(struct mem_reader *r, unsigned int nr_parts)
 {
-	nodes_clear(&r->nodes);
+	mem_nodes_clear(&r->nodes);
 	r->parts.nr = nr_parts;
 }
 
@@ -223,7 +222,7 @@ int mem_reader_read(struct mem_reader *r, const struct tally_process *p,
 
 	r->process = p;
 	r->index = index;
-	nodes_clear(&r->nodes);
+	mem_nodes_clear(&r->nodes);
 	err = read_some_way(r, &which, refused);
 	if (err)
 		start_anew(r, nr_parts);
@@ -244,7 +243,9 @@ int64_t mem_budget_spend(struct mem_budget *b, int64_t begin, int64_t end)
 		paid = (int64_t)((__int128)(end - b->last_ns) * b->ppm / PPM);
 	b->started = true;
 	b->last_ns = end;
-	b->debt_ns = (b->debt_ns > paid ? b->debt_ns - paid : 0) + cost;
+	b->debt_ns = b->debt_ns + b->save_ns > paid ? b->debt_ns - paid
+						    : -b->save_ns;
+	b->debt_ns += cost;
 	wait = (__int128)(b->debt_ns - b->burst_ns) * PPM / b->ppm;
 	return wait > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)wait;
 }

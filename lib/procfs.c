@@ -88,7 +88,8 @@ pid_t procfs_next(struct procfs_list *list)
 		list->at += d->d_reclen;
 		at = d->d_name;
 		end = at + strlen(at);
-		if (procfs_decimal(&at, end, &pid) && at == end && pid &&
+		/* The kernel writes no number in two ways. */
+		if (*at != '0' && procfs_decimal(&at, end, &pid) && at == end &&
 		    pid <= INT_MAX)
 			return (pid_t)pid;
 	}

@@ -15,6 +15,8 @@
 
 #include <numatally/kernel.h>
 
+#include "allocations.h"
+
 #define K4 4096
 
 static char root[32];
@@ -414,43 +416,6 @@ static void nobody_left(void **state)
 }
 
 /* ---- allocating ----------------------------------------------------------- */
-
-#if defined(__has_feature)
-#define HAS(f) __has_feature(f)
-#else
-#define HAS(f) 0
-#endif
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&         \
-	!defined(__SANITIZE_THREAD__) && !HAS(address_sanitizer) && \
-	!HAS(thread_sanitizer)
-#define COUNT_ALLOCATIONS 1
-#endif
-
-#ifdef COUNT_ALLOCATIONS
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t nr, size_t size);
-extern void *__libc_realloc(void *p, size_t size);
-
-static unsigned int allocations;
-
-void *malloc(size_t size)
-{
-	allocations++;
-	return __libc_malloc(size);
-}
-
-void *calloc(size_t nr, size_t size)
-{
-	allocations++;
-	return __libc_calloc(nr, size);
-}
-
-void *realloc(void *p, size_t size)
-{
-	allocations++;
-	return __libc_realloc(p, size);
-}
-#endif
 
 static void allocates_only_to_grow(void **state)
 {
