@@ -124,6 +124,23 @@ static int index_lanes(struct layout *l)
 	return 0;
 }
 
+/* How far each lane's cells are from the next one's, or 0. */
+static void step_lanes(struct layout *l, uint32_t node)
+{
+	char *const *cells = l->cells + l->first_slot[node];
+	uint32_t nr_lanes = l->nodes[node].nr_lanes, nr_even = 0;
+
+	for (uint32_t i = nr_lanes; i-- > 1;) {
+		nr_even = i + 1 < nr_lanes && cells[i + 1] - cells[i] ==
+						      cells[i] - cells[i - 1]
+				  ? nr_even + 1
+				  : 1;
+		if (nr_even + 1 >= LAYOUT_EVEN_LANES)
+			l->steps[l->first_slot[node] + i - 1] =
+				(uint64_t)(cells[i] - cells[i - 1]);
+	}
+}
+
 static int make_seen(struct layout *l)
 {
 	const struct layout_params *params = &l->header.params;
@@ -131,13 +148,15 @@ static int make_seen(struct layout *l)
 	void *p;
 
 	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
+	l->steps = calloc(params->nr_lanes, sizeof(*l->steps));
 	l->first_seen = calloc(params->nr_nodes, sizeof(*l->first_seen));
-	if (!l->cells || !l->first_seen)
+	if (!l->cells || !l->steps || !l->first_seen)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
 		l->cells[i] = l->origin +
 			      layout_cells_offset(l, l->by_slot[i], 0, 0, 0);
 	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		step_lanes(l, n);
 		l->first_seen[n] = nr_words;
 		nr_words += params->nr_nodes * l->plan->nr_buckets *
 			    (LAYOUT_SEEN_SETS +
@@ -494,6 +513,7 @@ void layout_unmap(struct layout *l)
 		munmap(l->seen, l->seen_bytes);
 	close(l->fd);
 	free(l->cells);
+	free(l->steps);
 	free(l->first_seen);
 	free(l->nodes);
 	free(l->lanes);

@@ -98,6 +98,7 @@
 #define LAYOUT_MARK_ROWS     11u
 #define LAYOUT_DOUBT_ROWS    10u
 #define LAYOUT_NR_BANKS	     2u
+#define LAYOUT_EVEN_LANES    32
 #define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
 #define LAYOUT_SEAL	     UINT64_C(0x6c616573796c6c61)
 
@@ -303,7 +304,9 @@ struct layout {
 	uint32_t *by_slot;	      /* lanes, region by region */
 	uint32_t *first_slot;	      /* in by_slot, by node index */
 	char **cells; /* as by_slot: the lane's first cell, of bank 0, plane 0 */
-	uint64_t *seen; /* see layout_seen() */
+	uint64_t *steps; /* as by_slot: to the next lane's, or 0: the
+			    LAYOUT_EVEN_LANES from there don't lie evenly */
+	uint64_t *seen;	 /* see layout_seen() */
 	uint64_t seen_bytes;
 	uint64_t *first_seen; /* in seen, by node index */
 	uint64_t *known;      /* in seen; see layout_known() */
@@ -430,6 +433,21 @@ static inline uint64_t *layout_record_lens(const struct layout *l,
 					     l->header.params.nr_nodes);
 }
 
+/* Where a node's settled area begins, as an offset in the file. */
+static inline uint64_t layout_settled_offset(const struct layout *l,
+					     uint32_t node)
+{
+	return l->nodes[node].region_offset + l->nodes[node].settled_offset;
+}
+
+/* ... and the bucket states of a plane, which are first in it. */
+static inline uint64_t layout_states_offset(const struct layout *l,
+					    uint32_t node, uint32_t plane)
+{
+	return layout_settled_offset(l, node) +
+	       plane * l->plan->nr_buckets * sizeof(uint64_t);
+}
+
 /* The mark of a thread slot in the region of a node. */
 static inline struct layout_mark *layout_mark(const struct layout *l,
 					      uint32_t node, uint32_t thread)
@@ -526,8 +544,6 @@ uint64_t layout_headers_offset(const struct layout *layout, uint32_t lane,
 			       uint32_t bank, uint32_t plane);
 uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
 			     uint32_t bank, uint32_t plane, uint64_t bucket);
-uint64_t layout_states_offset(const struct layout *layout, uint32_t node,
-			      uint32_t plane);
 uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
 			      uint32_t copy, uint32_t plane, uint64_t bucket);
 

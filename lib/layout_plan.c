@@ -241,26 +241,13 @@ uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
 		       plan->bucket_bytes;
 }
 
-static uint64_t settled_offset(const struct layout *layout, uint32_t node)
-{
-	return layout->nodes[node].region_offset +
-	       layout->nodes[node].settled_offset;
-}
-
-uint64_t layout_states_offset(const struct layout *layout, uint32_t node,
-			      uint32_t plane)
-{
-	return settled_offset(layout, node) +
-	       plane * layout->plan->nr_buckets * sizeof(uint64_t);
-}
-
 uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
 			      uint32_t copy, uint32_t plane, uint64_t bucket)
 {
 	const struct layout_plan *plan = layout->plan;
 	uint64_t nr_planes = layout->header.params.nr_nodes;
 
-	return settled_offset(layout, node) + plan->copies_offset +
+	return layout_settled_offset(layout, node) + plan->copies_offset +
 	       ((copy * nr_planes + plane) * plan->nr_buckets + bucket) *
 		       plan->copy_bytes;
 }

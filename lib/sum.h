@@ -19,11 +19,12 @@ struct sum {
 };
 
 /*
- * The sums of every resource, into amounts[nr_resources]; they wrap at 64 bits.
+ * The sums of every resource; they wrap at 64 bits. sums: a row, aligned to a
+ * cache line; what was in it is lost, on failure too.
  *
  * -EBADMSG	a header in the file is damaged, or never stands still, or the
  *		file was cut short
  */
-int sum(const struct sum *s, int64_t *amounts);
+int sum(const struct sum *s, uint64_t *sums);
 
 #endif

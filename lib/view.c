@@ -175,59 +175,81 @@ const struct layout *view_layout(const struct tally_view *view)
 	return view->layout;
 }
 
+/* Where what is held counts, too; row: as held_add() takes it. */
+static __attribute__((noinline)) int
+sum_with_held(const struct sum *s, const uint32_t *row, uint64_t *sums)
+{
+	unsigned int nr_resources = s->layout->header.params.nr_resources;
+	int64_t held[LAYOUT_MAX_COLUMNS] = {0};
+	int err = held_add(s->layout, row, s->first_plane, s->end_plane, held);
+
+	if (!err)
+		err = sum(s, sums);
+	for (unsigned int i = 0; !err && i < nr_resources; i++)
+		sums[i] += (uint64_t)held[i];
+	return err;
+}
+
 /* Of the rows [from, to); row: the only one, or NULL: all there are. */
 static int sum_of(const struct tally_view *view, int node, uint64_t from,
-		  uint64_t to, const uint32_t *row, int64_t *amounts)
+		  uint64_t to, const uint32_t *row, uint64_t *sums)
 {
-	unsigned int nr_resources = tally_view_nr_resources(view);
-	int64_t held[LAYOUT_MAX_COLUMNS];
-	int err;
+	const struct layout *l = view->layout;
 	struct sum s = {
 		.totals = !row,
-		.layout = view->layout,
+		.layout = l,
 		.records = view->records,
 		.frozen = view->info.epoch,
-		.end_plane = tally_view_nr_nodes(view),
+		.end_plane = l->header.params.nr_nodes,
 		.from = from,
 		.to = to,
 	};
 
 	if (node != TALLY_VIEW_ALL) {
-		int index = layout_node_index(view->layout, node);
+		int index = layout_node_index(l, node);
 
 		if (index < 0)
 			return index;
 		s.first_plane = (uint32_t)index;
 		s.end_plane = s.first_plane + 1;
 	}
-	if (!held_any(view->layout))
-		return sum(&s, amounts);
-	memset(held, 0, nr_resources * sizeof(*held));
-	err = held_add(view->layout, row, s.first_plane, s.end_plane, held);
-	if (!err)
-		err = sum(&s, amounts);
-	for (unsigned int i = 0; !err && i < nr_resources; i++)
-		amounts[i] =
-			(int64_t)((uint64_t)amounts[i] + (uint64_t)held[i]);
-	return err;
+	return held_any(l) ? sum_with_held(&s, row, sums) : sum(&s, sums);
+}
+
+/* Eight resources are what a row is made for: no call for those. */
+static void copy_sums(const struct tally_view *view, const uint64_t *sums,
+		      int64_t *amounts)
+{
+	size_t bytes =
+		view->layout->header.params.nr_resources * sizeof(*amounts);
+
+	if (bytes == LAYOUT_LINE)
+		memcpy(amounts, sums, LAYOUT_LINE);
+	else
+		memcpy(amounts, sums, bytes);
 }
 
 int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 {
+	uint64_t sums[LAYOUT_MAX_COLUMNS] __attribute__((aligned(LAYOUT_LINE)));
 	uint64_t nr_rows = directory_nr_rows(view->accounts);
+	int err;
 
 	if (!directory_has_all(view->accounts))
 		return -EBADMSG;
-	return sum_of(view, node, 0,
-		      (nr_rows + LAYOUT_BUCKET_ROWS - 1) / LAYOUT_BUCKET_ROWS *
-			      LAYOUT_BUCKET_ROWS,
-		      NULL, amounts);
+	err = sum_of(view, node, 0,
+		     (nr_rows + LAYOUT_BUCKET_ROWS - 1) / LAYOUT_BUCKET_ROWS *
+			     LAYOUT_BUCKET_ROWS,
+		     NULL, sums);
+	if (!err)
+		copy_sums(view, sums, amounts);
+	return err;
 }
 
-int tally_view_account(const struct tally_view *view,
-		       struct tally_account account, int node, int64_t *amounts)
+static inline __attribute__((always_inline)) int
+sum_account(const struct tally_view *view, struct tally_account account,
+	    int node, uint64_t *sums, int64_t *amounts)
 {
-	int64_t sums[LAYOUT_MAX_COLUMNS];
 	int err;
 
 	if (!directory_has(view->accounts, account, view->info.epoch))
@@ -238,10 +260,34 @@ int tally_view_account(const struct tally_view *view,
 		return err;
 	/* Else the row may have been cleaned, and be another's by now. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!directory_has(view->accounts, account, view->info.epoch))
+	if (generation_of(view->accounts, account.row) != account.generation &&
+	    !directory_has(view->accounts, account, view->info.epoch))
 		return directory_if_whole(view->accounts, -ESTALE);
-	memcpy(amounts, sums, tally_view_nr_resources(view) * sizeof(*amounts));
+	copy_sums(view, sums, amounts);
 	return 0;
+}
+
+/* Rows that are more than a cache line. */
+static __attribute__((noinline)) int
+sum_wide_account(const struct tally_view *view, struct tally_account account,
+		 int node, int64_t *amounts)
+{
+	uint64_t sums[LAYOUT_MAX_COLUMNS] __attribute__((aligned(LAYOUT_LINE)));
+
+	return sum_account(view, account, node, sums, amounts);
+}
+
+int tally_view_account(const struct tally_view *view,
+		       struct tally_account account, int node, int64_t *amounts)
+{
+	/* Not a page of the stack, where loads would wait for stores that are
+	 * a page away from them. */
+	uint64_t sums[LAYOUT_LINE / sizeof(uint64_t)]
+		__attribute__((aligned(LAYOUT_LINE)));
+
+	if (view->layout->plan->row_bytes > sizeof(sums))
+		return sum_wide_account(view, account, node, amounts);
+	return sum_account(view, account, node, sums, amounts);
 }
 
 static int each_of(const struct tally_view *view, struct tally_value *value,
