@@ -40,6 +40,18 @@ BENCH_LOOP void plain(uint64_t (*rows)[NR_COLUMNS], uint64_t k, unsigned int nr)
 	}
 }
 
+/* ... and what a store of two at once waits for, whatever is around it. */
+BENCH_LOOP void vector(uint64_t (*rows)[NR_COLUMNS], uint64_t k,
+		       unsigned int nr)
+{
+	typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+	pair *cells = (pair *)rows[k];
+
+	(void)nr;
+	*cells += (pair){1, 2};
+	bench_stored(cells);
+}
+
 BENCH_LOOP void atomics(uint64_t (*rows)[NR_COLUMNS], uint64_t k,
 			unsigned int nr)
 {
@@ -89,6 +101,8 @@ BENCH_LOOP void any(const struct bench_ledger *b, uint64_t k, unsigned int nr)
 CHARGE_LOOPS(plain)
 CHARGE_LOOPS(atomics)
 CHARGE_LOOPS(ours)
+CHARGE_LOOP(vector, 2, hot)
+CHARGE_LOOP(vector, 2, rot)
 CHARGE_LOOP(any, 2, hot)
 CHARGE_LOOP(any, 4, hot)
 CHARGE_LOOP(any, 2, rot)
@@ -106,6 +120,10 @@ CHARGE_LOOP(any, 4, rot)
 		{.name = "plain, 4 resources",                       \
 		 .kind = BENCH_FLOOR,                                \
 		 .loops = &plain_4_##order##_loops,                  \
+		 .arg = memory_arg},                                 \
+		{.name = "plain, 2 resources in one store",          \
+		 .kind = BENCH_FLOOR,                                \
+		 .loops = &vector_2_##order##_loops,                 \
 		 .arg = memory_arg},                                 \
 		{.name = "per-thread atomics, 2 resources",          \
 		 .loops = &atomics_2_##order##_loops,                \

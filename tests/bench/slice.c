@@ -160,6 +160,36 @@ LOOK_UP(look_up_call, urcu_bp_read_lock();, urcu_bp_read_unlock();)
 LOOK_UP(look_up_mutex, MUTEX_LOCK, MUTEX_UNLOCK)
 LOOK_UP(look_up_counted, COUNT_UP, COUNT_DOWN)
 
+/* Several in one section, which publishers wait for a little longer. */
+BENCH_LOOP void look_up_64(void *arg, uint64_t nr)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < nr;) {
+		uint64_t end = nr - i < 64 ? nr : i + 64;
+
+		tally_slice_read_lock();
+		for (; i < end; i++)
+			bench_used(item_of(tally_slice_ref_get(&ref), i));
+		tally_slice_read_unlock();
+	}
+}
+BENCH_ALIGN(look_up_64)
+
+/* What any section for each of them has at least: a store to the thread's own
+ * memory. It protects nothing. */
+static __thread unsigned long mark;
+
+BENCH_LOOP void look_up_store(void *arg, uint64_t nr)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
+		__atomic_store_n(&mark, 1, __ATOMIC_RELAXED);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		bench_used(item_of(tally_slice_ref_get(&ref), i));
+	}
+}
+BENCH_ALIGN(look_up_store)
+
 /* Readers of one buffer that one producer filled: each take is a record. */
 static char records[NR_RECORDS][RECORD_BYTES];
 static struct tally_slice stream = {.len = NR_RECORDS, .cap = NR_RECORDS};
@@ -290,6 +320,12 @@ static const struct bench_contender pushes[] = {
 
 static const struct bench_contender lookups[] = {
 	LOOKUPS(, ", many at once"),
+	{.name = "unprotected, and one store",
+	 .kind = BENCH_FLOOR,
+	 .loops = &look_up_store_loops},
+	{.name = "numatally: read section over 64, inlined",
+	 .kind = BENCH_OURS,
+	 .loops = &look_up_64_loops},
 };
 
 static const struct bench_contender chained_lookups[] = {
