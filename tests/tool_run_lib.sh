@@ -12,8 +12,8 @@ fi
 
 tool=${NUMATALLY:-./tools/numatally}
 # Not libtool's script, which needs more around it than the program does.
-if [ -x "${tool%/*}/.libs/${tool##*/}" ]; then
-	tool=${tool%/*}/.libs/${tool##*/}
+if [ -x "${tool%/*}/.libs/${tool##*/}-verbs" ]; then
+	tool=${tool%/*}/.libs/${tool##*/}-verbs
 	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 	export LD_LIBRARY_PATH
 fi

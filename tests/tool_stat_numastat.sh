@@ -40,12 +40,7 @@ result()
 	fi
 }
 
-# What libtool leaves in place of the program does not keep its name.
-program=${tool%/*}/.libs/${tool##*/}
-[ -x "$program" ] || program=$tool
-ln -s "$(realpath "$program")" "$tmp/numastat"
-LD_LIBRARY_PATH=$(realpath "${tool%/*}/../lib")/.libs
-export LD_LIBRARY_PATH
+ln -s "$(realpath "$tool")" "$tmp/numastat"
 unset NUMASTAT_WIDTH
 
 # ---- machines -----------------------------------------------------------------

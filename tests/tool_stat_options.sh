@@ -21,16 +21,8 @@ result()
 	fi
 }
 
-# What libtool leaves in place of the program does not keep its name.
-program=${tool%/*}/.libs/${tool##*/}
-[ -x "$program" ] || program=$tool
-case $program in
-/*) ;;
-*) program=$PWD/$program ;;
-esac
+program=$(realpath "$tool")
 ln -s "$program" "$tmp/numastat"
-LD_LIBRARY_PATH=${tool%/*}/../lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-export LD_LIBRARY_PATH
 
 stat()
 {

@@ -1,38 +1,22 @@
 // SPDX-License-Identifier: MIT
-/* numatally VERB: finds the verb, and closes stdout behind it. Under the name
- * numastat it is that program. */
+/*
+ * numatally VERB: has numastat's tables, and executes numatally-verbs for all
+ * else. Under the name numastat it is that program.
+ */
 #include "config.h"
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <locale.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "stat.h"
 #include "verbs.h"
-
-struct verb {
-	const char *name;
-	const char *summary;
-	int (*main)(int argc, char **argv);
-};
-
-static const struct verb verbs[] = {
-	{"run", "accounts a command and its descendants", run_main},
-	{"ls", "the ledgers on this machine", ls_main},
-	{"show", "a ledger, per node", show_main},
-	{"check", "a ledger's placement and integrity", check_main},
-	{"stat", "what Linux counts per node, as numastat does", stat_main},
-	{"topo", "nodes, their CPUs, memory, distances, tiers", topo_main},
-	{"save", "a ledger, as an ordinary file", save_main},
-	{"replay", "a trace of jobs, driven through the library", replay_main},
-	{NULL, NULL, NULL},
-};
 
 static const char usage[] =
 	"Usage: numatally [--help] [--version] VERB [OPTION]...\n"
@@ -40,76 +24,107 @@ static const char usage[] =
 	"Accounts of resources per NUMA node.\n"
 	"\n";
 
-int usage_help(const char *help)
+/* The verb and what follows it, as it was: getopt reorders. */
+static char **verb_line;
+
+/* ---- numatally-verbs ------------------------------------------------------ */
+
+/* Where our own program is; false: nobody knows. */
+static bool own_directory(char *path, size_t size)
 {
-	fputs(help, stdout);
-	return EXIT_SUCCESS;
+	ssize_t n = readlink("/proc/self/exe", path, size);
+	char *slash;
+
+	if (n < 0 || (size_t)n >= size)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return true;
 }
 
-int usage_error(const char *help)
+static void try_verbs(char **argv, const char *dir, const char *below)
 {
-	const char *end = strstr(help, "\n\n");
-	int len = end ? (int)(end - help) : (int)strlen(help);
+	char path[2 * PATH_MAX];
 
-	fprintf(stderr, "%.*s\nTry '%s --help'.\n", len, help,
-		program_invocation_short_name);
-	return 2;
+	snprintf(path, sizeof(path), "%s%s/numatally-verbs", dir, below);
+	execv(path, argv);
+	if (errno != ENOENT && errno != ENOTDIR)
+		warn("%s", path);
 }
+
+/* Returns where it fails, with an exit status. */
+static int exec_verb(char **line)
+{
+	static char name[] = "numatally";
+	char dir[PATH_MAX];
+	size_t nr = 0;
+	char **argv;
+
+	while (line[nr])
+		nr++;
+	argv = calloc(nr + 2, sizeof(*argv));
+	if (!argv)
+		err(EXIT_FAILURE, NULL);
+	argv[0] = name;
+	memcpy(argv + 1, line, nr * sizeof(*argv));
+	/* Beside us where we were built, or below the same prefix. */
+	if (own_directory(dir, sizeof(dir))) {
+		try_verbs(argv, dir, "");
+		try_verbs(argv, dir, "/../libexec/numatally");
+	}
+	try_verbs(argv, PKGLIBEXECDIR, "");
+	free(argv);
+	warnx("numatally-verbs: %s", strerror(errno));
+	/* That of run says that no command failed. */
+	return strcmp(line[0], "run") != 0 ? EXIT_FAILURE : 125;
+}
+
+int stat_run(const struct stat_options *o)
+{
+	return o->own ? exec_verb(verb_line) : stat_compat_main(o);
+}
+
+/* ---- verbs ---------------------------------------------------------------- */
 
 static int print_help(void)
 {
 	usage_help(usage);
-	for (const struct verb *v = verbs; v->name; v++)
-		printf("  %-8s  %s\n", v->name, v->summary);
+#define VERB(name, summary) printf("  %-8s  %s\n", #name, summary);
+	VERBS(VERB)
+#undef VERB
 	puts("\n'numatally VERB --help' says more about a verb.");
 	return EXIT_SUCCESS;
 }
 
-/*
- * A file that a verb opens must not become its stdin, stdout or stderr. What
- * was closed stays closed for a command that we execute.
- */
-static void occupy_standard_files(void)
+static bool is_verb(const char *text)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+#define VERB(name, summary)       \
+	if (!strcmp(text, #name)) \
+		return true;
+	VERBS(VERB)
+#undef VERB
+	return false;
 }
 
-/* Output that did not arrive is a failure. */
-static int close_stdout(int status)
+static int begin_verb(int argc, char **argv)
 {
-	int failed = ferror(stdout);
+	char **line;
 
-	errno = 0;
-	if (fclose(stdout) == 0 && !failed)
-		return status;
-	if (errno)
-		warn("standard output");
-	else
-		warnx("standard output: write error");
-	return status ? status : EXIT_FAILURE;
-}
-
-static int run_verb(int argc, char **argv)
-{
-	static char name[32];
-
-	for (const struct verb *v = verbs; v->name; v++) {
-		if (strcmp(v->name, argv[0]) != 0)
-			continue;
-		snprintf(name, sizeof(name), "numatally %s", v->name);
-		program_invocation_short_name = name;
-		argv[0] = name;
-		optind = 0; /* glibc: scan anew */
-		return v->main(argc, argv);
+	if (!is_verb(argv[0])) {
+		warnx("no such verb: '%s'", argv[0]);
+		return usage_error(usage);
 	}
-	warnx("no such verb: '%s'", argv[0]);
-	return usage_error(usage);
+	if (strcmp(argv[0], "stat") != 0)
+		return exec_verb(argv);
+	line = calloc((size_t)argc + 1, sizeof(*line));
+	if (!line)
+		err(EXIT_FAILURE, NULL);
+	memcpy(line, argv, (size_t)argc * sizeof(*line));
+	verb_line = line;
+	return run_verb(stat_main, argc, argv);
 }
 
 static int dispatch(int argc, char **argv)
@@ -138,7 +153,7 @@ static int dispatch(int argc, char **argv)
 		warnx("which verb?");
 		return usage_error(usage);
 	}
-	return run_verb(argc - optind, argv + optind);
+	return begin_verb(argc - optind, argv + optind);
 }
 
 /* A link of that name is installed with --enable-numastat. */
@@ -149,10 +164,10 @@ static bool is_numastat(const char *program)
 	return !strcmp(slash ? slash + 1 : program, "numastat");
 }
 
+/* The locale is set where a text needs it, which most have no need of. */
 int main(int argc, char **argv)
 {
 	occupy_standard_files();
-	setlocale(LC_CTYPE, "");
 	if (argc < 1)
 		return EXIT_FAILURE;
 	if (is_numastat(argv[0]))

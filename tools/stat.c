@@ -337,25 +337,6 @@ static void end(struct line *line)
 	free(line->list);
 }
 
-/* The parts that there are. by is of our own output. */
-static const struct part {
-	bool own;
-	enum stat_by by;
-	int (*main)(const struct stat_options *o);
-} parts[] = {
-	{false, STAT_BY_NODE, stat_compat_main},
-	{0},
-};
-
-static int run(const struct stat_options *o)
-{
-	for (const struct part *p = parts; p->main; p++)
-		if (p->own == o->own && (!o->own || p->by == o->by))
-			return p->main(o);
-	warnx("there is no such output");
-	return usage_error(help);
-}
-
 /* -1: there is something to do; or the exit status. */
 static int parse(struct line *line, int argc, char **argv)
 {
@@ -395,7 +376,7 @@ int stat_main(int argc, char **argv)
 	begin(&line, argc, argv);
 	status = parse(&line, argc, argv);
 	if (status < 0)
-		status = run(&line.o);
+		status = stat_run(&line.o);
 	end(&line);
 	return status;
 }
@@ -447,7 +428,7 @@ int stat_numastat_main(int argc, char **argv)
 	begin(&line, argc, argv);
 	status = numastat_parse(&line, argc, argv);
 	if (status < 0)
-		status = run(&line.o);
+		status = stat_run(&line.o);
 	end(&line);
 	return status;
 }

@@ -61,6 +61,10 @@ struct stat_options {
  * row is missing. The options live until it returns.
  */
 
+/* Calls the part: numastat's tables in numatally, all else in numatally-verbs,
+ * which see. */
+int stat_run(const struct stat_options *o);
+
 /* numastat's tables. */
 int stat_compat_main(const struct stat_options *o);
 

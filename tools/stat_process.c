@@ -5,6 +5,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,19 @@ static int gone(int proc, pid_t pid, int err)
 	return faccessat(proc, path, F_OK, 0) ? ESRCH : ENOENT;
 }
 
+/* Loading it takes as long as reading some processes. */
+static void need_locale(const char *text)
+{
+	static bool loaded;
+
+	while (*text && !((unsigned char)*text & 0x80))
+		text++;
+	if (*text && !loaded) {
+		setlocale(LC_CTYPE, "");
+		loaded = true;
+	}
+}
+
 static void read_name(int proc, struct stat_process *p)
 {
 	char path[32], text[512];
@@ -98,7 +112,9 @@ static void read_name(int proc, struct stat_process *p)
 	snprintf(path, sizeof(path), "%d/status", p->pid);
 	if (stat_read_file(proc, path, text, sizeof(text)) >= 0)
 		name = stat_name(text);
-	p->name = text_printable(name ? name : "?");
+	name = name ? name : "?";
+	need_locale(name);
+	p->name = text_printable(name);
 	if (!p->name)
 		err(EXIT_FAILURE, NULL);
 }
