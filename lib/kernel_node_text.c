@@ -69,6 +69,7 @@ static int take_last(const char *p, struct node_token *token)
 	int err;
 
 	p = skip_blanks(p);
+	token->kib = false;
 	err = take_number(&p, &token->value);
 	if (err == -EINVAL)
 		return err;
@@ -76,10 +77,19 @@ static int take_last(const char *p, struct node_token *token)
 	return *skip_blanks(p) ? -EINVAL : err;
 }
 
+/* All of meminfo is in kB, but for numbers of huge pages. */
+static bool is_huge(const struct node_token *token)
+{
+	const char *p = token->name;
+
+	return take_word(&p, "HugePages_");
+}
+
 int node_text_meminfo(const char *line, int node, struct node_token *token)
 {
 	const char *p = skip_blanks(line);
 	int64_t number;
+	int err;
 
 	token->len = 0;
 	if (!*p)
@@ -92,7 +102,11 @@ int node_text_meminfo(const char *line, int node, struct node_token *token)
 			return -EINVAL;
 		p = skip_blanks(p);
 	}
-	return take_name(&p, ':', token) ? -EINVAL : take_last(p, token);
+	if (take_name(&p, ':', token))
+		return -EINVAL;
+	err = take_last(p, token);
+	/* A unit that lacks is one that was cut off. */
+	return token->kib == is_huge(token) ? -EINVAL : err;
 }
 
 int node_text_pair(const char *line, struct node_token *token)

@@ -435,6 +435,8 @@ static void damaged_files(void **state)
 		"Node 2 MemFree: 1 MB\n",
 		"Node 2 MemFree: -1 kB\n",
 		"Node 2 MemFree: kB\n",
+		"Node 2 MemFree: 12\n",
+		"Node 2 HugePages_Free: 12 kB\n",
 		"Node 2 MemFree 1 kB\n",
 		"Node 2 : 1 kB\n",
 		"MemFree: 1 kB\n",

@@ -60,6 +60,7 @@ struct stat_options {
  * stdout, what it can't have on stderr, and returns the exit status, 1 where a
  * row is missing. The options live until it returns.
  */
+int stat_nodes_main(const struct stat_options *o); /* own, by node */
 
 /* Calls the part: numastat's tables in numatally, all else in numatally-verbs,
  * which see. */

@@ -10,7 +10,7 @@ static const struct part {
 	enum stat_by by;
 	int (*main)(const struct stat_options *o);
 } parts[] = {
-	{STAT_BY_NODE, NULL},
+	{STAT_BY_NODE, stat_nodes_main},
 };
 
 int stat_run(const struct stat_options *o)

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+/* numatally stat by node, in our own output: once, or again and again. */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "stat_nodes.h"
+
+#define S_NS INT64_C(1000000000)
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+/* A sleep ends at once, a table that is being written doesn't. */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = stop};
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* ---- a look ---------------------------------------------------------------- */
+
+static int make_room(struct nodes_look *look, unsigned int nr,
+		     unsigned int nr_figures)
+{
+	size_t nr_values = (size_t)nr * nr_figures;
+
+	if (nr > look->max) {
+		struct nodes_row *rows =
+			reallocarray(look->rows, nr, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		look->rows = rows;
+		look->max = nr;
+	}
+	if (nr_values > look->max_values) {
+		int64_t *values =
+			reallocarray(look->values, nr_values, sizeof(*values));
+
+		if (!values)
+			return -ENOMEM;
+		look->values = values;
+		look->max_values = nr_values;
+	}
+	return 0;
+}
+
+static const struct tally_node *find_known(const struct nodes_stat *s, int id)
+{
+	int index = s->topo ? tally_topo_index(s->topo, id) : -ENOENT;
+
+	return index < 0 ? NULL : tally_topo_node(s->topo, (unsigned int)index);
+}
+
+/* Both ascend. */
+static void find_before(const struct nodes_look *before,
+			const struct nodes_look *look)
+{
+	unsigned int at = 0;
+
+	for (unsigned int i = 0; i < look->nr; i++) {
+		struct nodes_row *row = &look->rows[i];
+
+		row->before = -1;
+		while (before && at < before->nr &&
+		       before->rows[at].id < row->id)
+			at++;
+		if (before && at < before->nr && before->rows[at].id == row->id)
+			row->before = (int)at;
+	}
+}
+
+static int copy(struct nodes_stat *s, struct nodes_look *look)
+{
+	unsigned int nr = tally_kernel_nodes_nr(s->nodes), nr_figures;
+
+	tally_kernel_nodes_figures(s->nodes, &nr_figures);
+	if (make_room(look, nr, nr_figures))
+		return -ENOMEM;
+	look->time_ns = tally_kernel_nodes_time_ns(s->nodes);
+	look->nr = nr;
+	look->nr_figures = nr_figures;
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_node_figures *from =
+			tally_kernel_nodes_row(s->nodes, i);
+		struct nodes_row *row = &look->rows[i];
+
+		row->id = from->node;
+		memcpy(row->err, from->err, sizeof(row->err));
+		if (nr_figures)
+			memcpy(&look->values[(size_t)i * nr_figures],
+			       from->values, nr_figures * sizeof(int64_t));
+	}
+	return 0;
+}
+
+static bool same_nodes(const struct nodes_look *a, const struct nodes_look *b)
+{
+	if (a->nr != b->nr)
+		return false;
+	for (unsigned int i = 0; i < a->nr; i++)
+		if (a->rows[i].id != b->rows[i].id)
+			return false;
+	return true;
+}
+
+/* What there is to know of the nodes, again when others are there. */
+static void know(struct nodes_stat *s)
+{
+	int error;
+
+	if (!nodes_wants_topology(s->o) ||
+	    (s->before && same_nodes(s->before, s->now)))
+		return;
+	tally_topo_close(s->topo);
+	s->topo = NULL;
+	error = tally_topo_open(s->o->root, &s->topo);
+	/* Some captured machines are of their nodes' memory only. */
+	if (error && error != -ENOENT) {
+		s->failed = true;
+		warnx("distances and tiers: %s", strerror(-error));
+	}
+	s->nr_figures = 0; /* the distances are others */
+}
+
+/* ---- what can't be read ---------------------------------------------------- */
+
+static bool was_said(const struct nodes_stat *s, const struct nodes_row *row,
+		     int source)
+{
+	return row->before >= 0 &&
+	       s->before->rows[row->before].err[source] == row->err[source];
+}
+
+static const char *say_error(int error)
+{
+	switch (error) {
+	case -EINVAL:
+		return "not as the kernel writes it";
+	case -ERANGE:
+		return "a number out of range";
+	case -EFBIG:
+		return "too long";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* Each error once, for as long as it stays the same. */
+static void report_rows(struct nodes_stat *s)
+{
+	for (unsigned int i = 0; i < s->now->nr; i++) {
+		const struct nodes_row *row = &s->now->rows[i];
+
+		for (int g = 0; g < TALLY_NR_SOURCES; g++) {
+			if (!row->err[g] || row->err[g] == -ENODATA ||
+			    !nodes_is_asked_for(s->o, row->id))
+				continue;
+			s->failed = true;
+			if (!was_said(s, row, g))
+				warnx("node %d: %s: %s", row->id,
+				      nodes_group(g), say_error(row->err[g]));
+		}
+	}
+}
+
+static bool has_node(const struct nodes_look *look, int id)
+{
+	for (unsigned int i = 0; i < look->nr; i++)
+		if (look->rows[i].id == id)
+			return true;
+	return false;
+}
+
+static void report_nodes(struct nodes_stat *s)
+{
+	for (size_t i = 0; i < s->o->nr_nodes; i++) {
+		int id = s->o->nodes[i];
+
+		if (has_node(s->now, id))
+			continue;
+		s->failed = true;
+		if (!s->before || has_node(s->before, id))
+			warnx("there is no node %d", id);
+	}
+}
+
+/* ---- a look after another -------------------------------------------------- */
+
+static int look(struct nodes_stat *s)
+{
+	struct nodes_look *next = &s->looks[s->nr_looks % 2];
+	int error = tally_kernel_nodes_read(s->nodes);
+	int listed = error;
+
+	if (error == -ENOMEM)
+		return error;
+	error = copy(s, next);
+	if (error)
+		return error;
+	s->before = s->now;
+	s->now = next;
+	s->nr_looks++;
+	s->seconds = s->before
+			     ? (double)(s->now->time_ns - s->before->time_ns) /
+				       (double)S_NS
+			     : 0;
+	find_before(s->before, s->now);
+	know(s);
+	for (unsigned int i = 0; i < next->nr; i++)
+		next->rows[i].known = find_known(s, next->rows[i].id);
+	if (listed && !next->nr) {
+		s->failed = true;
+		warnx("the nodes: %s", strerror(-listed));
+	}
+	report_rows(s);
+	report_nodes(s);
+	error = nodes_choose_columns(s);
+	return error ? error : nodes_choose_rows(s);
+}
+
+static int write_look(struct nodes_stat *s)
+{
+	int error;
+
+	if (s->o->json)
+		error = nodes_json(s);
+	else if (s->o->csv)
+		error = nodes_csv(s);
+	else if (s->o->long_format)
+		error = nodes_long(s);
+	else
+		error = nodes_table(s);
+	fflush(stdout);
+	return error;
+}
+
+/* At times that are whole intervals from the first; those that we missed are
+ * left out. */
+static void sleep_until(int64_t *next_ns, int64_t interval_ns)
+{
+	struct timespec now, then;
+	int64_t now_ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = now.tv_sec * S_NS + now.tv_nsec;
+	*next_ns += interval_ns;
+	if (*next_ns < now_ns)
+		*next_ns += (now_ns - *next_ns) / interval_ns * interval_ns;
+	then.tv_sec = *next_ns / S_NS;
+	then.tv_nsec = *next_ns % S_NS;
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
+}
+
+static int repeat(struct nodes_stat *s)
+{
+	int64_t next_ns = 0;
+	int error;
+
+	for (;;) {
+		error = look(s);
+		if (!error)
+			error = write_look(s);
+		if (error || ferror(stdout) || !s->o->interval_ns ||
+		    s->nr_looks == s->o->count)
+			return error;
+		if (s->nr_looks == 1)
+			next_ns = s->now->time_ns;
+		if (!stopped)
+			sleep_until(&next_ns, s->o->interval_ns);
+		if (stopped)
+			return 0;
+	}
+}
+
+static void close_all(struct nodes_stat *s)
+{
+	tally_kernel_nodes_close(s->nodes);
+	tally_topo_close(s->topo);
+	for (int i = 0; i < 2; i++) {
+		free(s->looks[i].rows);
+		free(s->looks[i].values);
+	}
+	free(s->columns);
+	free(s->shown);
+}
+
+int stat_nodes_main(const struct stat_options *o)
+{
+	struct nodes_stat s = {.o = o};
+	int error =
+		tally_kernel_nodes_open(o->root, nodes_sources(o), &s.nodes);
+
+	if (error) {
+		warnx("%s: %s", o->root ? o->root : "/sys", strerror(-error));
+		return EXIT_FAILURE;
+	}
+	if (o->interval_ns)
+		catch_signals();
+	error = repeat(&s);
+	/* What stdout didn't take is said when it is closed. */
+	if (error == -ENOMEM)
+		warnx("%s", strerror(ENOMEM));
+	close_all(&s);
+	return error || s.failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
