@@ -54,7 +54,9 @@ enum tally_source {
 	TALLY_SOURCE_HUGEPAGES,
 	TALLY_SOURCE_CPU,
 	TALLY_SOURCE_ESTIMATE,
-	TALLY_NR_SOURCES
+	TALLY_NR_SOURCES,
+	/* Of cgroups, not of nodes: <numatally/kernel_group.h> */
+	TALLY_SOURCE_CGROUP = TALLY_NR_SOURCES
 };
 
 /* Bits 1 << source, for all of them. */

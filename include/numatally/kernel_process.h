@@ -165,7 +165,7 @@ tally_kernel_processes_set_topo(struct tally_processes *processes,
  * new and nothing has grown, it allocates nothing.
  *
  * 0		every row was read
- * -ENOMEM	no memory; rows are as they were
+ * -ENOMEM	no memory; rows may be missing, or not be read
  * other	the err of the first row that has one, or /proc can't be listed
  */
 TALLY_API int tally_kernel_processes_read(struct tally_processes *processes);
