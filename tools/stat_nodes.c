@@ -4,32 +4,13 @@
 
 #include <err.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "stat_again.h"
 #include "stat_nodes.h"
 
 #define S_NS INT64_C(1000000000)
-
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
-
-/* A sleep ends at once, a table that is being written doesn't. */
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = stop};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
 
 /* ---- a look ---------------------------------------------------------------- */
 
@@ -249,42 +230,17 @@ static int write_look(struct nodes_stat *s)
 	return error;
 }
 
-/* At times that are whole intervals from the first; those that we missed are
- * left out. */
-static void sleep_until(int64_t *next_ns, int64_t interval_ns)
-{
-	struct timespec now, then;
-	int64_t now_ns;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = now.tv_sec * S_NS + now.tv_nsec;
-	*next_ns += interval_ns;
-	if (*next_ns < now_ns)
-		*next_ns += (now_ns - *next_ns) / interval_ns * interval_ns;
-	then.tv_sec = *next_ns / S_NS;
-	then.tv_nsec = *next_ns % S_NS;
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL);
-}
-
 static int repeat(struct nodes_stat *s)
 {
-	int64_t next_ns = 0;
+	struct stat_again again = {.nr = 0};
 	int error;
 
-	for (;;) {
+	do {
 		error = look(s);
 		if (!error)
 			error = write_look(s);
-		if (error || ferror(stdout) || !s->o->interval_ns ||
-		    s->nr_looks == s->o->count)
-			return error;
-		if (s->nr_looks == 1)
-			next_ns = s->now->time_ns;
-		if (!stopped)
-			sleep_until(&next_ns, s->o->interval_ns);
-		if (stopped)
-			return 0;
-	}
+	} while (!error && stat_again(s->o, &again, s->now->time_ns));
+	return error;
 }
 
 static void close_all(struct nodes_stat *s)
@@ -309,8 +265,7 @@ int stat_nodes_main(const struct stat_options *o)
 		warnx("%s: %s", o->root ? o->root : "/sys", strerror(-error));
 		return EXIT_FAILURE;
 	}
-	if (o->interval_ns)
-		catch_signals();
+	stat_again_begin(o);
 	error = repeat(&s);
 	/* What stdout didn't take is said when it is closed. */
 	if (error == -ENOMEM)

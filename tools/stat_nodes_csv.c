@@ -9,24 +9,8 @@
  */
 #include "config.h"
 
-#include <string.h>
-
+#include "stat_again.h"
 #include "stat_nodes.h"
-
-static void put_text(const char *text)
-{
-	if (!strpbrk(text, ",\"\r\n")) {
-		fputs(text, stdout);
-		return;
-	}
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"')
-			putchar('"');
-		putchar(*text);
-	}
-	putchar('"');
-}
 
 static void put_change(const struct nodes_stat *s, const struct nodes_row *row,
 		       const struct nodes_column *c)
@@ -56,7 +40,7 @@ static void put_figure(const struct nodes_stat *s, const struct nodes_row *row,
 
 	printf("%jd,%d,%s,", (intmax_t)s->now->time_ns, row->id,
 	       nodes_group(c->group));
-	put_text(c->name);
+	stat_csv_text(c->name);
 	printf(",%s,", nodes_unit(c->unit));
 	if (c->page_bytes)
 		printf("%jd", (intmax_t)c->page_bytes);
