@@ -60,9 +60,7 @@ void directory_close(struct tally_accounts *a)
 	free(a);
 }
 
-/* Inlined where every sum of an account asks. */
-static inline __attribute__((always_inline)) uint32_t
-rows_in(const struct layout *l)
+uint32_t directory_rows_in(const struct layout *l)
 {
 	const struct layout_table *table = &l->plan->accounts;
 	uint64_t *known = layout_known_rows(l);
@@ -75,11 +73,6 @@ rows_in(const struct layout *l)
 	if (n && !extent_has(l, known, table->offset, table->stride, n - 1))
 		n = (uint32_t)__atomic_load_n(known, __ATOMIC_RELAXED);
 	return n;
-}
-
-uint32_t directory_rows_in(const struct layout *l)
-{
-	return rows_in(l);
 }
 
 bool directory_has_all(const struct tally_accounts *a)
@@ -475,7 +468,7 @@ bool directory_has(const struct tally_accounts *a, struct tally_account account,
 	const struct record *r;
 	uint32_t generation;
 
-	if (account.row >= rows_in(a->layout) || !(account.generation & 1))
+	if (account.row >= directory_nr_rows(a) || !(account.generation & 1))
 		return false;
 	generation = generation_of(a, account.row);
 	if (generation == account.generation)

@@ -244,6 +244,20 @@ static inline uint32_t generation_of(const struct tally_accounts *a,
 	return __atomic_load_n(generation_at(a, row), __ATOMIC_ACQUIRE);
 }
 
+/* Whether the handle's account is there, as far as its generation says so, and
+ * that can be told quickly: else directory_has() is to be asked. */
+static inline bool directory_has_now(const struct tally_accounts *a,
+				     struct tally_account account)
+{
+	const struct layout *l = a->layout;
+
+	return account.row < __atomic_load_n(layout_known_rows(l),
+					     __ATOMIC_RELAXED) &&
+	       account.row < l->plan->accounts.count &&
+	       (account.generation & 1) &&
+	       generation_of(a, account.row) == account.generation;
+}
+
 static inline struct layout_rows *rows_at(const struct layout *l,
 					  uint64_t bucket)
 {

@@ -514,14 +514,19 @@ static inline uint64_t *layout_seen(const struct layout *l, uint32_t node,
 			LAYOUT_NR_BANKS * layout_lane_words(l, node));
 }
 
-/* What is known to exist, see extent.h: of a lane's headers, of its cells; and
- * of a node's settled states. */
+/* What is known to exist, see extent.h: of the accounts' records; of a lane's
+ * headers, of its cells; and of a node's settled states. */
+static inline uint64_t *layout_known_rows(const struct layout *l)
+{
+	return l->known;
+}
+
 static inline uint64_t *layout_known(const struct layout *l, uint32_t lane,
 				     uint32_t bank, uint32_t plane)
 {
 	uint64_t nr_planes = l->header.params.nr_nodes;
 
-	return l->known +
+	return l->known + 1 +
 	       2 * ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes +
 		    plane);
 }
@@ -531,12 +536,6 @@ static inline uint64_t *layout_known_states(const struct layout *l,
 {
 	return layout_known(l, l->header.params.nr_lanes, 0, 0) +
 	       (uint64_t)node * l->header.params.nr_nodes + plane;
-}
-
-/* ... and of the accounts' records. */
-static inline uint64_t *layout_known_rows(const struct layout *l)
-{
-	return layout_known_states(l, l->header.params.nr_nodes, 0);
 }
 
 /* Where the plan puts things, as offsets in the file. */

@@ -191,8 +191,9 @@ sum_with_held(const struct sum *s, const uint32_t *row, uint64_t *sums)
 }
 
 /* Of the rows [from, to); row: the only one, or NULL: all there are. */
-static int sum_of(const struct tally_view *view, int node, uint64_t from,
-		  uint64_t to, const uint32_t *row, uint64_t *sums)
+static inline __attribute__((always_inline)) int
+sum_of(const struct tally_view *view, int node, uint64_t from, uint64_t to,
+       const uint32_t *row, uint64_t *sums)
 {
 	const struct layout *l = view->layout;
 	struct sum s = {
@@ -246,13 +247,20 @@ int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
 	return err;
 }
 
+static inline bool has(const struct tally_view *view,
+		       struct tally_account account)
+{
+	return directory_has_now(view->accounts, account) ||
+	       directory_has(view->accounts, account, view->info.epoch);
+}
+
 static inline __attribute__((always_inline)) int
 sum_account(const struct tally_view *view, struct tally_account account,
 	    int node, uint64_t *sums, int64_t *amounts)
 {
 	int err;
 
-	if (!directory_has(view->accounts, account, view->info.epoch))
+	if (!has(view, account))
 		return directory_if_whole(view->accounts, -ESTALE);
 	err = sum_of(view, node, account.row, (uint64_t)account.row + 1,
 		     &account.row, sums);
@@ -260,8 +268,7 @@ sum_account(const struct tally_view *view, struct tally_account account,
 		return err;
 	/* Else the row may have been cleaned, and be another's by now. */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (generation_of(view->accounts, account.row) != account.generation &&
-	    !directory_has(view->accounts, account, view->info.epoch))
+	if (!has(view, account))
 		return directory_if_whole(view->accounts, -ESTALE);
 	copy_sums(view, sums, amounts);
 	return 0;
