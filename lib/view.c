@@ -180,9 +180,11 @@ static __attribute__((noinline)) int
 sum_with_held(const struct sum *s, const uint32_t *row, uint64_t *sums)
 {
 	unsigned int nr_resources = s->layout->header.params.nr_resources;
-	int64_t held[LAYOUT_MAX_COLUMNS] = {0};
-	int err = held_add(s->layout, row, s->first_plane, s->end_plane, held);
+	int64_t held[LAYOUT_MAX_COLUMNS];
+	int err;
 
+	memset(held, 0, nr_resources * sizeof(*held));
+	err = held_add(s->layout, row, s->first_plane, s->end_plane, held);
 	if (!err)
 		err = sum(s, sums);
 	for (unsigned int i = 0; !err && i < nr_resources; i++)
