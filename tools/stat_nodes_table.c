@@ -33,6 +33,12 @@ struct heading {
 	char words[HEADING_LINES][32];
 };
 
+struct cell {
+	struct nodes_cell is;
+	char text[OUTPUT_NUMBER];
+	unsigned int width;
+};
+
 struct table {
 	const struct nodes_stat *s;
 	unsigned int terminal;
@@ -41,7 +47,7 @@ struct table {
 	bool all;
 	bool noted;		   /* something was said below */
 	unsigned int nr_lines;	   /* nodes, and the sums */
-	struct nodes_cell *cells;  /* [column][line] */
+	struct cell *cells;	   /* [column][line] */
 	struct heading *headings;  /* of columns */
 	unsigned int *widths;	   /* of columns' cells; 0: hidden */
 	unsigned int *line_widths; /* of lines' cells */
@@ -49,52 +55,73 @@ struct table {
 
 /* ---- cells ----------------------------------------------------------------- */
 
-static struct nodes_cell *cell_at(const struct table *t, unsigned int column,
-				  unsigned int line)
+static struct cell *cell_at(const struct table *t, unsigned int column,
+			    unsigned int line)
 {
 	return &t->cells[(size_t)column * t->nr_lines + line];
 }
 
-/* Of rows from the one that is shown as number first. What isn't known of one,
- * isn't known of the sum. */
-static struct nodes_cell sum(const struct nodes_stat *s,
-			     const struct nodes_column *c, unsigned int first,
-			     unsigned int end)
+/* A matrix of distances is only for where it fits, or is asked for. */
+static bool is_too_much(const struct table *t, const struct nodes_column *c)
 {
-	struct nodes_cell all = {.kind = NODES_NOTHING};
+	return t->down && c->group == NODES_TOPOLOGY && c->to >= 0 &&
+	       !t->s->o->verbose;
+}
 
-	if (c->group == NODES_TOPOLOGY)
-		return all;
-	for (unsigned int i = first; i < end; i++) {
+/* What isn't known of one, isn't known of the sum. */
+static void add_to(struct nodes_cell *sum, const struct nodes_cell *cell,
+		   bool first)
+{
+	if (first)
+		sum->kind = cell->kind;
+	else if (sum->kind != cell->kind)
+		sum->kind = NODES_NOTHING;
+	if (sum->kind == NODES_NOTHING)
+		return;
+	if (__builtin_add_overflow(sum->value, cell->value, &sum->value))
+		sum->value = INT64_MAX;
+	sum->rate += cell->rate;
+}
+
+/* The nodes' cells, and the sums: of the rest, and of all of them. Of distances
+ * there is none. */
+static void fill_column(struct table *t, unsigned int column)
+{
+	const struct nodes_stat *s = t->s;
+	const struct nodes_column *c = &s->columns[column];
+	struct nodes_cell rest = {.kind = NODES_NOTHING}, all = rest;
+	struct cell *cells = cell_at(t, column, 0);
+
+	for (unsigned int i = 0; i < s->nr_shown + s->nr_rest; i++) {
 		struct nodes_cell cell =
 			nodes_cell(s, &s->now->rows[s->shown[i]], c);
 
-		if (i > first && cell.kind != all.kind)
-			return (struct nodes_cell){.kind = NODES_NOTHING};
-		all.kind = cell.kind;
-		if (__builtin_add_overflow(all.value, cell.value, &all.value))
-			all.value = INT64_MAX;
-		all.rate += cell.rate;
+		if (i < s->nr_shown)
+			cells++->is = cell;
+		else
+			add_to(&rest, &cell, i == s->nr_shown);
+		add_to(&all, &cell, i == 0);
 	}
-	return all;
+	if (c->group == NODES_TOPOLOGY)
+		rest.kind = all.kind = NODES_NOTHING;
+	if (t->rest)
+		cells++->is = rest;
+	if (t->all)
+		cells->is = all;
 }
 
-static void fill_cells(struct table *t)
+static void write_column(struct table *t, unsigned int column)
 {
-	const struct nodes_stat *s = t->s;
-	unsigned int end = s->nr_shown + s->nr_rest;
+	const struct nodes_column *c = &t->s->columns[column];
 
-	for (unsigned int c = 0; c < s->nr_columns; c++) {
-		const struct nodes_column *column = &s->columns[c];
-		struct nodes_cell *cells = cell_at(t, c, 0);
+	for (unsigned int i = 0; i < t->nr_lines; i++) {
+		struct cell *cell = cell_at(t, column, i);
 
-		for (unsigned int i = 0; i < s->nr_shown; i++)
-			*cells++ = nodes_cell(s, &s->now->rows[s->shown[i]],
-					      column);
-		if (t->rest)
-			*cells++ = sum(s, column, s->nr_shown, end);
-		if (t->all)
-			*cells++ = sum(s, column, 0, end);
+		if (c->group == NODES_TOPOLOGY && i >= t->s->nr_shown)
+			cell->text[0] = '\0';
+		else
+			nodes_cell_text(c, &cell->is, t->down, cell->text);
+		cell->width = (unsigned int)strlen(cell->text);
 	}
 }
 
@@ -176,7 +203,7 @@ static bool is_hidden(const struct table *t, unsigned int column, bool *zero)
 
 	*zero = true;
 	for (unsigned int i = 0; i < t->nr_lines; i++) {
-		const struct nodes_cell *cell = cell_at(t, column, i);
+		const struct nodes_cell *cell = &cell_at(t, column, i)->is;
 
 		/* The sum of what is not wholly known. */
 		if (cell->kind == NODES_NOTHING)
@@ -190,16 +217,9 @@ static bool is_hidden(const struct table *t, unsigned int column, bool *zero)
 	return nothing || *zero;
 }
 
-/* A matrix of distances is only for where it fits, or is asked for. */
-static bool is_too_much(const struct table *t, const struct nodes_column *c)
-{
-	return t->down && c->group == NODES_TOPOLOGY && c->to >= 0 &&
-	       !t->s->o->verbose;
-}
-
+/* How wide all is that is to be seen. */
 static void measure(struct table *t)
 {
-	char text[OUTPUT_NUMBER];
 	bool zero;
 
 	for (unsigned int i = 0; i < t->nr_lines; i++)
@@ -208,20 +228,18 @@ static void measure(struct table *t)
 		const struct nodes_column *column = &t->s->columns[c];
 
 		t->widths[c] = 0;
-		if (is_hidden(t, c, &zero) || is_too_much(t, column))
+		if (is_too_much(t, column) || is_hidden(t, c, &zero))
 			continue;
+		write_column(t, c);
 		make_heading(t, column, &t->headings[c]);
 		t->widths[c] = t->headings[c].width;
 		for (unsigned int i = 0; i < t->nr_lines; i++) {
-			unsigned int len;
+			unsigned int width = cell_at(t, c, i)->width;
 
-			nodes_cell_text(column, cell_at(t, c, i), t->down,
-					text);
-			len = (unsigned int)strlen(text);
-			if (len > t->widths[c])
-				t->widths[c] = len;
-			if (len > t->line_widths[i])
-				t->line_widths[i] = len;
+			if (width > t->widths[c])
+				t->widths[c] = width;
+			if (width > t->line_widths[i])
+				t->line_widths[i] = width;
 		}
 	}
 }
@@ -275,22 +293,10 @@ static void line_name(const struct table *t, unsigned int i, char text[24])
 		snprintf(text, 24, s->o->nodes ? "sum" : "all");
 }
 
-/* Of distances there is no sum. */
-static void line_text(const struct table *t, unsigned int column,
-		      unsigned int line, char text[OUTPUT_NUMBER])
-{
-	const struct nodes_column *c = &t->s->columns[column];
-
-	if (c->group == NODES_TOPOLOGY && line >= t->s->nr_shown)
-		text[0] = '\0';
-	else
-		nodes_cell_text(c, cell_at(t, column, line), t->down, text);
-}
-
 static void print_figures(const struct table *t)
 {
 	int width = (int)name_width(t);
-	char text[OUTPUT_NUMBER], name[24], label[LABEL];
+	char name[24], label[LABEL];
 
 	printf("%*s", width, "");
 	for (unsigned int i = 0; i < t->nr_lines; i++) {
@@ -306,7 +312,8 @@ static void print_figures(const struct table *t)
 		figure_name(t, column, label);
 		printf("%-*s", width, label);
 		for (unsigned int i = 0; i < t->nr_lines; i++) {
-			line_text(t, c, i, text);
+			const char *text = cell_at(t, c, i)->text;
+
 			if (*text)
 				printf("  %*s", (int)t->line_widths[i], text);
 		}
@@ -320,10 +327,22 @@ static void print_figures(const struct table *t)
 static void put_cell(unsigned int *gap_width, unsigned int width,
 		     const char *text)
 {
+	static const char blanks[] = "                                ";
+	unsigned int len = (unsigned int)strlen(text);
+
 	*gap_width += 2 + width;
-	if (!*text)
+	if (!len)
 		return;
-	printf("%*s", (int)*gap_width, text);
+	/* printf() takes several times as long. */
+	for (unsigned int left = *gap_width - len; left;) {
+		unsigned int n = left < sizeof(blanks) - 1
+					 ? left
+					 : (unsigned int)sizeof(blanks) - 1;
+
+		fwrite_unlocked(blanks, 1, n, stdout);
+		left -= n;
+	}
+	fwrite_unlocked(text, 1, len, stdout);
 	*gap_width = 0;
 }
 
@@ -358,7 +377,7 @@ static void print_headings(const struct table *t, unsigned int first,
 static void print_panel(const struct table *t, unsigned int first,
 			unsigned int end)
 {
-	char text[OUTPUT_NUMBER], name[24];
+	char name[24];
 
 	print_headings(t, first, end);
 	for (unsigned int i = 0; i < t->nr_lines; i++) {
@@ -369,8 +388,8 @@ static void print_panel(const struct table *t, unsigned int first,
 		for (unsigned int c = first; c < end; c++) {
 			if (!t->widths[c])
 				continue;
-			line_text(t, c, i, text);
-			put_cell(&gap_width, t->widths[c], text);
+			put_cell(&gap_width, t->widths[c],
+				 cell_at(t, c, i)->text);
 		}
 		putchar('\n');
 	}
@@ -453,19 +472,29 @@ static void print_notes(struct table *t)
 
 /* ---- the table ------------------------------------------------------------- */
 
+/* Whether so many columns can't fit, whatever they have. */
+static bool are_too_many(const struct table *t)
+{
+	return (size_t)t->nr_lines * (2 + strlen("node 0")) > t->terminal;
+}
+
 static void print(struct table *t)
 {
-	fill_cells(t);
+	t->down = are_too_many(t);
+	for (unsigned int c = 0; c < t->s->nr_columns; c++)
+		if (!is_too_much(t, &t->s->columns[c]))
+			fill_column(t, c);
 	measure(t);
-	if (t->s->nr_looks > 1)
-		printf("\nafter %.3f s\n", t->s->seconds);
-	if (fits(t)) {
-		print_figures(t);
-	} else {
+	if (!t->down && !fits(t)) {
 		t->down = true;
 		measure(t);
-		print_panels(t);
 	}
+	if (t->s->nr_looks > 1)
+		printf("\nafter %.3f s\n", t->s->seconds);
+	if (t->down)
+		print_panels(t);
+	else
+		print_figures(t);
 	print_notes(t);
 }
 

@@ -59,7 +59,7 @@ static void rate_text(const struct nodes_column *c, double rate, bool brief,
 		      char text[OUTPUT_NUMBER])
 {
 	if (!(rate > 0))
-		snprintf(text, OUTPUT_NUMBER, "0");
+		strcpy(text, "0");
 	else if (c->unit == TALLY_UNIT_NS)
 		snprintf(text, OUTPUT_NUMBER, "%.2f", rate / 1e9);
 	else if (c->unit == TALLY_UNIT_BYTES)
@@ -76,7 +76,7 @@ static void value_text(const struct nodes_column *c, int64_t value, bool brief,
 		       char text[OUTPUT_NUMBER])
 {
 	if (!value)
-		snprintf(text, OUTPUT_NUMBER, "0");
+		strcpy(text, "0");
 	else if (c->unit == TALLY_UNIT_BYTES)
 		output_bytes(value, text);
 	else if (c->unit == TALLY_UNIT_NS)
@@ -91,24 +91,25 @@ void nodes_cell_text(const struct nodes_column *c,
 		     const struct nodes_cell *cell, bool brief,
 		     char text[OUTPUT_NUMBER])
 {
-	char plain[OUTPUT_NUMBER];
-
 	switch (cell->kind) {
 	case NODES_VALUE:
-		value_text(c, cell->value, brief, plain);
+		value_text(c, cell->value, brief, text);
 		break;
 	case NODES_RATE:
-		rate_text(c, cell->rate, brief, plain);
+		rate_text(c, cell->rate, brief, text);
 		break;
 	case NODES_BACK:
-		snprintf(plain, sizeof(plain), "reset");
-		break;
+		strcpy(text, "reset");
+		return;
 	default:
-		snprintf(plain, sizeof(plain), "-");
-		break;
+		strcpy(text, "-");
+		return;
 	}
-	snprintf(text, OUTPUT_NUMBER, "%s%.30s",
-		 c->estimate && cell->kind != NODES_NOTHING ? "~" : "", plain);
+	if (c->estimate) {
+		memmove(text + 1, text, OUTPUT_NUMBER - 2);
+		text[0] = '~';
+		text[OUTPUT_NUMBER - 1] = '\0';
+	}
 }
 
 void nodes_put_word(struct nodes_words *w, const char *before, const char *word)
