@@ -33,9 +33,14 @@ static int open_root(struct tally_nodes *n, const char *root)
 	if (n->root < 0)
 		return -errno;
 	n->live = !root;
-	n->numa = faccessat(n->root, NODE_DIR, F_OK, 0) == 0;
+	n->base = openat(n->root, NODE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	n->numa = n->base >= 0;
+	if (!n->numa && errno != ENOENT && errno != ENOTDIR)
+		return -errno;
 	if (!n->numa && faccessat(n->root, "proc/meminfo", F_OK, 0) != 0)
 		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (!n->numa)
+		n->base = n->root;
 	return topo_tree_open(root, &n->tree);
 }
 
@@ -48,11 +53,11 @@ static int init(struct tally_nodes *n, const char *root)
 	n->max_kept = files_to_keep();
 	n->zones_due = true;
 	node_sizes_find(n);
-	err = node_file_init(&n->online, NODE_DIR "/online");
+	err = node_file_init(&n->online, n->base, "online");
 	if (!err)
-		err = node_file_init(&n->stat, "proc/stat");
+		err = node_file_init(&n->stat, n->root, "proc/stat");
 	if (!err)
-		err = node_file_init(&n->zoneinfo, "proc/zoneinfo");
+		err = node_file_init(&n->zoneinfo, n->root, "proc/zoneinfo");
 	return err;
 }
 
@@ -64,7 +69,7 @@ int tally_kernel_nodes_open(const char *root, unsigned int sources,
 
 	if (!n)
 		return -ENOMEM;
-	n->root = -1;
+	n->root = n->base = -1;
 	n->asked = sources;
 	n->hint = -1;
 	err = init(n, root);
@@ -100,6 +105,8 @@ void tally_kernel_nodes_close(struct tally_nodes *n)
 	node_file_free(n, &n->zoneinfo);
 	node_cpus_free(n);
 	topo_tree_close(n->tree);
+	if (n->base >= 0 && n->base != n->root)
+		close(n->base);
 	if (n->root >= 0)
 		close(n->root);
 	free(n);
@@ -134,11 +141,11 @@ static int init_files(const struct tally_nodes *n, struct node_row *row)
 
 	for (size_t i = 0; !err && i < sizeof(names) / sizeof(names[0]); i++)
 		if (n->numa)
-			err = node_file_init(&row->files[i],
-					     NODE_DIR "/node%d/%s",
-					     row->shown.node, names[i]);
+			err = node_file_init(&row->files[i], n->base,
+					     "node%d/%s", row->shown.node,
+					     names[i]);
 		else
-			err = node_file_init(&row->files[i], "proc/%s",
+			err = node_file_init(&row->files[i], n->base, "proc/%s",
 					     names[i]);
 	return err;
 }
@@ -197,26 +204,26 @@ static void remove_row(struct tally_nodes *n, unsigned int at)
 		(n->nr_rows - at) * sizeof(struct node_row *));
 }
 
-static bool has_directory(const struct tally_nodes *n, int node)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), NODE_DIR "/node%d", node);
-	return faccessat(n->root, path, F_OK, 0) == 0;
-}
-
-/* Rows for what is in the set, no more and no less; both are ascending. */
+/*
+ * Rows for what is in the set and has a directory, no more and no less; all are
+ * ascending. A row whose directory is gone stays for as long as it is listed.
+ */
 static int match_rows(struct tally_nodes *n, const struct topo_set *set)
 {
+	struct topo_set there = *set;
 	unsigned int at = 0;
 	int err = 0;
 
+	if (n->numa)
+		err = topo_read_names(n->tree, &there, "node", NODE_DIR);
+	if (err)
+		return err;
 	n->absent = false;
 	topo_set_each(set, id) {
 		while (at < n->nr_rows && n->rows[at]->shown.node < id)
 			remove_row(n, at);
 		if (at == n->nr_rows || n->rows[at]->shown.node > id) {
-			if (n->numa && !has_directory(n, id)) {
+			if (!topo_set_has(&there, id)) {
 				n->absent = true;
 				continue;
 			}

@@ -36,9 +36,10 @@ struct node_lines {
 	char buf[65536];
 };
 
-/* A file that is read again and again; path is below the root. */
+/* A file that is read again and again. */
 struct node_file {
-	int fd; /* -1: not open */
+	int fd;	 /* -1: not open */
+	int dir; /* that its path is below; borrowed */
 	char *path;
 };
 
@@ -115,6 +116,7 @@ struct node_cpus {
 
 struct tally_nodes {
 	int root;
+	int base; /* NODE_DIR, or without NUMA the root */
 	bool live;
 	bool numa;
 	bool absent;	    /* a node is listed that has no directory */
@@ -153,8 +155,8 @@ struct tally_nodes {
 
 /* ---- files ----------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) int node_file_init(struct node_file *file,
-							 const char *path, ...);
+__attribute__((format(printf, 3, 4))) int
+node_file_init(struct node_file *file, int dir, const char *path, ...);
 void node_file_free(struct tally_nodes *n, struct node_file *file);
 
 /* Begins to read a file through n->lines; done with it, node_file_done(). What

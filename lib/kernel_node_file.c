@@ -12,12 +12,13 @@
 
 #include "kernel_node.h"
 
-int node_file_init(struct node_file *file, const char *path, ...)
+int node_file_init(struct node_file *file, int dir, const char *path, ...)
 {
 	va_list args;
 	int n;
 
 	file->fd = -1;
+	file->dir = dir;
 	va_start(args, path);
 	n = vasprintf(&file->path, path, args);
 	va_end(args);
@@ -45,20 +46,28 @@ void node_file_free(struct tally_nodes *n, struct node_file *file)
 	file->path = NULL;
 }
 
-/* A captured tree may hold anything: a FIFO must not make us wait. */
-static int open_file(struct tally_nodes *n, struct node_file *file)
+/* A captured tree may hold anything. */
+static int check_file(const struct tally_nodes *n, int fd)
 {
 	struct stat st;
-	int fd = openat(n->root, file->path,
+
+	if (n->live)
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? 0 : -EINVAL;
+}
+
+/* A FIFO must not make us wait. */
+static int open_file(struct tally_nodes *n, struct node_file *file)
+{
+	int fd = openat(file->dir, file->path,
 			O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int err = 0;
+	int err;
 
 	if (fd < 0)
 		return errno == ENOTDIR ? -ENOENT : -errno;
-	if (fstat(fd, &st) < 0)
-		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = -EINVAL;
+	err = check_file(n, fd);
 	if (err) {
 		close(fd);
 		return err;

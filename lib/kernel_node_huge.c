@@ -54,7 +54,7 @@ static int compare(const void *a, const void *b)
 static int list_sizes(const struct tally_nodes *n, const char *path,
 		      int64_t sizes[MOST])
 {
-	int fd = openat(n->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(n->base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *entry;
 	int nr = 0;
 	DIR *dir;
@@ -77,12 +77,12 @@ static int list_sizes(const struct tally_nodes *n, const char *path,
 
 int node_huge_open(struct tally_nodes *n, struct node_row *row)
 {
-	char path[96] = "sys/kernel/mm/hugepages";
+	char path[64] = "sys/kernel/mm/hugepages";
 	int64_t sizes[MOST] = {0};
 	int nr, err = 0;
 
 	if (n->numa)
-		snprintf(path, sizeof(path), NODE_DIR "/node%d/hugepages",
+		snprintf(path, sizeof(path), "node%d/hugepages",
 			 row->shown.node);
 	nr = list_sizes(n, path, sizes);
 	/* Nodes without memory don't have it. */
@@ -97,7 +97,7 @@ int node_huge_open(struct tally_nodes *n, struct node_row *row)
 	for (int i = 0; i < nr; i++) {
 		row->huge[i].kib = sizes[i];
 		for (int j = 0; !err && j < NODE_HUGE_FILES; j++)
-			err = node_file_init(&row->huge[i].files[j],
+			err = node_file_init(&row->huge[i].files[j], n->base,
 					     "%s/" PREFIX "%jdkB/%s", path,
 					     (intmax_t)sizes[i], files[j]);
 		row->nr_huge++;
