@@ -28,8 +28,8 @@ static void rates(void **state)
 	assert_int_equal(r.state, TOP_RATE_KNOWN);
 	assert_true(r.per_s > 1.8e28);
 	assert_int_equal(top_rate(5, 4, 1000000000).state, TOP_RATE_RESET);
-	assert_int_equal(top_rate(5, 6, 0).state, TOP_RATE_UNKNOWN);
-	assert_int_equal(top_rate(TOP_UNKNOWN, 6, 1).state, TOP_RATE_UNKNOWN);
+	assert_int_equal(top_rate(5, 6, 0).state, TOP_RATE_FIRST);
+	assert_int_equal(top_rate(TOP_UNKNOWN, 6, 1).state, TOP_RATE_FIRST);
 	assert_int_equal(top_rate(5, TOP_UNKNOWN, 1).state, TOP_RATE_UNKNOWN);
 }
 
@@ -37,12 +37,15 @@ static void sums_of_rates(void **state)
 {
 	struct top_rate none = {.state = TOP_RATE_UNKNOWN};
 	struct top_rate reset = {.state = TOP_RATE_RESET};
+	struct top_rate first = {.state = TOP_RATE_FIRST};
 	struct top_rate two = {.state = TOP_RATE_KNOWN, .per_s = 2};
 
 	(void)state;
 	assert_true(top_rate_add(two, two).per_s == 4);
 	assert_true(top_rate_add(two, none).per_s == 2);
 	assert_true(top_rate_add(none, two).per_s == 2);
+	assert_true(top_rate_add(two, first).per_s == 2);
+	assert_int_equal(top_rate_add(first, none).state, TOP_RATE_FIRST);
 	assert_int_equal(top_rate_add(two, reset).state, TOP_RATE_RESET);
 	assert_int_equal(top_rate_add(reset, none).state, TOP_RATE_RESET);
 	assert_int_equal(top_rate_add(none, none).state, TOP_RATE_UNKNOWN);
@@ -428,6 +431,32 @@ static void where_it_is(void **state)
 	top_frame_free(&f);
 }
 
+/* Of a path that is too long, the end is seen. */
+static void long_paths(void **state)
+{
+	struct top_frame f = {0};
+
+	(void)state;
+	top_state_init(&f.state);
+	f.state.by = f.model.by = TOP_CGROUPS;
+	top_machine_nodes(&f.model, 2, 1);
+	top_machine_process(
+		&f.model, 0,
+		"/kubepods/pod\u6f22\u5b57-of-somebody/container-42", "",
+		1 << 20, 0, 0.5);
+	for (unsigned int width = 40; width < 90; width++) {
+		const char *line;
+
+		top_frame_draw(&f, width, 24, false);
+		line = top_frame_line(&f, f.layout.rows);
+		assert_string_equal(line + strlen(line) - 6, "ner-42");
+	}
+	assert_non_null(strstr(top_frame_line(&f, f.layout.rows), " .."));
+	top_frame_draw(&f, 200, 24, false);
+	assert_null(strstr(top_frame_line(&f, f.layout.rows), ".."));
+	top_frame_free(&f);
+}
+
 static void nothing_to_show(void **state)
 {
 	struct top_frame f = {0};
@@ -482,6 +511,7 @@ int main(void)
 		cmocka_unit_test(unusual_nodes),
 		cmocka_unit_test(one_row),
 		cmocka_unit_test(where_it_is),
+		cmocka_unit_test(long_paths),
 		cmocka_unit_test(nothing_to_show),
 		cmocka_unit_test(without_unicode),
 	};

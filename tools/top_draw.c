@@ -70,16 +70,19 @@ static void draw_title(struct top_grid *grid, const struct top_layout *l,
 		       const struct top_model *model,
 		       const struct top_state *state, bool keys)
 {
-	static const char *const kinds[TOP_NR_BY] = {"processes", "cgroups",
-						     "users"};
+	static const char *const kinds[TOP_NR_BY] = {"process", "cgroup",
+						     "user"};
 	char text[256], nodes[64], clock[32] = "captured";
 	time_t now = (time_t)model->clock_s;
 	struct tm tm;
 	unsigned int used, clock_width;
 
 	nodes_text(l, model, state, nodes, sizeof(nodes));
-	snprintf(text, sizeof(text), "numatally top  %s, %zu %s%s", nodes,
+	snprintf(text, sizeof(text), "numatally top  %s, %zu %s%s%s", nodes,
 		 model->nr_rows, kinds[state->by],
+		 model->nr_rows == 1	      ? ""
+		 : state->by == TOP_PROCESSES ? "es"
+					      : "s",
 		 keys && state->paused ? "  PAUSED" : "");
 	used = top_grid_text(grid, 0, l->title, l->width, text, TOP_BOLD);
 	if (now && localtime_r(&now, &tm))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "text.h"
 #include "top_draw.h"
@@ -192,6 +193,30 @@ static const char *place_text(const struct top_place *p,
 	}
 }
 
+/* Of a path that is too long, the end is what tells it from others. */
+static void draw_name(struct top_grid *grid, int y, const struct top_place *p,
+		      const struct top_model *model, const struct top_row *row)
+{
+	char *escaped = text_escape(top_model_text(model, row->name));
+	const char *text = escaped ? escaped : "?";
+	int x = (int)p->x;
+	mbstate_t state = {0};
+	size_t n;
+
+	if (model->by == TOP_CGROUPS && p->width > 2 &&
+	    text_width(text) > p->width) {
+		x += (int)top_grid_text(grid, x, y, p->width, "..", TOP_DIM);
+		while (text_width(text) > p->width - 2) {
+			n = mbrlen(text, strlen(text), &state);
+			text += n && n <= strlen(text) ? n : 1;
+		}
+		top_grid_text(grid, x, y, p->width - 2, text, 0);
+	} else {
+		top_grid_text(grid, x, y, p->width, text, 0);
+	}
+	free(escaped);
+}
+
 static void draw_place(struct top_grid *grid, int y, const struct top_place *p,
 		       const struct top_model *model, const struct top_row *row,
 		       enum top_view view)
@@ -205,8 +230,7 @@ static void draw_place(struct top_grid *grid, int y, const struct top_place *p,
 				 top_model_text(model, row->user), 0);
 		break;
 	case TOP_NAME:
-		top_draw_foreign(grid, x, y, p->width,
-				 top_model_text(model, row->name), 0);
+		draw_name(grid, y, p, model, row);
 		break;
 	case TOP_WHERE:
 		if (row->err)

@@ -9,14 +9,18 @@
 #define NODES_SHARE(lines) ((lines)*2 / 3)
 
 /* How wide a bar is at least, before there are rates too, and at most. */
-#define BAR_MIN	  4U
-#define BAR_GOOD  8U
-#define BAR_MAX	  40U
+#define BAR_MIN	 4U
+#define BAR_GOOD 8U
+#define BAR_MAX	 40U
 
+/* Paths of cgroups are longer than names. */
+#define PATH_MIN  20U
 #define NAME_MIN  10U
 #define NAME_MAX  40U
 #define WHERE_MIN 12U
 #define WHERE_MAX 30U
+/* And of most columns. */
+#define NODE_WIDTH 6U
 
 /* ---- the fields of a node --------------------------------------------------*/
 
@@ -255,7 +259,7 @@ static unsigned int column_width(enum top_column column)
 	case TOP_NAME:
 		return NAME_MIN;
 	default:
-		return 6;
+		return NODE_WIDTH;
 	}
 }
 
@@ -288,7 +292,7 @@ static bool take_column(struct budget *b, enum top_column column,
 
 static void take_node(struct budget *b, unsigned int most)
 {
-	if (b->nr_nodes < most && take(b, column_width(TOP_NODE)))
+	if (b->nr_nodes < most && take(b, NODE_WIDTH))
 		b->nr_nodes++;
 }
 
@@ -325,12 +329,14 @@ static void choose_columns(struct budget *b, const struct top_model *model,
 		take_column(b, choice->sort.column, choice->by);
 	for (size_t i = 0; fits && i < sizeof(first) / sizeof(*first); i++)
 		fits = take_column(b, first[i], choice->by);
+	if (choice->by == TOP_CGROUPS)
+		widen(b, TOP_NAME, PATH_MIN);
 	/* All nodes have a column each, or one says where most is. */
 	left = b->width - b->used;
 	if (model->nr_nodes < 2)
 		most = 0;
-	else if (fits && left / (column_width(TOP_NODE) + 1) + b->nr_nodes >=
-				 model->nr_nodes)
+	else if (fits &&
+		 left / (NODE_WIDTH + 1) + b->nr_nodes >= model->nr_nodes)
 		for (unsigned int i = 0; i < most; i++)
 			take_node(b, most);
 	else if (fits)
@@ -370,7 +376,7 @@ static void lay_columns(struct top_layout *l, const struct top_model *model,
 	choose_columns(&b, model, choice);
 	l->nr_places = 0;
 	if (b.nr_nodes) {
-		b.widths[TOP_NODE] = column_width(TOP_NODE);
+		b.widths[TOP_NODE] = NODE_WIDTH;
 		node = first_node(model, &choice->sort, b.nr_nodes);
 	}
 	for (int c = 0; c < TOP_NR_COLUMNS; c++) {

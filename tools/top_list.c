@@ -47,7 +47,14 @@ const char *top_view_name(enum top_view view)
 
 bool top_column_is_there(enum top_column column, enum top_by by)
 {
-	return column != TOP_USER || by == TOP_PROCESSES;
+	switch (column) {
+	case TOP_USER:
+		return by == TOP_PROCESSES;
+	case TOP_SWAP:
+		return by != TOP_CGROUPS;
+	default:
+		return true;
+	}
 }
 
 bool top_column_sorts(enum top_column column, enum top_by by)

@@ -187,8 +187,10 @@ void top_model_sum(const struct top_model *model, struct top_node *all)
 
 struct top_rate top_rate(int64_t before, int64_t now, int64_t ns)
 {
-	if (before == TOP_UNKNOWN || now == TOP_UNKNOWN || ns <= 0)
+	if (now == TOP_UNKNOWN)
 		return (struct top_rate){.state = TOP_RATE_UNKNOWN};
+	if (before == TOP_UNKNOWN || ns <= 0)
+		return (struct top_rate){.state = TOP_RATE_FIRST};
 	if (now < before)
 		return (struct top_rate){.state = TOP_RATE_RESET};
 	return (struct top_rate){
@@ -201,10 +203,8 @@ struct top_rate top_rate_add(struct top_rate a, struct top_rate b)
 {
 	if (a.state == TOP_RATE_RESET || b.state == TOP_RATE_RESET)
 		return (struct top_rate){.state = TOP_RATE_RESET};
-	if (b.state == TOP_RATE_UNKNOWN)
-		return a;
-	if (a.state == TOP_RATE_UNKNOWN)
-		return b;
+	if (a.state != TOP_RATE_KNOWN || b.state != TOP_RATE_KNOWN)
+		return a.state > b.state ? a : b;
 	a.per_s += b.per_s;
 	return a;
 }

@@ -21,7 +21,8 @@ enum top_by { TOP_PROCESSES, TOP_CGROUPS, TOP_USERS, TOP_NR_BY };
 /* How fast a counter grows. */
 struct top_rate {
 	enum {
-		TOP_RATE_UNKNOWN, /* no such counter, or read once only */
+		TOP_RATE_UNKNOWN, /* there is no such counter */
+		TOP_RATE_FIRST,	  /* it was read once only */
 		TOP_RATE_RESET,	  /* it went backwards */
 		TOP_RATE_KNOWN,
 	} state;
@@ -122,8 +123,8 @@ void top_model_sum(const struct top_model *model, struct top_node *all);
 /* How fast a counter grew from before to now. */
 struct top_rate top_rate(int64_t before, int64_t now, int64_t ns);
 
-/* The sum of two rates; one that was reset, or else is unknown, prevails over
- * one that is known, unless that one is alone in being there at all. */
+/* The sum of two rates: of those that are known, but not where one was reset.
+ */
 struct top_rate top_rate_add(struct top_rate a, struct top_rate b);
 
 /* The part of their time that CPUs were busy, in parts per million, from what
