@@ -6,7 +6,7 @@ set -u
 top=${srcdir:-.}
 page1=$top/tools/numatally.1
 page3=$top/lib/numatally.3
-pages1="$page1 $top/tools/numatally-stat.1"
+pages1="$page1 $top/tools/numatally-stat.1 $top/tools/numatally-top.1"
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
 
@@ -31,7 +31,7 @@ named()
 	done
 }
 
-echo 1..5
+echo 1..7
 n=0
 
 "$NUMATALLY" --help >"$tmp/help" 2>"$tmp/log" &&
@@ -53,6 +53,17 @@ result $? "the pages of section 1 have each long option"
 	named "$top/tools/numatally-stat.1" '^\.It Fl ' >>"$tmp/log"
 [ ! -s "$tmp/log" ]
 result $? "numatally-stat(1) has each option"
+
+"$NUMATALLY" top --help | grep -o -e '--[a-z][a-z-]*' | sort -u |
+	named "$top/tools/numatally-top.1" '^\.It Fl \\-' >"$tmp/log"
+[ ! -s "$tmp/log" ]
+result $? "numatally-top(1) has each option"
+
+sed '1,/^\.\\" screen: begin/d; /^\.\\" screen: end/,$d; /^\.[BE]d/d' \
+	"$top/tools/numatally-top.1" | sed 's/\\-/-/g; s/\\(ti/~/g' >"$tmp/log"
+[ "$(wc -l <"$tmp/log")" -eq 24 ] && ! grep -q '.\{81\}' "$tmp/log" &&
+	head -n 1 "$tmp/log" | grep -q '^numatally top  64 nodes'
+result $? "numatally-top(1) has a screen of 80 columns and 24 lines"
 
 sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
 	"$top/lib/numatally.map" | named "$page3" '\(Fn\|Va\) ' >"$tmp/log"

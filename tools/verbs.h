@@ -20,6 +20,7 @@
 	verb(show, "a ledger, per node") \
 	verb(check, "a ledger's placement and integrity") \
 	verb(stat, "what Linux counts per node, as numastat does") \
+	verb(top, "nodes, and what uses them, live") \
 	verb(topo, "nodes, their CPUs, memory, distances, tiers") \
 	verb(save, "a ledger, as an ordinary file") \
 	verb(replay, "a trace of jobs, driven through the library")

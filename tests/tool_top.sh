@@ -1,0 +1,464 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# numatally top: as plain text, and on terminals of tmux, where keys are typed
+# and what is then on the screen is looked at.
+set -u
+tool=${NUMATALLY:-./tools/numatally}
+# Not libtool's script, which needs more around it than the program does.
+if [ -x "${tool%/*}/.libs/${tool##*/}-verbs" ]; then
+	tool=${tool%/*}/.libs/${tool##*/}-verbs
+	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	export LD_LIBRARY_PATH
+fi
+case $tool in
+/*) ;;
+*) tool=$PWD/$tool ;;
+esac
+terminal=$PWD/tests/terminal
+tmp=$(TMPDIR=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) mktemp -d) ||
+	exit 99
+tmux=
+trap '[ -z "$tmux" ] || $tmux kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
+unset COLUMNS LINES NO_COLOR TMUX
+export LC_ALL=C.UTF-8
+out=$tmp/out
+err=$tmp/err
+: >"$out"
+: >"$err"
+n=0
+
+# result STATUS NAME
+result()
+{
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$out" "$err"
+	fi
+}
+
+skip()
+{
+	n=$((n + 1))
+	echo "ok $n - $1 # SKIP $2"
+}
+
+# top ARGUMENT...: once, as plain text
+top()
+{
+	"$tool" top --batch --count 1 "$@" >"$out" 2>"$err" </dev/null
+}
+
+has()
+{
+	grep -q -e "$1" "$out"
+}
+
+# ---- a machine made up ------------------------------------------------------
+
+# put FILE TEXT
+put()
+{
+	mkdir -p "$tmp/m/$(dirname "$1")"
+	printf '%s\n' "$2" >"$tmp/m/$1"
+}
+
+# process PID NAME UID CPU NUMA_MAPS
+process()
+{
+	put "proc/$1/stat" "$1 ($2) S 1 $1 $1 0 -1 0 0 0 0 0 300 200 0 0 20 0 1 0 $1 20480000 5000 0 0 0 0 0 0 0 0 0 0 0 0 0 0 $4 0 0"
+	put "proc/$1/status" "Name:	$2
+Uid:	$3	$3	$3	$3
+VmSize:	      20000 kB
+RssAnon:	      10000 kB
+RssFile:	          0 kB
+RssShmem:	          0 kB
+VmSwap:	       8 kB
+Threads:	1"
+	put "proc/$1/numa_maps" "$5"
+	put "proc/$1/maps" '00400000-00402000 r--p 00000000 00:00 0'
+	put "proc/$1/cgroup" "0::/jobs/job$1"
+	mkdir -p "$tmp/m/proc/$1/task/$1"
+	cp "$tmp/m/proc/$1/stat" "$tmp/m/proc/$1/status" "$tmp/m/proc/$1/task/$1"
+}
+
+# node NUMBER CPUS TOTAL FREE
+node()
+{
+	put "sys/devices/system/node/node$1/cpulist" "$2"
+	put "sys/devices/system/node/node$1/meminfo" "Node $1 MemTotal: $3 kB
+Node $1 MemFree: $4 kB"
+	put "sys/devices/system/node/node$1/numastat" "numa_hit 9
+numa_miss 8
+other_node 7"
+}
+
+put sys/devices/system/cpu/online 0-1
+put sys/devices/system/node/online 0,4,7
+node 0 0 1048576 262144
+node 4 1 2097152 2097152
+node 7 '' 0 0
+put proc/meminfo 'MemTotal: 3145728 kB'
+process 11 first 0 0 '00400000 default anon=4096 dirty=4096 N0=1024 N4=3072 kernelpagesize_kB=4'
+process 22 'e\s(c)' 4242 1 '00400000 default file=/bin/x mapped=2560 N4=2560 kernelpagesize_kB=4'
+process 33 "$(printf '\033[2J\nx')" 0 0 '00400000 default anon=1 N0=1 kernelpagesize_kB=4'
+
+top --root "$tmp/m"
+result $? "a captured machine"
+has '^numatally top  3 nodes, 3 processes  *captured$'
+result $? "its title"
+has '^ *0 .*█.* 75%  *768M/1.0G'
+result $? "a node's memory"
+has '^ *4 ░.*  0%  *0/2.0G'
+result $? "a node that is not used"
+has '^ *7 none .* 0/0 .*none'
+result $? "a node without CPUs and memory"
+has '^ *11 0  *-    16M .*12M .*4.0M.* first$' ||
+	has '^ *11 0  *-    16M .*4.0M    12M.* first$'
+result $? "a process, by node"
+has '^ *22 4242 .* 10M .*e\\\\s(c)$'
+result $? "a name with a backslash"
+has '^ *33 .*\\x1b\[2J\\x0ax$'
+result $? "a name that a terminal would obey"
+awk '/^ *[123][123] / { print $1 }' "$out" | tr '\n' ' ' | grep -q '^11 22 33'
+result $? "the most memory is first"
+top --root "$tmp/m" --sort pid --nodes 4-7,9 && has '^ *all .*/2.0G' &&
+	! has '^ *0 .*1.0G' && has '^numatally top  2 nodes' && has ' n4 '
+result $? "some nodes"
+top --root "$tmp/m" --sort 0 && grep -A 1 '^ *pid' "$out" | grep -q ' first$'
+result $? "sorted by a node"
+top --root "$tmp/m" --by user && has '^ *2 .* 16M .* 0$' &&
+	has '^ *1 .* 10M .* 4242$'
+result $? "by user"
+top --root "$tmp/m" --by cgroup && has ' /jobs/job11$' && has ' /jobs/job22$'
+result $? "by cgroup, of processes"
+v2=sys/fs/cgroup
+put $v2/cgroup.controllers 'cpu memory'
+put $v2/jobs/memory.numa_stat 'anon N0=5242880 N4=14680064
+file N0=0 N4=20971520
+shmem N0=0 N4=1048576
+anon_thp N0=2097152 N4=0
+workingset_refault_anon N0=1 N4=2'
+put $v2/jobs/job11/memory.numa_stat 'anon N0=4194304 N4=12582912
+file N0=0 N4=0'
+mkdir "$tmp/m/$v2/jobs/none"
+COLUMNS=100 top --root "$tmp/m" --by cgroup &&
+	has '^ *3 *-  *39M  *~[0-9]*%  *17M  *19M  *1.0M  *2.0M  *5.0M  *34M  *0 /jobs$'
+result $? "a cgroup, and what is below it"
+has '^ *1 *-  *16M  *~75%  *16M  *0  *-  *-  *4.0M  *12M  *0 /jobs/job11$'
+result $? "a cgroup that has no figures of some kinds"
+has '^ *0 *-  *-  *-  *-  *-  *-  *-  *-  *-  *- /jobs/none$' &&
+	! has 'not readable'
+result $? "a cgroup without figures"
+rm -r "$tmp/m/$v2"
+COLUMNS=40 LINES=10 top --root "$tmp/m" && [ "$(wc -l <"$out")" -eq 10 ] &&
+	! grep -q '.\{41\}' "$out"
+result $? "a size that is asked for"
+(
+	LC_ALL=C
+	export LC_ALL
+	top --root "$tmp/m"
+) && ! grep -q "[^ -~]" "$out" && has '##'
+result $? "without UTF-8"
+"$tool" top --root "$tmp/m" --interval 0.1 --count 3 </dev/null >"$out" 2>"$err" &&
+	[ "$(grep -c '^numatally top' "$out")" -eq 3 ] &&
+	has '^ *11 0  *0 '
+result $? "again and again, with no terminal"
+for wrong in '--interval 0' '--interval x' '--count 0' '--by node' \
+	'--sort where' '--sort user --by user' '--nodes 3-1' '--nodes 1,' \
+	'--nodes x' '--wrong' 'operand'; do
+	top $wrong
+	[ $? -eq 2 ] && [ -s "$err" ] && [ ! -s "$out" ]
+	result $? "what is wrong: $wrong"
+done
+top --root "$tmp/nowhere"
+[ $? -eq 1 ] && grep -q 'nowhere: No such file' "$err"
+result $? "no such tree"
+top --help && has '^Usage: numatally top'
+result $? "help"
+chmod 0 "$tmp/m/sys/devices/system/node/node4/meminfo" 2>/dev/null
+rm "$tmp/m/sys/devices/system/node/node4/meminfo"
+mkdir "$tmp/m/sys/devices/system/node/node4/meminfo"
+top --root "$tmp/m"
+[ $? -eq 1 ] && has '^ *4 [A-Z]' && has '75%  *768M/1.0G' && has ' first$'
+result $? "a node that can't be read is an error of its own"
+rmdir "$tmp/m/sys/devices/system/node/node4/meminfo"
+node 4 1 2097152 2097152
+rm "$tmp/m/proc/22/numa_maps"
+mkdir "$tmp/m/proc/22/numa_maps"
+top --root "$tmp/m"
+[ $? -eq 1 ] && has '1 not readable' && has '^ *22 .* 9.8M ' && has ' first$'
+result $? "a process that can't be read is, too"
+rmdir "$tmp/m/proc/22/numa_maps"
+process 22 'second' 4242 1 '00400000 default file=/bin/x mapped=2560 N4=2560 kernelpagesize_kB=4'
+
+# ---- what changes -----------------------------------------------------------
+
+put proc/stat 'cpu  100 0 0 100 0 0 0 0 0 0
+cpu0 50 0 0 50 0 0 0 0 0 0
+cpu1 50 0 0 50 0 0 0 0 0 0'
+: >"$out"
+"$tool" top --batch --count 2 --interval 0.5 --root "$tmp/m" >"$out" 2>"$err" \
+	</dev/null &
+tries=0
+until has '^rows' || [ $tries -ge 200 ]; do
+	tries=$((tries + 1))
+	sleep 0.02
+done
+has '^ *0 .*75% .* -  *-  *-$'
+result $? "no rates in the first screen"
+put proc/stat 'cpu  130 0 0 120 0 0 0 0 0 0
+cpu0 80 0 0 60 0 0 0 0 0 0
+cpu1 50 0 0 60 0 0 0 0 0 0'
+put sys/devices/system/node/node0/numastat 'numa_hit 9
+numa_miss 1008
+other_node 3'
+sed 's/ 300 200 / 325 200 /' "$tmp/m/proc/11/stat" >"$tmp/stat"
+cp "$tmp/stat" "$tmp/m/proc/11/stat"
+wait $!
+result $? "two screens"
+sed -n '/^rows/,$p' "$out" | grep -v '^rows.*memory$' | sed 1d >"$tmp/second"
+grep -q '^ *0 .*75% .* 75%  *[0-9.]*  *reset$' "$tmp/second"
+result $? "the CPUs of a node, and a counter that went backwards"
+awk '$1 == 0 && $(NF - 1) > 200 { found = 1 } END { exit !found }' "$tmp/second"
+result $? "a rate"
+grep -q '^ *4 .* 0%$\|^ *4 .*  0%  *0  *0$' "$tmp/second"
+result $? "a node that rests"
+awk '$1 == 11 && $3 > 10 && $3 < 51 { found = 1 } END { exit !found }' "$tmp/second"
+result $? "the CPU time of a process"
+
+# ---- this machine -----------------------------------------------------------
+
+"$tool" top --batch >"$out" 2>"$err" --count 2 --interval 0.2 </dev/null
+[ $? -le 1 ] && has '^numatally top' && has " numatally-verbs*$"
+result $? "this machine"
+
+# ---- terminals --------------------------------------------------------------
+
+if ! command -v tmux >/dev/null; then
+	skip "on terminals" "there is no tmux"
+	echo "1..$n"
+	exit 0
+fi
+tmux="tmux -u -S $tmp/tmux -f /dev/null"
+TERM=xterm $tmux new-session -d -x 80 -y 24 \
+	"env PS1='ready> ' ENV= sh" >"$out" 2>"$err" || {
+	skip "on terminals" "tmux does not start"
+	echo "1..$n"
+	exit 0
+}
+$tmux set-option -g status off >/dev/null 2>&1
+$tmux set-option -g window-size manual >/dev/null 2>&1
+$tmux resize-window -x 80 -y 24 >/dev/null 2>&1
+
+screen()
+{
+	$tmux capture-pane -p >"$out" 2>"$err"
+}
+
+# await PATTERN: until it is on the screen, or long has passed
+await()
+{
+	tries=0
+	until screen && has "$1"; do
+		tries=$((tries + 1))
+		[ $tries -lt 200 ] || return 1
+		sleep 0.05
+	done
+}
+
+# keys KEY...
+keys()
+{
+	$tmux send-keys "$@"
+}
+
+# start ARGUMENT...: from the shell that is there
+start()
+{
+	keys "$tool top $*" Enter
+}
+
+# quits: types q, and looks that the shell has its screen and its turn
+quits()
+{
+	keys q
+	await "^$1" && ! has '^numatally top' && keys "echo still''here" Enter &&
+		await '^stillhere'
+}
+
+keys "clear; stty -a >$tmp/stty; echo be''fore" Enter
+await '^before'
+start --root "$tmp/m"
+await '^numatally top  3 nodes, 3 processes' && has '^>  *11 .* first$' &&
+	has '^h: help'
+result $? "on a terminal"
+keys Down
+await '^>  *22 '
+result $? "down"
+keys End
+await '^>  *33 '
+result $? "end"
+keys /
+keys fir
+await '^/fir_$' && has '^>  *11 ' && ! has '^ *22 '
+result $? "a filter is at work while it is typed"
+keys Enter
+await 'filter /fir$'
+result $? "a filter stays"
+keys Escape
+await '^ *22 '
+result $? "escape takes it off"
+keys Right
+await 'by remote$' && keys Left Left && await 'by cpu$'
+result $? "left and right"
+keys 4
+await 'by memory of node 4$' && has '^>  *11 '
+result $? "a digit"
+keys v v v
+await 'by shared memory of node 4$' && keys v v v && await 'by memory of node 4'
+result $? "what columns of nodes are about"
+keys Enter
+await '^ process 11: first$' && has '^ *4  *12M  *75%  *12M'
+result $? "a process by itself"
+keys Escape
+await '^ *22 '
+keys u
+await '^ *procs .*user$' && has ' 4242$' && keys Tab && await ' command$' &&
+	keys g && await ' cgroup$' && has ' /jobs/job11$' && keys p
+result $? "users, processes, cgroups"
+await ' command$'
+keys Space
+await 'PAUSED' && keys Space && sleep 0.2 && screen && ! has PAUSED
+result $? "a pause"
+keys -- -
+await 'every 2 s' && keys d && keys 0.5 Enter && await 'every 0.5 s'
+result $? "how often"
+keys h
+await '^numatally top: keys' && keys h && await '^h: help'
+result $? "help on the screen"
+keys r
+await 'reversed$' && keys M && await 'by memory$'
+result $? "the other way round"
+for size in 1x1 2x2 3x50 20x5 5x20 300x100 200x50 80x24; do
+	$tmux resize-window -x ${size%x*} -y ${size#*x} 2>>"$err"
+	sleep 0.1
+done
+await '^numatally top  3 nodes' && has '^h: help' && has '^>  *11 '
+result $? "sizes while it runs"
+keys C-z
+await 'ready> *$' && ! has '^numatally top'
+result $? "Ctrl-Z gives the terminal back"
+keys fg Enter
+await '^numatally top  3 nodes' && has '^h: help'
+result $? "fg goes on"
+quits before
+result $? "q restores the screen"
+keys "stty -a | cmp - $tmp/stty && echo sa''me" Enter
+await '^same'
+result $? "q restores the terminal"
+
+for signal in TERM HUP INT QUIT; do
+	keys "clear; ulimit -c 0; echo be''fore" Enter
+	await '^before'
+	start --root "$tmp/m" "& echo \$! >$tmp/pid; fg >/dev/null; echo en''ded=\$?"
+	await '^numatally top  3 nodes'
+	kill -$signal "$(cat "$tmp/pid")"
+	case $signal in
+	TERM) status=143 ;;
+	HUP) status=129 ;;
+	INT) status=0 ;;
+	QUIT) status=131 ;;
+	esac
+	await "^ended=$status" && has '^before' && ! has '^numatally top' &&
+		keys "stty -a | cmp - $tmp/stty && echo sa''me" Enter &&
+		await '^same'
+	result $? "SIG$signal restores the terminal"
+done
+keys "clear" Enter
+start --root "$tmp/m"
+await '^numatally top  3 nodes'
+keys C-c
+await 'ready> *$' && ! has '^numatally top'
+result $? "Ctrl-C quits"
+keys "clear" Enter
+start --root "$tmp/m" --interval 0.1 --count 3 "; echo en''ded=\$?"
+await '^ended=0'
+result $? "a number of times"
+keys "clear; TERM=nonsense $tool top --root $tmp/m; echo en''ded=\$?" Enter
+await '^ended=1' && has "TERM 'nonsense' is no terminal"
+result $? "a terminal that nobody knows"
+keys "clear; stty cols 1 rows 1; $tool top --root $tmp/m --count 1; stty cols 80 rows 24; echo en''ded=\$?" Enter
+await '^ended=0'
+result $? "a terminal of one character"
+keys "clear" Enter
+start
+await '^numatally top .*[0-9] processes' && await " numatally-verbs*$"
+result $? "this machine on a terminal"
+quits ready
+result $? "this machine: q"
+
+# Nobody is left at the terminal.
+if "$terminal" true </dev/null 2>/dev/null; then
+	"$terminal" sh -c "$tool top --root $tmp/m; echo \$? >$tmp/status" \
+		>"$out" 2>"$err" <<-'END'
+		await captured
+		hang up
+	END
+	tries=0
+	until [ -s "$tmp/status" ] || [ $tries -ge 200 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
+	[ ! -s "$tmp/status" ] || [ "$(cat "$tmp/status")" -eq 129 ]
+	result $? "the terminal hangs up"
+fi
+
+# ---- 64 nodes ---------------------------------------------------------------
+
+dump=${NUMATALLY_DATA:-$srcdir/../shared/data}/sysfs-dumps/256ia64-64n2s2c.tar.bz2
+if ! [ -r "$dump" ]; then
+	skip "64 nodes" "there are no captured machines"
+	echo "1..$n"
+	exit 0
+fi
+mkdir "$tmp/64" && tar xjf "$dump" -C "$tmp/64"
+big=$(dirname "$(dirname "$(find "$tmp/64" -path '*/sys/devices' -prune -print)")")
+cp -r "$tmp/m/proc/11" "$tmp/m/proc/22" "$big/proc/"
+
+# all_nodes PER_LINE: whether each of 64 is there
+all_nodes()
+{
+	sed 's/[^ -~]/#/g' "$out" | awk -v per="$1" '
+	/^nd mem/ { cells = 1; width = index(substr($0, 2), "nd mem"); next }
+	/^ *pid / { cells = 0 }
+	cells { for (i = 0; i < per; i++) {
+			id = substr($0, i * width + 1, 2)
+			if (id ~ /[0-9]/) seen[id + 0]++
+		} }
+	END { for (i = 0; i < 64; i++)
+			if (seen[i] != 1) { print "node " i > "/dev/stderr"; bad = 1 }
+		exit bad }' 2>"$err"
+}
+
+keys "clear" Enter
+start --root "$big"
+await '^numatally top  64 nodes' && has '^h: help' && all_nodes 6 &&
+	has '^> *11 .* first$'
+result $? "64 nodes at 80x24"
+keys 6 3 Enter
+await 'of node 63$' && has '^  63 ' && all_nodes 6
+result $? "one of 64"
+$tmux resize-window -x 200 -y 50
+await '^ *pid .* swap .* n63 ' && all_nodes 3
+result $? "64 nodes at 200x50"
+$tmux resize-window -x 40 -y 12
+await '^numatally top  nodes 0-' && keys ']' && sleep 0.2 && screen &&
+	! has 'nodes 0-'
+result $? "64 nodes where there is no room for them"
+$tmux resize-window -x 80 -y 24
+quits ready
+result $? "64 nodes: q"
+echo "1..$n"

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cgroups, as their memory.numa_stat has them: the memory of all that is in
+ * them and below, page cache included. How many processes that is, their CPU
+ * time and how much of their memory is remote is added up from processes.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "top_data_rows.h"
+
+/* Figures, by place; below 0: there is none. */
+struct figures {
+	const struct tally_figure *all;
+	unsigned int nr;
+	int anonymous, file, shared, huge;
+};
+
+struct remote {
+	int64_t local, remote;
+};
+
+bool top_rows_have_groups(const struct top_rows *rows)
+{
+	if (!rows->groups)
+		return false;
+	for (unsigned int i = 0; i < tally_kernel_groups_nr(rows->groups); i++)
+		if (tally_kernel_groups_row(rows->groups, i)->values)
+			return true;
+	return false;
+}
+
+/* Version 1 has figures of a cgroup alone, too. */
+static int find(const struct tally_groups *groups, const char *name)
+{
+	char whole[64];
+	int at;
+
+	snprintf(whole, sizeof(whole), "hierarchical_%s", name);
+	at = tally_kernel_groups_figure(groups, whole);
+	return at < 0 ? tally_kernel_groups_figure(groups, name) : at;
+}
+
+static struct figures find_figures(const struct tally_groups *groups)
+{
+	struct figures f = {
+		.anonymous = find(groups, "anon"),
+		.file = find(groups, "file"),
+		.shared = find(groups, "shmem"),
+		.huge = find(groups, "anon_thp"),
+	};
+
+	f.all = tally_kernel_groups_figures(groups, &f.nr);
+	return f;
+}
+
+static int64_t bytes(const struct figures *f, const int64_t *values, int at)
+{
+	int64_t amount = at < 0 ? TALLY_UNKNOWN : values[at];
+
+	if (amount == TALLY_UNKNOWN || f->all[at].unit == TALLY_UNIT_BYTES)
+		return amount;
+	if (f->all[at].unit != TALLY_UNIT_PAGES || !f->all[at].page_bytes ||
+	    __builtin_mul_overflow(amount, f->all[at].page_bytes, &amount))
+		return TALLY_UNKNOWN;
+	return amount;
+}
+
+/* Takes what is part of whole out of it. */
+static int64_t split(int64_t *whole, int64_t part)
+{
+	if (part == TALLY_UNKNOWN || part < 0)
+		return TOP_UNKNOWN;
+	if (part > *whole)
+		part = *whole;
+	*whole -= part;
+	return part;
+}
+
+static void add(int64_t *sum, int64_t amount)
+{
+	if (amount == TOP_UNKNOWN)
+		return;
+	if (*sum == TOP_UNKNOWN)
+		*sum = 0;
+	if (__builtin_add_overflow(*sum, amount, sum))
+		*sum = INT64_MAX;
+}
+
+static void fill_part(const struct figures *f, const int64_t *values,
+		      struct top_row *row, struct top_part *part)
+{
+	int64_t anonymous = bytes(f, values, f->anonymous);
+	int64_t file = bytes(f, values, f->file);
+
+	if (anonymous < 0 || file < 0)
+		return;
+	if (__builtin_add_overflow(anonymous, file, &part->bytes))
+		part->bytes = INT64_MAX;
+	/* Huge pages are some of the anonymous ones, shmem is some of file. */
+	part->kinds[TALLY_MEM_HUGE] =
+		split(&anonymous, bytes(f, values, f->huge));
+	part->kinds[TALLY_MEM_SHARED] =
+		split(&file, bytes(f, values, f->shared));
+	part->kinds[TALLY_MEM_ANONYMOUS] = anonymous;
+	part->kinds[TALLY_MEM_FILE] = file;
+	add(&row->bytes, part->bytes);
+	for (int k = 0; k < TALLY_NR_MEM; k++)
+		add(&row->kinds[k], part->kinds[k]);
+}
+
+/* One part for each node of the model. */
+static int fill_group(const struct top_rows *rows, const struct figures *f,
+		      unsigned int index, struct top_model *model)
+{
+	const struct tally_group_row *from =
+		tally_kernel_groups_row(rows->groups, index);
+	struct top_row *row = top_model_add_row(model);
+	unsigned int nr_nodes, n = 0;
+	const int *nodes = tally_kernel_groups_nodes(rows->groups, &nr_nodes);
+
+	if (!row || top_model_add_text(model, from->path, &row->name))
+		return -ENOMEM;
+	row->user = row->name;
+	row->err = from->err == -ENOENT ? 0 : from->err;
+	for (unsigned int i = 0; i < model->nr_nodes; i++) {
+		struct top_part *part = top_model_add_part(model, i);
+
+		if (!part)
+			return -ENOMEM;
+		while (n < nr_nodes && nodes[n] < model->nodes[i].node)
+			n++;
+		if (from->values && n < nr_nodes &&
+		    nodes[n] == model->nodes[i].node)
+			fill_part(f, from->values + (size_t)n * f->nr, row,
+				  part);
+	}
+	return 0;
+}
+
+/* The cgroup's row; where it has none, as when it came after they were listed,
+ * that of the one it is in; -ENOENT. */
+static int find_group(const struct top_rows *rows, const char *path)
+{
+	char up[4096];
+	char *slash;
+	int at = tally_kernel_groups_find(rows->groups, path);
+
+	if (at >= 0 || strlen(path) >= sizeof(up))
+		return at;
+	memcpy(up, path, strlen(path) + 1);
+	while (at < 0 && (slash = strrchr(up, '/'))) {
+		slash[slash == up] = '\0';
+		at = tally_kernel_groups_find(rows->groups, up);
+		if (slash == up)
+			break;
+	}
+	return at;
+}
+
+/* What processes have, in the cgroup that they are in. */
+static void add_processes(const struct top_rows *rows, struct top_model *model,
+			  struct remote *remotes)
+{
+	for (unsigned int i = 0; i < rows->nr_taken; i++) {
+		const struct tally_process_row *process =
+			tally_kernel_processes_row(rows->processes, i);
+		int at = find_group(rows, process->cgroup);
+
+		if (at < 0)
+			continue;
+		model->rows[at].nr_processes++;
+		top_rows_add_cpus(rows, i, model, &model->rows[at]);
+		if (process->err)
+			continue;
+		remotes[at].local += process->local.bytes;
+		remotes[at].remote += process->remote.bytes;
+	}
+}
+
+static void add_row(struct top_model *model, struct top_row *to,
+		    const struct top_row *from)
+{
+	to->nr_processes += from->nr_processes;
+	if (from->cpus < 0)
+		return;
+	to->cpus = (to->cpus < 0 ? 0 : to->cpus) + from->cpus;
+	for (unsigned int i = 0; i < from->nr_parts; i++) {
+		struct top_part *part = &model->parts[to->part + i];
+		double cpus = model->parts[from->part + i].cpus;
+
+		if (cpus >= 0)
+			part->cpus = (part->cpus < 0 ? 0 : part->cpus) + cpus;
+	}
+}
+
+/* Cgroups have what those in them have. Each stands before these. */
+static void add_children(const struct top_rows *rows, struct top_model *model,
+			 struct remote *remotes)
+{
+	for (unsigned int i = tally_kernel_groups_nr(rows->groups); i-- > 1;) {
+		unsigned int depth =
+			tally_kernel_groups_row(rows->groups, i)->depth;
+		unsigned int up = i;
+
+		while (up > 0 &&
+		       tally_kernel_groups_row(rows->groups, up)->depth >=
+			       depth)
+			up--;
+		if (tally_kernel_groups_row(rows->groups, up)->depth >= depth)
+			continue;
+		add_row(model, &model->rows[up], &model->rows[i]);
+		remotes[up].local += remotes[i].local;
+		remotes[up].remote += remotes[i].remote;
+	}
+}
+
+int top_rows_fill_groups(struct top_rows *rows, struct top_model *model)
+{
+	unsigned int nr = tally_kernel_groups_nr(rows->groups);
+	struct figures figures = find_figures(rows->groups);
+	struct remote *remotes = calloc(nr + 1, sizeof(*remotes));
+	int err = remotes ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; !err && i < nr; i++)
+		err = fill_group(rows, &figures, i, model);
+	if (!err) {
+		add_processes(rows, model, remotes);
+		add_children(rows, model, remotes);
+		for (unsigned int i = 0; i < nr; i++)
+			model->rows[i].remote_ppm = top_remote_ppm(
+				remotes[i].local, remotes[i].remote);
+	}
+	free(remotes);
+	return err;
+}
