@@ -309,6 +309,7 @@ int layout_create(int fd, const struct layout_params *params,
 		return -ENOMEM;
 	}
 	l->fd = fd;
+	l->writer_fd = -1;
 	l->writable = true;
 	l->nodes = nodes;
 	l->lanes = lanes;
@@ -483,6 +484,7 @@ int layout_map(int fd, bool writable, struct layout **layout)
 		return -ENOMEM;
 	}
 	l->fd = fd;
+	l->writer_fd = -1;
 	l->writable = writable;
 	l->plan = &l->header.plan;
 	err = check_file(l);

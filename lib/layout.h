@@ -255,14 +255,15 @@ struct layout_doubt {
 	uint32_t generation[LAYOUT_DOUBT_ROWS]; /* of the row's account */
 };
 
-/* A process that has the ledger open; free where pid is 0. */
+/* A process that has the ledger open; free where who is 0. */
 struct layout_writer {
-	uint32_t pid;
-	uint32_t pins; /* that it holds on the frozen bank */
+	uint64_t who; /* inode of its PID namespace << 32 | pid */
 	uint64_t start;
-	uint64_t namespace;
+	uint64_t locked;     /* start, once it has the slot's byte: writer.h */
+	uint32_t pins;	     /* that it holds on the frozen bank */
 	uint32_t reached;    /* by membarriers: its marks are not fenced */
 	uint32_t generation; /* processes that had this slot before */
+	uint32_t pad;
 };
 
 struct layout_directory {
@@ -293,6 +294,7 @@ struct layout {
 	char *origin;
 	const uint64_t *seal; /* in the file's last word */
 	int fd;
+	int writer_fd; /* the file again, -1: none; see writer.h */
 	bool writable;
 	bool stale; /* made before this boot */
 	struct layout_header header;

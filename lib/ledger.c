@@ -237,6 +237,7 @@ void ledger_forked(struct tally_ledger *l)
 
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
 	limit_space_leave(l);
+	writer_forked(l->layout);
 	directory_forked(l->accounts);
 	l->pins = 0;
 	l->inlined = false;

@@ -9,7 +9,8 @@
 struct process {
 	uint32_t pid;
 	uint64_t start;	    /* clock ticks after boot; 0: not known */
-	uint64_t namespace; /* inode of its PID namespace; 0: not known */
+	uint64_t namespace; /* inode of its PID namespace, which Linux keeps to
+			       32 bits; 0: not known */
 };
 
 void process_self(struct process *self);

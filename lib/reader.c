@@ -84,7 +84,8 @@ int tally_reader_writer(const struct tally_reader *reader, uint32_t *cursor,
 			struct tally_writer *writer)
 {
 	struct process process;
-	int err = writer_next(reader->layout, cursor, &process);
+	int alive = 0;
+	int err = writer_next(reader->layout, cursor, &process, &alive);
 
 	if (!layout_is_whole(reader->layout))
 		return -EBADMSG;
@@ -92,7 +93,7 @@ int tally_reader_writer(const struct tally_reader *reader, uint32_t *cursor,
 		return err;
 	writer->pid = (pid_t)process.pid;
 	writer->start_time = process.start;
-	writer->alive = process_alive(&process);
+	writer->alive = alive;
 	return 0;
 }
 

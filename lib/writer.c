@@ -2,8 +2,15 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "writer.h"
+
+/* A byte for every slot: behind the end of any file. */
+#define FIRST_BYTE (INT64_C(1) << 61)
 
 static struct layout_writer *slot_at(const struct layout *layout, uint32_t i)
 {
@@ -13,23 +20,82 @@ static struct layout_writer *slot_at(const struct layout *layout, uint32_t i)
 					i * table->stride);
 }
 
+static bool lock_byte(int fd, int command, short type, uint32_t slot,
+		      struct flock *lock)
+{
+	memset(lock, 0, sizeof(*lock));
+	lock->l_type = type;
+	lock->l_whence = SEEK_SET;
+	lock->l_start = FIRST_BYTE + slot;
+	lock->l_len = 1;
+	return !fcntl(fd, command, lock);
+}
+
+/* A read lock is enough, and is not refused where somebody has another. */
+static void hold_byte(struct layout *layout, uint32_t i)
+{
+	struct layout_writer *slot = slot_at(layout, i);
+	struct flock lock;
+	char self[32];
+	int fd;
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", layout->fd);
+	fd = open(self, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (!lock_byte(fd, F_OFD_SETLK, F_RDLCK, i, &lock)) {
+		close(fd);
+		return;
+	}
+	layout->writer_fd = fd;
+	__atomic_store_n(&slot->locked, slot->start, __ATOMIC_RELEASE);
+}
+
+static void drop_byte(struct layout *layout)
+{
+	if (layout->writer_fd >= 0)
+		close(layout->writer_fd);
+	layout->writer_fd = -1;
+}
+
+/* Asks the kernel only where the number does not tell. */
+static int is_alive(const struct layout *layout, uint32_t i,
+		    const struct process *process)
+{
+	int alive = process_alive(process);
+	struct flock lock;
+
+	if (alive >= 0 || !process->start ||
+	    __atomic_load_n(&slot_at(layout, i)->locked, __ATOMIC_ACQUIRE) !=
+		    process->start ||
+	    !lock_byte(layout->fd, F_OFD_GETLK, F_WRLCK, i, &lock))
+		return alive;
+	return lock.l_type != F_UNLCK;
+}
+
+static uint64_t who_is(const struct process *process)
+{
+	return process->namespace << 32 | process->pid;
+}
+
 static void read_slot(const struct layout_writer *slot, struct process *process)
 {
-	process->pid = __atomic_load_n(&slot->pid, __ATOMIC_ACQUIRE);
+	uint64_t who = __atomic_load_n(&slot->who, __ATOMIC_ACQUIRE);
+
+	process->pid = (uint32_t)who;
+	process->namespace = who >> 32;
 	process->start = __atomic_load_n(&slot->start, __ATOMIC_RELAXED);
-	process->namespace =
-		__atomic_load_n(&slot->namespace, __ATOMIC_RELAXED);
 }
 
 /*
  * A dead one's start time goes first: beside the new pid it would say that the
- * new process is dead too, and another would take the slot from it.
+ * new process is dead too, and another would take the slot from it. So would
+ * its byte, which counts beside that start time only.
  */
 static bool take(struct layout_writer *slot, const struct process *old,
 		 const struct process *self)
 {
-	uint64_t start = old->start;
-	uint32_t pid = old->pid;
+	uint64_t start = old->start, who = who_is(old);
 
 	if (start) {
 		if (!__atomic_compare_exchange_n(&slot->start, &start, 0, false,
@@ -38,14 +104,14 @@ static bool take(struct layout_writer *slot, const struct process *old,
 			return false;
 		__atomic_store_n(&slot->reached, 0, __ATOMIC_RELAXED);
 	}
-	if (!__atomic_compare_exchange_n(&slot->pid, &pid, self->pid, false,
+	if (!__atomic_compare_exchange_n(&slot->who, &who, who_is(self), false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return false;
 	__atomic_store_n(&slot->pins, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->locked, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->generation, slot->generation + 1,
 			 __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->start, self->start, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->namespace, self->namespace, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -61,12 +127,13 @@ int writer_join(struct layout *layout, uint32_t *slot, uint32_t *generation)
 			goto taken;
 	for (i = 0; i < LAYOUT_NR_WRITERS; i++) {
 		read_slot(slot_at(layout, i), &other);
-		if (process_alive(&other) == 0 &&
+		if (is_alive(layout, i, &other) == 0 &&
 		    take(slot_at(layout, i), &other, &self))
 			goto taken;
 	}
 	return -EUSERS;
 taken:
+	hold_byte(layout, i);
 	*slot = i;
 	*generation = slot_at(layout, i)->generation;
 	return 0;
@@ -77,21 +144,30 @@ void writer_leave(struct layout *layout, uint32_t i)
 	struct layout_writer *slot = slot_at(layout, i);
 
 	__atomic_store_n(&slot->start, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->namespace, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->pins, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->reached, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->pid, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->locked, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&slot->who, 0, __ATOMIC_RELEASE);
+	drop_byte(layout);
+}
+
+void writer_forked(struct layout *layout)
+{
+	drop_byte(layout);
 }
 
 int writer_next(const struct layout *layout, uint32_t *slot,
-		struct process *process)
+		struct process *process, int *alive)
 {
 	struct process found;
 
 	while (*slot < LAYOUT_NR_WRITERS) {
-		read_slot(slot_at(layout, (*slot)++), &found);
+		uint32_t i = (*slot)++;
+
+		read_slot(slot_at(layout, i), &found);
 		if (found.pid) {
 			*process = found;
+			*alive = is_alive(layout, i, &found);
 			return 0;
 		}
 	}
@@ -116,7 +192,7 @@ bool writer_is_dead(const struct layout *layout, uint32_t i)
 	if (i >= LAYOUT_NR_WRITERS)
 		return true;
 	read_slot(slot_at(layout, i), &process);
-	return !process.pid || process_alive(&process) == 0;
+	return !process.pid || is_alive(layout, i, &process) == 0;
 }
 
 uint32_t writer_generation(const struct layout *layout, uint32_t i)
@@ -142,7 +218,7 @@ uint32_t writer_pins(const struct layout *layout, uint32_t but)
 		if (!n || i == but)
 			continue;
 		read_slot(slot, &process);
-		if (process.pid && process_alive(&process) != 0)
+		if (process.pid && is_alive(layout, i, &process) != 0)
 			pins += n;
 	}
 	return pins;
@@ -163,7 +239,7 @@ bool writer_none_reached(const struct layout *layout)
 		read_slot(slot, &process);
 		if (process.pid &&
 		    __atomic_load_n(&slot->reached, __ATOMIC_ACQUIRE) &&
-		    process_alive(&process) != 0)
+		    is_alive(layout, i, &process) != 0)
 			return false;
 	}
 	return true;

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of the processes that have a ledger open for writing. */
+/*
+ * The table of the processes that have a ledger open for writing.
+ *
+ * Whether one lives is asked by its number, within its PID namespace. From
+ * another namespace that says nothing (two containers have a process 1 each):
+ * there a lock on a byte tells, far behind the end of the file, one for every
+ * slot, which the kernel takes from a process that ends. It is the lock of a
+ * file opened once more, so that a child of fork(2) can drop it.
+ */
 #ifndef WRITER_H
 #define WRITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -17,10 +26,13 @@
 int writer_join(struct layout *layout, uint32_t *slot, uint32_t *generation);
 void writer_leave(struct layout *layout, uint32_t slot);
 
-/* The process in the first taken slot from *slot on; moves *slot past it.
- * -ENOENT: no more. */
+/* In the child of a fork: the slot is its parent's. */
+void writer_forked(struct layout *layout);
+
+/* The process in the first taken slot from *slot on, and whether it is alive,
+ * as process_alive() has it; moves *slot past it. -ENOENT: no more. */
 int writer_next(const struct layout *layout, uint32_t *slot,
-		struct process *process);
+		struct process *process, int *alive);
 
 /* Whether the process that had the slot in that generation is known to be
  * gone. */

@@ -68,7 +68,7 @@ struct layout_writer *inside_writer(const struct layout *l, pid_t pid)
 			(struct layout_writer *)(l->origin + table->offset +
 						 i * table->stride);
 
-		if (w->pid == (uint32_t)pid)
+		if ((uint32_t)w->who == (uint32_t)pid)
 			return w;
 	}
 	fail_msg("process %d has no slot", pid);

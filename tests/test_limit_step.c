@@ -410,7 +410,7 @@ static void mark_dead(struct layout *copy, pid_t pid)
 			(struct layout_writer *)(copy->origin + table->offset +
 						 i * table->stride);
 
-		if (w->pid == (uint32_t)pid)
+		if ((uint32_t)w->who == (uint32_t)pid)
 			w->start = 1;
 	}
 }
