@@ -25,7 +25,7 @@
 
 /*
  * Reservations. Whoever changes what follows, down to struct layout_quota, and
- * held rows, has the lock, which the kernel takes from a thread that dies. Each
+ * held rows, has the lock, which others take from a process that died. Each
  * word's old value is put into the table of undo before it is changed: where
  * nr_undo is not 0, whoever has the lock next puts them back, the last one
  * first. All is words of 64 bits for that.
@@ -37,8 +37,8 @@
  * is.
  */
 struct layout_limits {
-	char lock[LAYOUT_LINE]; /* pthread_mutex_t */
-	uint64_t lock_kind;	/* of the C library whose it is */
+	uint64_t owner; /* of the lock, see owner.h */
+	uint64_t pad_owner[7];
 	uint64_t sequence;
 	uint64_t nr_undo;
 	uint64_t first_uncommitted; /* row + 1, of a list of holds */
@@ -50,7 +50,7 @@ struct layout_limits {
 	uint64_t moving_word;
 	uint64_t moving_credit; /* index */
 	uint64_t moving_opens;	/* 1: opened; 0: closed */
-	uint64_t pad[6];
+	uint64_t pad[7];
 };
 
 struct layout_undo {

@@ -26,7 +26,7 @@
 #include "ledger_internal.h"
 #include "limit_credit.h"
 #include "limit_hold.h"
-#include "limit_space.h"
+#include "limit_lock.h"
 #include "mark.h"
 #include "writer.h"
 
@@ -139,7 +139,6 @@ static int open_lanes(struct tally_ledger *l)
 
 static void close_over(struct tally_ledger *l)
 {
-	limit_space_leave(l);
 	directory_close(l->accounts);
 	limit_credit_untable(l);
 	if (l->touched)
@@ -186,7 +185,6 @@ int ledger_open_over(struct layout *layout, struct tally_ledger **ledger)
 		return err;
 	}
 	l->layout = layout;
-	l->space = -1;
 	pthread_mutex_init(&l->lock, NULL);
 	l->fast.known = mark_known_offset();
 	l->nr_cpus = params->nr_lanes / 2;
@@ -213,6 +211,7 @@ int ledger_open_over(struct layout *layout, struct tally_ledger **ledger)
 					     });
 		epoch_join(l);
 		directory_join(l->accounts, l->writer);
+		limit_lock_join(layout, l->writer);
 		writer_set_reached(layout, l->writer, !l->fenced);
 		err = limit_hold_open(l);
 		if (!err)
@@ -236,7 +235,6 @@ void ledger_forked(struct tally_ledger *l)
 	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 
 	pthread_mutex_init(&l->lock, NULL); /* whoever held it is not here */
-	limit_space_leave(l);
 	writer_forked(l->layout);
 	directory_forked(l->accounts);
 	l->pins = 0;
@@ -267,6 +265,7 @@ int ledger_join(struct tally_ledger *l)
 			writer_set_reached(l->layout, slot, !l->fenced);
 			ledger_set_marked(l, l->tables && !l->fenced);
 			directory_join(l->accounts, slot);
+			limit_lock_join(l->layout, slot);
 			__atomic_store_n(&l->writer, slot, __ATOMIC_RELEASE);
 			epoch_join(l);
 		}

@@ -61,8 +61,6 @@ struct tally_ledger {
 	uint32_t ended[8];
 	uint32_t nr_ended;
 	int64_t looked_ns;   /* when it was last asked whose processes live */
-	int space;	     /* the file again, or -1; see limit_space.h */
-	uint32_t claim;	     /* LEDGER_UNCLAIMED, ... */
 	uint64_t serial;     /* never used again in this process */
 	uint32_t writer;     /* this process's slot */
 	uint32_t generation; /* of that */
@@ -75,7 +73,6 @@ struct tally_ledger {
 	struct tally_ledger *next;
 };
 
-enum { LEDGER_UNCLAIMED, LEDGER_CLAIMING, LEDGER_CLAIMED };
 
 /* The ledgers that this process has open, for threads that end and for fork. */
 int ledger_list_add(struct tally_ledger *ledger);

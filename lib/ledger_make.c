@@ -178,11 +178,6 @@ static int create(const char *path, mode_t mode,
 	err = make(fd, arg, &layout);
 	if (err)
 		goto unlink;
-	err = limit_lock_init(layout);
-	if (err) {
-		layout_unmap(layout);
-		goto unlink;
-	}
 	err = ledger_open_over(layout, &l);
 	if (err)
 		goto unlink;

@@ -8,21 +8,18 @@
 #include "held.h"
 #include "limit_cells.h"
 #include "limit_credit.h"
-#include "limit_space.h"
 
 int limit_begin(struct tally_ledger *l)
 {
 	int err = ledger_join(l);
 
 	if (!err)
-		err = limit_space_claim(l);
-	if (!err)
-		err = limit_lock(l->layout, true);
+		err = limit_lock(l->layout, l->writer, true);
 	if (err)
 		return err;
 	err = limit_credit_recover(l);
 	if (err)
-		limit_unlock(l->layout);
+		limit_unlock(l->layout, l->writer);
 	return err;
 }
 
@@ -67,7 +64,7 @@ static void finish_ended(struct tally_ledger *l)
 	for (uint32_t i = 0; i < nr && i < sizeof(ended) / sizeof(ended[0]);
 	     i++)
 		ended[i] = account_in(l, l->ended[i]);
-	limit_unlock(l->layout);
+	limit_unlock(l->layout, l->writer);
 	if (nr > sizeof(ended) / sizeof(ended[0])) {
 		finish_all_ending(l);
 		return;

@@ -6,7 +6,6 @@
 
 #include "limit_credit.h"
 #include "limit_hold.h"
-#include "limit_space.h"
 #include "writer.h"
 
 /* Between looks at whether processes live. */
@@ -295,7 +294,7 @@ static int reap_at_once(struct tally_ledger *l)
 {
 	int err;
 
-	if (limit_lock(l->layout, false))
+	if (limit_lock(l->layout, l->writer, false))
 		return 0;
 	err = limit_credit_recover(l);
 	if (!err)
@@ -313,10 +312,7 @@ int limit_hold_open(struct tally_ledger *l)
 				    layout->fd, (off_t)plan->holds.offset, -1,
 				    &l->holds);
 
-	if (err || !may_reap(layout) || limit_space_claim(l))
+	if (err || !may_reap(layout))
 		return err;
-	err = reap_at_once(l);
-	/* It may be here for something else. */
-	limit_space_leave(l);
-	return err;
+	return reap_at_once(l);
 }

@@ -13,14 +13,16 @@
 
 #include "layout_limit.h"
 
-/* Of a new ledger. */
-int limit_lock_init(struct layout *layout);
-
-/* With wait: for at most TALLY_LIMIT_WAIT_NS. -EAGAIN: somebody else has it;
- * -ENOSYS, -EBADMSG: as numatally/limit.h says. */
-int limit_lock(struct layout *layout, bool wait);
+/* As the process in that writer slot. With wait: for at most
+ * TALLY_LIMIT_WAIT_NS. -EAGAIN: somebody else has it; -EBADMSG: as
+ * numatally/limit.h says. */
+int limit_lock(struct layout *layout, uint32_t writer, bool wait);
 /* Nothing may be set that is not kept or undone. */
-void limit_unlock(struct layout *layout);
+void limit_unlock(struct layout *layout, uint32_t writer);
+
+/* Who has just taken that slot does not have the lock, though one before may
+ * have died with it. */
+void limit_lock_join(struct layout *layout, uint32_t writer);
 
 /* Changes a word of the file. As many as LAYOUT_NR_UNDO at once. */
 void limit_set(struct layout *layout, void *word, uint64_t value);

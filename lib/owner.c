@@ -67,6 +67,13 @@ static bool take_over(uint64_t *word, uint64_t from, uint32_t slot)
 		false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+bool owner_try(uint64_t *word, uint32_t slot)
+{
+	uint64_t other = __atomic_load_n(word, __ATOMIC_RELAXED);
+
+	return !(uint32_t)other && take_over(word, other, slot);
+}
+
 int owner_take(const struct layout *layout, uint64_t *word, uint32_t slot,
 	       struct wait *w)
 {

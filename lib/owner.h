@@ -40,6 +40,9 @@ int wait_turn(struct wait *wait, bool *ask);
 int owner_take(const struct layout *layout, uint64_t *word, uint32_t slot,
 	       struct wait *wait);
 
+/* The same at once, where nobody owns it; false: somebody does. */
+bool owner_try(uint64_t *word, uint32_t slot);
+
 /* Whether a process that had the slot before died as the owner; true also for
  * the owner itself. */
 bool owner_is(const uint64_t *word, uint32_t slot);

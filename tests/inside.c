@@ -75,6 +75,17 @@ struct layout_writer *inside_writer(const struct layout *l, pid_t pid)
 	return NULL;
 }
 
+void inside_lock_limits(const struct layout *l, pid_t pid)
+{
+	const struct layout_table *table = &l->plan->writers;
+	uint64_t offset =
+		(uint64_t)((char *)inside_writer(l, pid) - l->origin) -
+		table->offset;
+
+	__atomic_store_n(&layout_limits(l)->owner, offset / table->stride + 1,
+			 __ATOMIC_RELEASE);
+}
+
 bool inside_wait(pid_t pid)
 {
 	int status;

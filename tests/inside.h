@@ -18,6 +18,9 @@ unsigned int inside_nr_marked(const struct layout *inside);
 /* The slot of the process; fails where it has none. */
 struct layout_writer *inside_writer(const struct layout *inside, pid_t pid);
 
+/* Gives it the lock of the limits. */
+void inside_lock_limits(const struct layout *inside, pid_t pid);
+
 /* Lets another process be stepped: waits until it has called inside_stop().
  * False: it can't be. */
 bool inside_wait(pid_t pid);

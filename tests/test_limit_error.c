@@ -47,10 +47,12 @@ static int reserve(struct tally_ledger *l, const char *key,
 static void hold_it(const char *path, int fd)
 {
 	struct layout *inside = inside_open(path);
+	struct tally_ledger *l;
 	int err;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	err = pthread_mutex_lock((void *)layout_limits(inside)->lock);
+	err = tally_ledger_open(path, &l);
+	inside_lock_limits(inside, getpid());
 	layout_limits(inside)->sequence |= 1;
 	if (write(fd, &err, sizeof(err)) == sizeof(err))
 		for (;;)
@@ -153,21 +155,25 @@ static void a_damaged_file(void **state)
 	tally_ledger_close(l);
 }
 
-static void a_lock_of_another_kind(void **state)
+/* Whoever it says has it: nobody that there is, or one that has not. */
+static void a_lock_that_is_damaged(void **state)
 {
 	struct machine *m = *state;
 	struct tally_ledger *l = machine_ledger(m, 0), *next;
 	struct layout *inside = inside_open(m->path);
 	struct tally_token t;
 
-	layout_limits(inside)->lock_kind++;
-	assert_int_equal(reserve(l, "a", &t), -ENOSYS);
-	assert_int_equal(tally_limit_reap(l), -ENOSYS);
-	assert_int_equal(tally_ledger_open(m->path, &next), 0);
-	assert_int_equal(limits_of_node(next, 0).held, 0);
-	tally_ledger_close(next);
-	layout_limits(inside)->lock_kind--;
+	layout_limits(inside)->owner = UINT64_MAX;
 	assert_int_equal(reserve(l, "a", &t), 0);
+	layout_limits(inside)->owner = LAYOUT_NR_WRITERS;
+	assert_int_equal(tally_limit_commit(l, t), 0);
+	inside_lock_limits(inside, getpid());
+	assert_int_equal(tally_limit_reap(l), -EAGAIN);
+	assert_int_equal(tally_ledger_open(m->path, &next), 0);
+	assert_int_equal(limits_of_node(next, 0).held, 2);
+	tally_ledger_close(next);
+	layout_limits(inside)->owner = 0;
+	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
 	inside_close(inside);
 	tally_ledger_close(l);
 }
@@ -240,7 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(somebody_does_not_go_on), T(a_damaged_file),
-		T(a_lock_of_another_kind),  T(a_child_of_fork),
+		T(a_lock_that_is_damaged),  T(a_child_of_fork),
 		T(a_child_of_the_only_one),
 	};
 

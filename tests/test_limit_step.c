@@ -9,7 +9,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -392,15 +391,6 @@ static bool same(const struct shape *a, const struct shape *b)
 
 /* ---- copies -------------------------------------------------------------- */
 
-/* As the kernel does it for whoever dies with the lock. */
-static void mark_lock(struct layout *copy, pid_t pid)
-{
-	uint32_t *word = (uint32_t *)(void *)layout_limits(copy)->lock;
-
-	if ((*word & FUTEX_TID_MASK) == (uint32_t)pid)
-		*word = (*word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
-}
-
 static void mark_dead(struct layout *copy, pid_t pid)
 {
 	const struct layout_table *table = &copy->plan->writers;
@@ -424,7 +414,7 @@ static int64_t now_ns(void)
 }
 
 /* Opens the copy of a state: whose process is dead, or lives and has only lost
- * the thread. */
+ * the lock, so that nothing is reaped. */
 static struct shape come_next(struct run *r, bool dead)
 {
 	struct tally_ledger *l;
@@ -435,9 +425,10 @@ static struct shape come_next(struct run *r, bool dead)
 
 	image_write(&r->image, r->copy);
 	copy = inside_open(r->copy);
-	mark_lock(copy, r->pid);
 	if (dead)
 		mark_dead(copy, r->pid);
+	else
+		layout_limits(copy)->owner = 0;
 	r->nr_undone += layout_limits(copy)->nr_undo != 0;
 	tells = !(layout_limits(copy)->sequence & 1);
 	if (tells)
@@ -473,7 +464,6 @@ static void save_half(struct run *r)
 	r->most_undo = nr;
 	image_write(&r->image, r->half);
 	half = inside_open(r->half);
-	mark_lock(half, r->pid);
 	mark_dead(half, r->pid);
 	inside_close(half);
 }

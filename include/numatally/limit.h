@@ -20,20 +20,21 @@
  *
  * Everything here may be called by any number of threads and processes at
  * once. But for tally_limit_take() and tally_limit_give(), calls take turns at
- *a lock in the ledger's file, which the kernel takes from a process that dies:
- *what that one had not finished is undone by the next, so that each call has
- *happened or has not. None waits for longer than TALLY_LIMIT_WAIT_NS. Nothing
- *here is async-signal-safe.
+ * a lock in the ledger's file, which is taken from a process that died: what
+ * that one had not finished is undone by the next, so that each call has
+ * happened or has not. None waits for longer than TALLY_LIMIT_WAIT_NS. Nothing
+ * here is async-signal-safe.
+ *
+ * Processes may be of several PID namespaces. Whether one of another namespace
+ * lives is known by a file descriptor of the ledger: one that closes
+ * descriptors which it did not open is taken for dead there; and where it could
+ * not have one (no /proc, no descriptor free), for alive.
  *
  * Every function that changes something may return
  * -EAGAIN	others, or one that is stopped, had the lock for so long
  * -EBADMSG	the file is damaged
  * -EPERM	a child of fork(2), in a ledger that one process writes to
  * -EUSERS	too many processes have the ledger open (a child of fork(2))
- * -ENOSYS	the lock in the file was made by another kind of C library
- * -EXDEV	processes of another PID namespace, which live and have the
- *		ledger open, change reservations in it: those of one can, at a
- *		time
  */
 #ifndef NUMATALLY_LIMIT_H
 #define NUMATALLY_LIMIT_H

@@ -16,7 +16,7 @@
  *   undo_all:	the word of the last note, count - 1; until there is none
  *		sequence even
  *
- * The kernel takes the lock from whoever dies, and whoever has it next sees all
+ * The lock is taken from whoever has died, and whoever has it next sees all
  * that this one has stored.
  *
  * Holds: whoever has the lock finds, after undo_all, each call that was kept and
