@@ -61,6 +61,7 @@ struct stat_options {
  * row is missing. The options live until it returns.
  */
 int stat_nodes_main(const struct stat_options *o); /* own, by node */
+int stat_usage_main(const struct stat_options *o); /* own, by all else */
 
 /* Calls the part: numastat's tables in numatally, all else in numatally-verbs,
  * which see. */

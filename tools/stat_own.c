@@ -11,6 +11,9 @@ static const struct part {
 	int (*main)(const struct stat_options *o);
 } parts[] = {
 	{STAT_BY_NODE, stat_nodes_main},
+	{STAT_BY_PROCESS, stat_usage_main},
+	{STAT_BY_CGROUP, stat_usage_main},
+	{STAT_BY_USER, stat_usage_main},
 };
 
 int stat_run(const struct stat_options *o)
