@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # An installed copy is used by a small program, through pkg-config, with the
-# shared and with the static library.
+# shared and with the static library; and its tool, under both of its names.
 set -u
 tmp=$(mktemp -d) || exit 99
 trap 'rm -rf "$tmp"' EXIT
@@ -33,12 +33,23 @@ int main(void)
 }
 EOF
 
-echo 1..6
+# made WHAT [VARIABLE=VALUE]
+made()
+{
+	MAKEFLAGS='' ${MAKE:-make} "$@" DESTDIR= prefix="$tmp" \
+		exec_prefix="$tmp" bindir="$tmp/bin" libdir="$tmp/lib" \
+		libexecdir="$tmp/libexec" includedir="$tmp/include" \
+		datarootdir="$tmp/share" >"$tmp/log" 2>&1
+}
+
+echo 1..11
 n=0
-MAKEFLAGS='' ${MAKE:-make} install DESTDIR= prefix="$tmp" exec_prefix="$tmp" \
-	bindir="$tmp/bin" libdir="$tmp/lib" includedir="$tmp/include" \
-	datarootdir="$tmp/share" >"$tmp/log" 2>&1
+made install NUMASTAT_LINK=
 result $? "make install"
+
+ls -l "$tmp"/bin/* "$tmp"/libexec/*/* >"$tmp/log" 2>&1
+[ ! -e "$tmp/bin/numastat" ] && [ ! -e "$tmp/share/man/man1/numastat.1" ]
+result $? "nothing is called numastat"
 
 ls "$tmp/include/numatally" >"$tmp/log" 2>&1 &&
 	(cd "${srcdir:-.}/include/numatally" && ls) |
@@ -63,10 +74,23 @@ ${CC:-cc} ${CFLAGS-} -o "$tmp/static" "$tmp/use.c" \
 	${LDFLAGS-} -pthread >"$tmp/log" 2>&1 && "$tmp/static" >>"$tmp/log" 2>&1
 result $? "a program with the static library"
 
-MAKEFLAGS='' ${MAKE:-make} uninstall DESTDIR= prefix="$tmp" \
-	exec_prefix="$tmp" bindir="$tmp/bin" libdir="$tmp/lib" \
-	includedir="$tmp/include" datarootdir="$tmp/share" >"$tmp/log" 2>&1 &&
-	find "$tmp/bin" "$tmp/lib" "$tmp/include" "$tmp/share" ! -type d \
-		>"$tmp/log" 2>/dev/null
+LD_LIBRARY_PATH="$tmp/lib" "$tmp/bin/numatally" topo --help >"$tmp/log" 2>&1 &&
+	grep -q '^Usage: numatally topo' "$tmp/log"
+result $? "the tool finds the program of its verbs"
+
+made install NUMASTAT_LINK=numastat
+result $? "make install, with --enable-numastat"
+
+"$tmp/bin/numastat" -V >"$tmp/log" 2>&1 &&
+	grep -q "^$tmp/bin/numastat version: " "$tmp/log"
+result $? "numastat is there"
+
+[ "$(cat "$tmp/share/man/man1/numastat.1")" = '.so man1/numatally-stat.1' ] &&
+	[ -s "$tmp/share/man/man1/numatally-stat.1" ]
+result $? "so is its manual page"
+
+made uninstall NUMASTAT_LINK=numastat &&
+	find "$tmp/bin" "$tmp/lib" "$tmp/libexec" "$tmp/include" "$tmp/share" \
+		! -type d >"$tmp/log" 2>/dev/null
 [ ! -s "$tmp/log" ]
 result $? "make uninstall leaves nothing"
