@@ -11,12 +11,14 @@ if [ ! -x "$tests/fuzz_seeds" ]; then
 	exit 0
 fi
 nr=0
-echo "1..2"
+echo "1..3"
 "$tests/fuzz_seeds" "$dir" >/dev/null 2>&1 || echo "Bail out! no inputs"
-for fuzzer in reader ledger; do
+for fuzzer in reader ledger kernel; do
 	nr=$((nr + 1))
 	found=$(find "$srcdir/tests/fuzzed" -name "$fuzzer-*" 2>/dev/null)
-	if "$tests/fuzz_replay_$fuzzer" "$dir"/* $found; then
+	made="$dir/*"
+	[ $fuzzer != kernel ] || made=
+	if "$tests/fuzz_replay_$fuzzer" $made $found; then
 		echo "ok $nr - $fuzzer"
 	else
 		echo "not ok $nr - $fuzzer"

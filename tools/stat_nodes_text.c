@@ -59,7 +59,7 @@ static void rate_text(const struct nodes_column *c, double rate, bool brief,
 		      char text[OUTPUT_NUMBER])
 {
 	if (!(rate > 0))
-		strcpy(text, "0");
+		memcpy(text, "0", sizeof("0"));
 	else if (c->unit == TALLY_UNIT_NS)
 		snprintf(text, OUTPUT_NUMBER, "%.2f", rate / 1e9);
 	else if (c->unit == TALLY_UNIT_BYTES)
@@ -76,7 +76,7 @@ static void value_text(const struct nodes_column *c, int64_t value, bool brief,
 		       char text[OUTPUT_NUMBER])
 {
 	if (!value)
-		strcpy(text, "0");
+		memcpy(text, "0", sizeof("0"));
 	else if (c->unit == TALLY_UNIT_BYTES)
 		output_bytes(value, text);
 	else if (c->unit == TALLY_UNIT_NS)
@@ -99,10 +99,10 @@ void nodes_cell_text(const struct nodes_column *c,
 		rate_text(c, cell->rate, brief, text);
 		break;
 	case NODES_BACK:
-		strcpy(text, "reset");
+		memcpy(text, "reset", sizeof("reset"));
 		return;
 	default:
-		strcpy(text, "-");
+		memcpy(text, "-", sizeof("-"));
 		return;
 	}
 	if (c->estimate) {

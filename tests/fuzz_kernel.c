@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Any bytes as a file of sysfs or procfs, and all that the library makes of it:
+ *
+ *  ┌────────┬─────┬───────────────────────┬──────────────────
+ *  │ parser │ cut │ text, of which a part │ … and then all
+ *  │ u8     │ u8  │ is read first: cut/256│
+ *  └────────┴─────┴───────────────────────┴──────────────────
+ *
+ * The parser's number is taken modulo how many there are; those that are added
+ * go to the end of the table.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <numatally/kernel_node.h>
+
+#include "fuzz.h"
+
+#define NODE "sys/devices/system/node"
+
+/* What holds for whatever is said, be it wrong. */
+#define HOLDS(condition)          \
+	do {                      \
+		if (!(condition)) \
+			abort();  \
+	} while (0)
+
+/* ---- a machine ------------------------------------------------------------- */
+
+static char root[64];
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void remove_root(void)
+{
+	nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void put(const char *path, const void *bytes, size_t size)
+{
+	char full[256];
+	int fd;
+
+	snprintf(full, sizeof(full), "%s/%s", root, path);
+	for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')); p++) {
+		*p = '\0';
+		mkdir(full, 0700);
+		*p = '/';
+	}
+	fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	HOLDS(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+	close(fd);
+}
+
+static void put_text(const char *path, const char *text)
+{
+	put(path, text, strlen(text));
+}
+
+static const char meminfo_1[] = "Node 1 MemTotal: 2048 kB\n"
+				"Node 1 MemFree: 1024 kB\n"
+				"Node 1 Active(file): 5 kB\n"
+				"Node 1 Inactive(file): 6 kB\n"
+				"Node 1 SReclaimable: 7 kB\n";
+
+/* Nodes 0 and 1, of which the second stays as it is. */
+static void make_machine(void)
+{
+	snprintf(root, sizeof(root), "%s/tally-fuzz-%d",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm", getpid());
+	remove_root();
+	HOLDS(!mkdir(root, 0700));
+	atexit(remove_root);
+	put_text(NODE "/node0/cpulist", "0-1\n");
+	put_text(NODE "/node1/cpulist", "2\n");
+	put_text(NODE "/node1/meminfo", meminfo_1);
+	put_text(NODE "/node1/numastat", "numa_hit 5\n");
+	put_text(NODE "/node1/vmstat", "nr_free_pages 256\n");
+}
+
+static void make_rest(void)
+{
+	put_text(NODE "/online", "0-1\n");
+	put_text(NODE "/node0/cpulist", "0-1\n");
+	put_text(NODE "/node0/meminfo", "Node 0 MemFree: 1024 kB\n");
+	put_text(NODE "/node0/numastat", "numa_hit 5\n");
+	put_text(NODE "/node0/vmstat", "nr_free_pages 256\n");
+	put_text(NODE "/node0/hugepages/hugepages-2048kB/nr_hugepages", "1\n");
+	put_text("proc/stat", "cpu 1\ncpu0 1 2 3\ncpu2 4 5 6\n");
+	put_text("proc/zoneinfo", "Node 1, zone Normal\n  low 5\n  high 6\n"
+				  "  managed 512\n");
+	put_text("proc/meminfo", "MemTotal: 1 kB\nHugepagesize: 2048 kB\n");
+}
+
+/* ---- figures of nodes ------------------------------------------------------ */
+
+static void check_figures(const struct tally_nodes *nodes)
+{
+	const struct tally_figure *f;
+	unsigned int nr;
+
+	f = tally_kernel_nodes_figures(nodes, &nr);
+	HOLDS(nr <= 8192);
+	for (unsigned int i = 0; i < nr; i++) {
+		HOLDS(*f[i].name && strlen(f[i].name) < 64);
+		for (const char *p = f[i].name; *p; p++)
+			HOLDS(*p >= ' ' && *p < 127);
+		HOLDS(f[i].source < TALLY_NR_SOURCES);
+		HOLDS(f[i].page_bytes >= 0);
+		HOLDS(f[i].unit == TALLY_UNIT_PAGES || !f[i].page_bytes);
+	}
+}
+
+/* What a source can't tell isn't known, and nothing is negative. */
+static void check_row(const struct tally_nodes *nodes,
+		      const struct tally_node_figures *row)
+{
+	const struct tally_figure *f;
+	unsigned int nr;
+
+	f = tally_kernel_nodes_figures(nodes, &nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		int err = row->err[f[i].source];
+
+		HOLDS(err <= 0);
+		HOLDS(row->values[i] >= 0 || row->values[i] == TALLY_UNKNOWN);
+		if (err && f[i].source <= TALLY_SOURCE_VMSTAT && err != -ERANGE)
+			HOLDS(row->values[i] == TALLY_UNKNOWN);
+	}
+}
+
+/* Nothing that is wrong with the other is wrong with this one. */
+static void check_other(const struct tally_nodes *nodes,
+			const struct tally_node_figures *row)
+{
+	int figure = tally_kernel_nodes_figure(nodes, TALLY_SOURCE_MEMINFO,
+					       "MemFree");
+
+	HOLDS(!row->err[TALLY_SOURCE_MEMINFO] ||
+	      row->err[TALLY_SOURCE_MEMINFO] == -EFBIG);
+	if (!row->err[TALLY_SOURCE_MEMINFO])
+		HOLDS(figure >= 0 && row->values[figure] == 1024 * 1024);
+}
+
+static void read_nodes(struct tally_nodes *nodes)
+{
+	unsigned int nr;
+	int err;
+
+	err = tally_kernel_nodes_read(nodes);
+	HOLDS(err <= 0);
+	nr = tally_kernel_nodes_nr(nodes);
+	check_figures(nodes);
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_node_figures *row =
+			tally_kernel_nodes_row(nodes, i);
+
+		HOLDS(row->node >= 0);
+		if (i)
+			HOLDS(row->node >
+			      tally_kernel_nodes_row(nodes, i - 1)->node);
+		check_row(nodes, row);
+		if (row->node == 1)
+			check_other(nodes, row);
+	}
+}
+
+static void fuzz_file(const char *path, const char *text, size_t cut,
+		      size_t size)
+{
+	struct tally_nodes *nodes;
+
+	make_rest();
+	put(path, text, cut);
+	HOLDS(!tally_kernel_nodes_open(root, TALLY_SOURCES_ALL, &nodes));
+	read_nodes(nodes);
+	put(path, text, size);
+	read_nodes(nodes);
+	read_nodes(nodes);
+	tally_kernel_nodes_close(nodes);
+}
+
+/* ---- the parsers ----------------------------------------------------------- */
+
+#define FILE_OF_NODES(name, path)                                   \
+	static void name(const char *text, size_t cut, size_t size) \
+	{                                                           \
+		fuzz_file(path, text, cut, size);                   \
+	}
+
+FILE_OF_NODES(fuzz_meminfo, NODE "/node0/meminfo")
+FILE_OF_NODES(fuzz_numastat, NODE "/node0/numastat")
+FILE_OF_NODES(fuzz_vmstat, NODE "/node0/vmstat")
+FILE_OF_NODES(fuzz_stat, "proc/stat")
+FILE_OF_NODES(fuzz_zoneinfo, "proc/zoneinfo")
+FILE_OF_NODES(fuzz_online, NODE "/online")
+FILE_OF_NODES(fuzz_cpulist, NODE "/node0/cpulist")
+FILE_OF_NODES(fuzz_hugepages,
+	      NODE "/node0/hugepages/hugepages-2048kB/nr_hugepages")
+FILE_OF_NODES(fuzz_sizes, "proc/meminfo")
+
+static void (*const parsers[])(const char *text, size_t cut, size_t size) = {
+	fuzz_meminfo, fuzz_numastat, fuzz_vmstat,    fuzz_stat,	 fuzz_zoneinfo,
+	fuzz_online,  fuzz_cpulist,  fuzz_hugepages, fuzz_sizes,
+};
+
+#define NR_PARSERS (sizeof(parsers) / sizeof(parsers[0]))
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	const char *text;
+	size_t size;
+
+	if (!*root)
+		make_machine();
+	if (bytes < 2)
+		return 0;
+	size = bytes - 2;
+	text = (const char *)data + 2;
+	parsers[data[0] % NR_PARSERS](text, size * data[1] / 256, size);
+	return 0;
+}
