@@ -241,7 +241,7 @@ static int add_overview(struct nodes_stat *s,
 }
 
 /* Pages of two sizes are in one file: its first is of ordinary ones, and all of
- * meminfo's are huge. */
+ * meminfo's are huge. Names of hugepages' have the size. */
 static void find_distinct(struct nodes_stat *s)
 {
 	const struct nodes_column *first = NULL;
@@ -249,7 +249,8 @@ static void find_distinct(struct nodes_stat *s)
 	for (unsigned int i = 0; i < s->nr_columns; i++) {
 		struct nodes_column *c = &s->columns[i];
 
-		if (c->unit != TALLY_UNIT_PAGES)
+		if (c->unit != TALLY_UNIT_PAGES ||
+		    c->group == TALLY_SOURCE_HUGEPAGES)
 			continue;
 		if (c->group == TALLY_SOURCE_MEMINFO) {
 			c->distinct = true;
@@ -259,6 +260,20 @@ static void find_distinct(struct nodes_stat *s)
 			first = c;
 		c->distinct = c->page_bytes != first->page_bytes;
 	}
+}
+
+/* Members of JSON are whole. */
+static int compare_members(const void *a, const void *b)
+{
+	const struct nodes_column *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group - y->group;
+	if (x->distinct != y->distinct)
+		return x->distinct - y->distinct;
+	if (x->unit != y->unit)
+		return x->unit - y->unit;
+	return x->figure - y->figure;
 }
 
 int nodes_choose_columns(struct nodes_stat *s)
@@ -278,6 +293,9 @@ int nodes_choose_columns(struct nodes_stat *s)
 	if (error)
 		return error;
 	find_distinct(s);
+	if (s->o->json)
+		qsort(s->columns, s->nr_columns, sizeof(*s->columns),
+		      compare_members);
 	s->nr_figures = nr;
 	return 0;
 }

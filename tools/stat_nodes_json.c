@@ -1,11 +1,80 @@
 // SPDX-License-Identifier: MIT
-/* A look as JSON, on one line. */
+/*
+ * A look as JSON, on one line, as it goes: a tree of 64 nodes' thousands of
+ * figures would take ten times as long as reading them. Columns stand in the
+ * order of members.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "stat_nodes.h"
+
+/* Whether something stands before, in the object or array that we are in. */
+struct list {
+	bool begun;
+};
+
+static void put_text(const char *text)
+{
+	fputs_unlocked(text, stdout);
+}
+
+static void put_comma(struct list *list)
+{
+	if (list->begun)
+		putc_unlocked(',', stdout);
+	list->begun = true;
+}
+
+/* The kernel's names are printable ASCII. */
+static void put_string(const char *text)
+{
+	putc_unlocked('"', stdout);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putc_unlocked('\\', stdout);
+		putc_unlocked(*text, stdout);
+	}
+	putc_unlocked('"', stdout);
+}
+
+static void put_key(struct list *list, const char *key)
+{
+	put_comma(list);
+	put_string(key);
+	putc_unlocked(':', stdout);
+}
+
+static void put_integer(int64_t value)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*--p = '-';
+	fwrite_unlocked(p, 1, (size_t)(digits + sizeof(digits) - p), stdout);
+}
+
+static void put_known(int64_t value)
+{
+	if (value == TALLY_UNKNOWN)
+		put_text("null");
+	else
+		put_integer(value);
+}
+
+static void put_integer_of(struct list *list, const char *key, int64_t value)
+{
+	put_key(list, key);
+	put_known(value);
+}
+
+/* ---- members --------------------------------------------------------------- */
 
 /* Of a column's figures: "meminfo_bytes", "vmstat_huge_pages", … */
 static void member_name(const struct nodes_column *c, char name[48])
@@ -14,127 +83,103 @@ static void member_name(const struct nodes_column *c, char name[48])
 		 c->distinct ? "huge_" : "", nodes_unit(c->unit));
 }
 
-static json_t *member(json_t *object, const char *name, json_t *(*create)(void))
+static bool same_member(const struct nodes_column *a,
+			const struct nodes_column *b)
 {
-	json_t *is = json_object_get(object, name);
-
-	if (is)
-		return is;
-	/* The object has it then, or it is NULL. */
-	is = create();
-	return json_object_set_new(object, name, is) < 0 ? NULL : is;
+	return a->group == b->group && a->unit == b->unit &&
+	       a->distinct == b->distinct;
 }
 
-/* A column's place in an object of groups, which is made where it isn't there;
- * NULL: no memory. */
-static json_t *group_of(json_t *object, const struct nodes_column *c,
-			json_t *(*create)(void))
+/* An object of members that hold figures, or their names. */
+struct members {
+	struct list list;
+	struct list in;			 /* the member that we are in */
+	const struct nodes_column *last; /* NULL: in none */
+	char open, close;
+};
+
+/* Before something of this column's. */
+static void enter(struct members *m, const struct nodes_column *c)
 {
 	char name[48];
 
-	member_name(c, name);
-	return member(object, name, create);
-}
-
-static json_t *known(int64_t value)
-{
-	return value == TALLY_UNKNOWN ? json_null() : json_integer(value);
-}
-
-/* ---- huge pages ------------------------------------------------------------ */
-
-/* The object of this size in the node's array. */
-static json_t *huge_of(json_t *node, int64_t page_bytes)
-{
-	json_t *array = member(node, "hugepages", json_array), *size;
-	size_t nr = json_array_size(array);
-
-	if (!array)
-		return NULL;
-	if (nr) {
-		size = json_array_get(array, nr - 1);
-		if (json_integer_value(json_object_get(size, "page_bytes")) ==
-		    page_bytes)
-			return size;
+	if (!m->last || !same_member(m->last, c)) {
+		if (m->last)
+			putc_unlocked(m->close, stdout);
+		member_name(c, name);
+		put_key(&m->list, name);
+		putc_unlocked(m->open, stdout);
+		m->in.begun = false;
 	}
-	size = json_pack("{s:I}", "page_bytes", (json_int_t)page_bytes);
-	return json_array_append_new(array, size) < 0 ? NULL : size;
+	m->last = c;
 }
 
-/* "hugepages-2048kB free" */
-static int add_huge(json_t *node, const struct nodes_column *c, int64_t value)
+static void leave(struct members *m)
 {
-	const char *what = strchr(c->name, ' ');
-	char name[96];
-
-	snprintf(name, sizeof(name), "%s_pages", what ? what + 1 : c->name);
-	return json_object_set_new(huge_of(node, c->page_bytes), name,
-				   known(value));
+	if (m->last)
+		putc_unlocked(m->close, stdout);
+	m->last = NULL;
 }
 
 /* ---- a node ---------------------------------------------------------------- */
 
-static int add_topology(const struct nodes_stat *s, json_t *node,
-			const struct tally_node *known_node)
+static void put_topology(const struct nodes_stat *s, struct list *list,
+			 const struct tally_node *known)
 {
-	json_t *cpus = json_array(), *distances = json_object();
 	unsigned int nr = s->topo ? tally_topo_nr_nodes(s->topo) : 0;
+	struct list cpus = {false}, distances = {false};
 	char key[16];
-	int err = 0;
 
-	for (unsigned int i = 0; known_node && i < known_node->nr_cpus; i++)
-		err |= json_array_append_new(cpus,
-					     json_integer(known_node->cpus[i]));
-	for (unsigned int i = 0; known_node && known_node->distances && i < nr;
-	     i++) {
+	put_key(list, "cpus");
+	put_text("[");
+	for (unsigned int i = 0; known && i < known->nr_cpus; i++) {
+		put_comma(&cpus);
+		put_integer(known->cpus[i]);
+	}
+	put_text("]");
+	put_key(list, "distances");
+	put_text("{");
+	for (unsigned int i = 0; known && known->distances && i < nr; i++) {
 		snprintf(key, sizeof(key), "%d",
 			 tally_topo_node(s->topo, i)->id);
-		err |= json_object_set_new(
-			distances, key, json_integer(known_node->distances[i]));
+		put_integer_of(&distances, key, known->distances[i]);
 	}
-	err |= json_object_set_new(node, "cpus", cpus);
-	err |= json_object_set_new(node, "distances", distances);
-	err |= json_object_set_new(node, "tier",
-				   known_node && known_node->tier >= 0
-					   ? json_integer(known_node->tier)
-					   : json_null());
-	err |= json_object_set_new(node, "memory_kind",
-				   known_node && known_node->memory
-					   ? json_string(known_node->memory)
-					   : json_null());
-	return err;
+	put_text("}");
+	put_integer_of(list, "tier",
+		       known && known->tier >= 0 ? known->tier : TALLY_UNKNOWN);
+	put_key(list, "memory_kind");
+	if (known && known->memory)
+		put_string(known->memory);
+	else
+		put_text("null");
 }
 
-static int add_change(const struct nodes_stat *s, const struct nodes_row *row,
-		      const struct nodes_column *c, json_t *deltas,
-		      json_t *rates, json_t *resets)
+/* "hugepages-2048kB free": in an object for each size. */
+static void put_huge(struct list *list, const struct nodes_column *c,
+		     const struct nodes_column *last, int64_t value)
 {
-	enum nodes_change change;
-	int64_t delta = 0;
-	int err = 0;
+	const char *what = strchr(c->name, ' ');
+	struct list in = {true};
+	char name[96];
 
-	change = nodes_change(s, row, c, &delta);
-	if (change == NODES_UNCHANGED)
-		return 0;
-	if (change == NODES_RESET)
-		err |= json_array_append_new(group_of(resets, c, json_array),
-					     json_string(c->name));
-	err |= json_object_set_new(group_of(deltas, c, json_object), c->name,
-				   change == NODES_CHANGED ? json_integer(delta)
-							   : json_null());
-	if (c->counter && s->seconds > 0)
-		err |= json_object_set_new(
-			group_of(rates, c, json_object), c->name,
-			change == NODES_CHANGED
-				? json_real((double)delta / s->seconds)
-				: json_null());
-	return err;
+	if (!last) {
+		put_key(list, "hugepages");
+		put_text("[");
+	}
+	if (!last || last->page_bytes != c->page_bytes) {
+		put_text(last ? "},{" : "{");
+		in.begun = false;
+		put_integer_of(&in, "page_bytes", c->page_bytes);
+	}
+	snprintf(name, sizeof(name), "%s_pages", what ? what + 1 : c->name);
+	put_integer_of(&in, name, value);
 }
 
-static int add_figures(const struct nodes_stat *s, const struct nodes_row *row,
-		       json_t *node)
+static void put_figures(const struct nodes_stat *s, const struct nodes_row *row,
+			struct list *list)
 {
-	int err = 0;
+	struct members m = {.list = *list, .open = '{', .close = '}'};
+	const struct nodes_column *huge = NULL;
 
 	for (unsigned int i = 0; i < s->nr_columns; i++) {
 		const struct nodes_column *c = &s->columns[i];
@@ -142,133 +187,226 @@ static int add_figures(const struct nodes_stat *s, const struct nodes_row *row,
 
 		if (c->group == NODES_TOPOLOGY || (s->o->skip_zeros && !value))
 			continue;
-		if (c->group == TALLY_SOURCE_HUGEPAGES)
-			err |= add_huge(node, c, value);
-		else
-			err |= json_object_set_new(
-				group_of(node, c, json_object), c->name,
-				known(value));
-	}
-	return err;
-}
-
-static int add_changes(const struct nodes_stat *s, const struct nodes_row *row,
-		       json_t *node)
-{
-	json_t *deltas = json_object(), *rates = json_object();
-	json_t *resets = json_object();
-	int err = 0;
-
-	for (unsigned int i = 0; i < s->nr_columns; i++)
-		if (s->columns[i].group != NODES_TOPOLOGY)
-			err |= add_change(s, row, &s->columns[i], deltas, rates,
-					  resets);
-	err |= json_object_set_new(node, "deltas", deltas);
-	err |= json_object_set_new(node, "per_second", rates);
-	err |= json_object_set_new(node, "resets", resets);
-	return err;
-}
-
-static int add_errors(const struct nodes_row *row, json_t *node)
-{
-	json_t *errors = json_object();
-	int err = 0;
-
-	for (int g = 0; g < TALLY_NR_SOURCES; g++)
-		if (row->err[g] && row->err[g] != -ENODATA)
-			err |= json_object_set_new(
-				errors, nodes_group(g),
-				json_string(strerror(-row->err[g])));
-	return err | json_object_set_new(node, "errors", errors);
-}
-
-static json_t *make_node(const struct nodes_stat *s,
-			 const struct nodes_row *row)
-{
-	json_t *node = json_pack("{s:i}", "id", row->id);
-	int err = node ? 0 : -1;
-
-	if (!err && nodes_wants_topology(s->o))
-		err |= add_topology(s, node, row->known);
-	if (!err)
-		err |= add_figures(s, row, node);
-	if (!err && s->before)
-		err |= add_changes(s, row, node);
-	if (!err)
-		err |= add_errors(row, node);
-	if (!err)
-		return node;
-	json_decref(node);
-	return NULL;
-}
-
-/* ---- the document ---------------------------------------------------------- */
-
-static json_t *make_nodes(const struct nodes_stat *s)
-{
-	json_t *nodes = json_array();
-
-	for (unsigned int i = 0; i < s->nr_shown; i++) {
-		const struct nodes_row *row = &s->now->rows[s->shown[i]];
-
-		if (json_array_append_new(nodes, make_node(s, row)) < 0) {
-			json_decref(nodes);
-			return NULL;
+		if (c->group == TALLY_SOURCE_HUGEPAGES) {
+			leave(&m);
+			put_huge(&m.list, c, huge, value);
+			huge = c;
+			continue;
 		}
+		if (huge)
+			put_text("}]");
+		huge = NULL;
+		enter(&m, c);
+		put_integer_of(&m.in, c->name, value);
 	}
-	return nodes;
+	if (huge)
+		put_text("}]");
+	leave(&m);
+	*list = m.list;
 }
 
-/* What the members of nodes are: how large their pages, whether they count, or
- * are estimates. */
-static json_t *describe(const struct nodes_stat *s, json_t *document)
+/* To the thousandth. */
+static void put_rate(double rate)
 {
-	json_t *pages = json_object(), *counters = json_object();
-	json_t *estimates = json_array();
-	char name[48];
-	int err = 0;
+	double thousandths = rate * 1000;
+	char text[48];
+
+	if (thousandths < 9e15) {
+		int64_t n = (int64_t)(thousandths + 0.5);
+
+		put_integer(n / 1000);
+		snprintf(text, sizeof(text), ".%03d", (int)(n % 1000));
+	} else {
+		snprintf(text, sizeof(text), "%.17e", rate);
+	}
+	put_text(text);
+}
+
+static void put_deltas(const struct nodes_stat *s, const struct nodes_row *row)
+{
+	struct members m = {.open = '{', .close = '}'};
+
+	for (unsigned int i = 0; i < s->nr_columns; i++) {
+		const struct nodes_column *c = &s->columns[i];
+		int64_t delta = TALLY_UNKNOWN;
+		enum nodes_change change = nodes_change(s, row, c, &delta);
+
+		if (change == NODES_UNCHANGED)
+			continue;
+		enter(&m, c);
+		put_integer_of(&m.in, c->name,
+			       change == NODES_CHANGED ? delta : TALLY_UNKNOWN);
+	}
+	leave(&m);
+}
+
+static void put_rates(const struct nodes_stat *s, const struct nodes_row *row)
+{
+	struct members m = {.open = '{', .close = '}'};
+
+	for (unsigned int i = 0; i < s->nr_columns && s->seconds > 0; i++) {
+		const struct nodes_column *c = &s->columns[i];
+		enum nodes_change change;
+		int64_t delta = 0;
+
+		change = c->counter ? nodes_change(s, row, c, &delta)
+				    : NODES_UNCHANGED;
+		if (change == NODES_UNCHANGED)
+			continue;
+		enter(&m, c);
+		put_key(&m.in, c->name);
+		if (change == NODES_CHANGED)
+			put_rate((double)delta / s->seconds);
+		else
+			put_text("null");
+	}
+	leave(&m);
+}
+
+static void put_resets(const struct nodes_stat *s, const struct nodes_row *row)
+{
+	struct members m = {.open = '[', .close = ']'};
+	int64_t delta;
 
 	for (unsigned int i = 0; i < s->nr_columns; i++) {
 		const struct nodes_column *c = &s->columns[i];
 
-		if (c->group == NODES_TOPOLOGY)
+		if (nodes_change(s, row, c, &delta) != NODES_RESET)
+			continue;
+		enter(&m, c);
+		put_comma(&m.in);
+		put_string(c->name);
+	}
+	leave(&m);
+}
+
+static void put_errors(const struct nodes_row *row)
+{
+	struct list errors = {false};
+
+	for (int g = 0; g < TALLY_NR_SOURCES; g++)
+		if (row->err[g] && row->err[g] != -ENODATA) {
+			put_key(&errors, nodes_group(g));
+			put_string(strerror(-row->err[g]));
+		}
+}
+
+static void put_object(struct list *list, const char *key,
+		       void (*put)(const struct nodes_stat *,
+				   const struct nodes_row *),
+		       const struct nodes_stat *s, const struct nodes_row *row)
+{
+	put_key(list, key);
+	put_text("{");
+	put(s, row);
+	put_text("}");
+}
+
+static void put_node(const struct nodes_stat *s, const struct nodes_row *row)
+{
+	struct list list = {false};
+
+	put_text("{");
+	put_integer_of(&list, "id", row->id);
+	if (nodes_wants_topology(s->o))
+		put_topology(s, &list, row->known);
+	put_figures(s, row, &list);
+	if (s->before) {
+		put_object(&list, "deltas", put_deltas, s, row);
+		put_object(&list, "per_second", put_rates, s, row);
+		put_object(&list, "resets", put_resets, s, row);
+	}
+	put_key(&list, "errors");
+	put_text("{");
+	put_errors(row);
+	put_text("}}");
+}
+
+/* ---- what the members of nodes are ----------------------------------------- */
+
+static void put_page_bytes(const struct nodes_stat *s)
+{
+	const struct nodes_column *last = NULL;
+	struct list list = {false};
+	char name[48];
+
+	for (unsigned int i = 0; i < s->nr_columns; i++) {
+		const struct nodes_column *c = &s->columns[i];
+
+		if (c->unit != TALLY_UNIT_PAGES ||
+		    c->group == TALLY_SOURCE_HUGEPAGES ||
+		    (last && same_member(last, c)))
 			continue;
 		member_name(c, name);
-		if (c->unit == TALLY_UNIT_PAGES &&
-		    c->group != TALLY_SOURCE_HUGEPAGES)
-			err |= json_object_set_new(
-				pages, name,
-				c->page_bytes ? json_integer(c->page_bytes)
-					      : json_null());
-		if (c->counter)
-			err |= json_array_append_new(
-				group_of(counters, c, json_array),
-				json_string(c->name));
-		if (c->estimate)
-			err |= json_array_append_new(estimates,
-						     json_string(name));
+		put_integer_of(&list, name,
+			       c->page_bytes ? c->page_bytes : TALLY_UNKNOWN);
+		last = c;
 	}
-	err |= json_object_set_new(document, "page_bytes", pages);
-	err |= json_object_set_new(document, "counters", counters);
-	err |= json_object_set_new(document, "estimates", estimates);
-	if (!err)
-		return document;
-	json_decref(document);
-	return NULL;
+}
+
+static void put_counters(const struct nodes_stat *s)
+{
+	struct members m = {.open = '[', .close = ']'};
+
+	for (unsigned int i = 0; i < s->nr_columns; i++) {
+		const struct nodes_column *c = &s->columns[i];
+
+		if (!c->counter)
+			continue;
+		enter(&m, c);
+		put_comma(&m.in);
+		put_string(c->name);
+	}
+	leave(&m);
+}
+
+static void put_estimates(const struct nodes_stat *s)
+{
+	const struct nodes_column *last = NULL;
+	struct list list = {false};
+	char name[48];
+
+	for (unsigned int i = 0; i < s->nr_columns; i++) {
+		const struct nodes_column *c = &s->columns[i];
+
+		if (!c->estimate || (last && same_member(last, c)))
+			continue;
+		put_comma(&list);
+		member_name(c, name);
+		put_string(name);
+		last = c;
+	}
 }
 
 int nodes_json(struct nodes_stat *s)
 {
-	json_t *document;
+	struct list list = {false}, nodes = {false};
 
-	document = json_pack(
-		"{s:i, s:I, s:o, s:o, s:I}", "version", 1, "time_ns",
-		(json_int_t)s->now->time_ns, "interval_ns",
-		s->before ? json_integer(s->now->time_ns - s->before->time_ns)
-			  : json_null(),
-		"nodes", make_nodes(s), "nodes_left_out",
-		(json_int_t)s->nr_rest);
-	if (document)
-		document = describe(s, document);
-	return output_json(stdout, document);
+	put_text("{");
+	put_integer_of(&list, "version", 1);
+	put_integer_of(&list, "time_ns", s->now->time_ns);
+	put_integer_of(&list, "interval_ns",
+		       s->before ? s->now->time_ns - s->before->time_ns
+				 : TALLY_UNKNOWN);
+	put_key(&list, "nodes");
+	put_text("[");
+	for (unsigned int i = 0; i < s->nr_shown; i++) {
+		put_comma(&nodes);
+		put_node(s, &s->now->rows[s->shown[i]]);
+	}
+	put_text("]");
+	put_integer_of(&list, "nodes_left_out", s->nr_rest);
+	put_key(&list, "page_bytes");
+	put_text("{");
+	put_page_bytes(s);
+	put_text("}");
+	put_key(&list, "counters");
+	put_text("{");
+	put_counters(s);
+	put_text("}");
+	put_key(&list, "estimates");
+	put_text("[");
+	put_estimates(s);
+	put_text("]}\n");
+	return 0;
 }
