@@ -104,8 +104,8 @@ static void know(struct nodes_stat *s)
 {
 	int error;
 
-	if (!nodes_wants_topology(s->o) ||
-	    (s->before && same_nodes(s->before, s->now)))
+	s->known = !s->before || !same_nodes(s->before, s->now);
+	if (!s->known || !nodes_wants_topology(s->o))
 		return;
 	tally_topo_close(s->topo);
 	s->topo = NULL;

@@ -69,6 +69,7 @@ struct nodes_stat {
 	unsigned int max_shown;
 	unsigned int nr_rest; /* rows that --top leaves out */
 	uint64_t nr_looks;
+	bool known; /* the topology is another one than in the look before */
 	bool failed;
 };
 
@@ -125,6 +126,10 @@ bool nodes_cell_is_zero(const struct nodes_cell *cell);
 void nodes_cell_text(const struct nodes_column *c,
 		     const struct nodes_cell *cell, bool brief,
 		     char text[OUTPUT_NUMBER]);
+
+/* For programs; much faster than printf(). Rates are to the thousandth. */
+void nodes_put_integer(int64_t value);
+void nodes_put_rate(double rate);
 
 /* Writes words, folded to width columns; lines after the first begin at indent.
  */

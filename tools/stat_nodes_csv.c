@@ -5,7 +5,8 @@
  *	time_ns,node,source,figure,unit,page_bytes,counter,estimate,value,
  *		delta,per_second,reset
  *
- * What is not known, or doesn't apply, is empty. The header is written once.
+ * What is not known, or doesn't apply, is empty. The header is written once;
+ *the topology, when nodes are others than before.
  */
 #include "config.h"
 
@@ -19,9 +20,11 @@ static void put_change(const struct nodes_stat *s, const struct nodes_row *row,
 
 	switch (nodes_change(s, row, c, &delta)) {
 	case NODES_CHANGED:
-		printf(",%jd,", (intmax_t)delta);
+		putc_unlocked(',', stdout);
+		nodes_put_integer(delta);
+		putc_unlocked(',', stdout);
 		if (c->counter && s->seconds > 0)
-			printf("%.3f", (double)delta / s->seconds);
+			nodes_put_rate((double)delta / s->seconds);
 		fputs(",0", stdout);
 		break;
 	case NODES_RESET:
@@ -38,15 +41,22 @@ static void put_figure(const struct nodes_stat *s, const struct nodes_row *row,
 {
 	int64_t value = nodes_value(s, row, c);
 
-	printf("%jd,%d,%s,", (intmax_t)s->now->time_ns, row->id,
-	       nodes_group(c->group));
+	nodes_put_integer(s->now->time_ns);
+	putc_unlocked(',', stdout);
+	nodes_put_integer(row->id);
+	putc_unlocked(',', stdout);
+	fputs_unlocked(nodes_group(c->group), stdout);
+	putc_unlocked(',', stdout);
 	stat_csv_text(c->name);
-	printf(",%s,", nodes_unit(c->unit));
+	putc_unlocked(',', stdout);
+	fputs_unlocked(nodes_unit(c->unit), stdout);
+	putc_unlocked(',', stdout);
 	if (c->page_bytes)
-		printf("%jd", (intmax_t)c->page_bytes);
-	printf(",%d,%d,", c->counter, c->estimate);
+		nodes_put_integer(c->page_bytes);
+	fputs_unlocked(c->counter ? ",1" : ",0", stdout);
+	fputs_unlocked(c->estimate ? ",1," : ",0,", stdout);
 	if (value != TALLY_UNKNOWN)
-		printf("%jd", (intmax_t)value);
+		nodes_put_integer(value);
 	put_change(s, row, c);
 	fputs("\r\n", stdout);
 }
@@ -64,6 +74,8 @@ int nodes_csv(struct nodes_stat *s)
 			const struct nodes_column *column = &s->columns[c];
 			int64_t value = nodes_value(s, row, column);
 
+			if (column->group == NODES_TOPOLOGY && !s->known)
+				continue;
 			/* Zero is said, but not where it is not asked for. */
 			if (!s->o->skip_zeros || value)
 				put_figure(s, row, column);

@@ -47,25 +47,12 @@ static void put_key(struct list *list, const char *key)
 	putc_unlocked(':', stdout);
 }
 
-static void put_integer(int64_t value)
-{
-	char digits[24], *p = digits + sizeof(digits);
-	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-	do
-		*--p = (char)('0' + left % 10);
-	while (left /= 10);
-	if (value < 0)
-		*--p = '-';
-	fwrite_unlocked(p, 1, (size_t)(digits + sizeof(digits) - p), stdout);
-}
-
 static void put_known(int64_t value)
 {
 	if (value == TALLY_UNKNOWN)
 		put_text("null");
 	else
-		put_integer(value);
+		nodes_put_integer(value);
 }
 
 static void put_integer_of(struct list *list, const char *key, int64_t value)
@@ -134,7 +121,7 @@ static void put_topology(const struct nodes_stat *s, struct list *list,
 	put_text("[");
 	for (unsigned int i = 0; known && i < known->nr_cpus; i++) {
 		put_comma(&cpus);
-		put_integer(known->cpus[i]);
+		nodes_put_integer(known->cpus[i]);
 	}
 	put_text("]");
 	put_key(list, "distances");
@@ -205,23 +192,6 @@ static void put_figures(const struct nodes_stat *s, const struct nodes_row *row,
 	*list = m.list;
 }
 
-/* To the thousandth. */
-static void put_rate(double rate)
-{
-	double thousandths = rate * 1000;
-	char text[48];
-
-	if (thousandths < 9e15) {
-		int64_t n = (int64_t)(thousandths + 0.5);
-
-		put_integer(n / 1000);
-		snprintf(text, sizeof(text), ".%03d", (int)(n % 1000));
-	} else {
-		snprintf(text, sizeof(text), "%.17e", rate);
-	}
-	put_text(text);
-}
-
 static void put_deltas(const struct nodes_stat *s, const struct nodes_row *row)
 {
 	struct members m = {.open = '{', .close = '}'};
@@ -256,7 +226,7 @@ static void put_rates(const struct nodes_stat *s, const struct nodes_row *row)
 		enter(&m, c);
 		put_key(&m.in, c->name);
 		if (change == NODES_CHANGED)
-			put_rate((double)delta / s->seconds);
+			nodes_put_rate((double)delta / s->seconds);
 		else
 			put_text("null");
 	}

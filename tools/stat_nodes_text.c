@@ -126,6 +126,37 @@ void nodes_put_word(struct nodes_words *w, const char *before, const char *word)
 	w->column += len;
 }
 
+/* ---- what programs read --------------------------------------------------- */
+
+void nodes_put_integer(int64_t value)
+{
+	char digits[24], *p = digits + sizeof(digits);
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		*--p = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*--p = '-';
+	fwrite_unlocked(p, 1, (size_t)(digits + sizeof(digits) - p), stdout);
+}
+
+void nodes_put_rate(double rate)
+{
+	double thousandths = rate * 1000;
+	char text[48];
+
+	if (thousandths < 9e15) {
+		int64_t n = (int64_t)(thousandths + 0.5);
+
+		nodes_put_integer(n / 1000);
+		snprintf(text, sizeof(text), ".%03d", (int)(n % 1000));
+	} else {
+		snprintf(text, sizeof(text), "%.17e", rate);
+	}
+	fputs_unlocked(text, stdout);
+}
+
 /* ---- a line for each group of figures -------------------------------------- */
 
 static void delta_text(const struct nodes_column *c, int64_t delta,
