@@ -16,10 +16,13 @@
 #define COMPRESSED_MAX 16
 
 /* Room for any value. */
-#define NUMBER_MAX 32
+#define NUMBER_MAX 24
 
-/* What is left out, and how wide the rest is. */
+#define MIB	   (UINT64_C(1) << 20)
+
+/* The cells' texts, what is left out, and how wide the rest is. */
 struct shape {
+	char (*texts)[NUMBER_MAX]; /* as t->cells */
 	bool *row_shown;
 	bool *col_shown;
 	unsigned int *widths; /* of columns */
@@ -139,27 +142,35 @@ void stat_table_sort(struct stat_table *t, unsigned int nr, unsigned int nr_all,
 
 /* ---- shape ---------------------------------------------------------------- */
 
-static unsigned int format(const struct stat_table *t,
-			   const struct stat_cell *cell, char *text)
+/* Bytes in units of 1 / parts MiB; a half goes to the even neighbour, as with
+ * printf(3). */
+static uint64_t in_mib(uint64_t bytes, unsigned int parts)
 {
-	double mib = (double)cell->value / (1024 * 1024);
-	int n = 0;
+	uint64_t rest = (bytes & (MIB - 1)) * parts;
+	uint64_t n = (bytes / MIB) * parts + rest / MIB;
 
-	*text = '\0';
+	rest %= MIB;
+	return n + (rest > MIB / 2 || (rest == MIB / 2 && n % 2));
+}
+
+static void format(const struct stat_table *t, const struct stat_cell *cell,
+		   char *text)
+{
+	const char *sign = cell->value < 0 ? "-" : "";
+	uint64_t value = (uint64_t)cell->value;
+
+	value = cell->value < 0 ? -value : value;
 	if (!cell->known)
-		return 0;
-	switch (t->form) {
-	case STAT_COUNT:
-		n = snprintf(text, NUMBER_MAX, "%" PRId64, cell->value);
-		break;
-	case STAT_MIB:
-		n = snprintf(text, NUMBER_MAX, "%.2f", mib);
-		break;
-	case STAT_MIB_WHOLE:
-		n = snprintf(text, NUMBER_MAX, "%.0f", mib);
-		break;
-	}
-	return (unsigned int)n;
+		*text = '\0';
+	else if (t->form == STAT_COUNT)
+		snprintf(text, NUMBER_MAX, "%s%" PRIu64, sign, value);
+	else if (t->form == STAT_MIB_WHOLE)
+		snprintf(text, NUMBER_MAX, "%s%" PRIu64, sign,
+			 in_mib(value, 1));
+	else
+		snprintf(text, NUMBER_MAX, "%s%" PRIu64 ".%02u", sign,
+			 in_mib(value, 100) / 100,
+			 (unsigned int)(in_mib(value, 100) % 100));
 }
 
 static const char *or_empty(const char *text)
@@ -193,14 +204,30 @@ static unsigned int label_width(const struct stat_table *t)
 	return width_of(longest, t->label_min, t->label_max, longest);
 }
 
-static unsigned int cell_width(const struct stat_table *t, unsigned int col)
+static const char *text_of(const struct stat_table *t, const struct shape *s,
+			   unsigned int row, unsigned int col)
+{
+	return s->texts[(size_t)row * t->nr_cols + col];
+}
+
+static void format_cells(const struct stat_table *t, struct shape *s)
+{
+	for (unsigned int row = 0; row < t->nr_rows; row++)
+		for (unsigned int col = 0; col < t->nr_cols; col++) {
+			size_t i = (size_t)row * t->nr_cols + col;
+
+			format(t, &t->cells[i], s->texts[i]);
+		}
+}
+
+static unsigned int cell_width(const struct stat_table *t,
+			       const struct shape *s, unsigned int col)
 {
 	unsigned int longest = text_width(or_empty(t->heads[col]));
-	char text[NUMBER_MAX];
 
 	for (unsigned int row = 0; row < t->nr_rows; row++)
-		longest =
-			larger(longest, format(t, cell_of(t, row, col), text));
+		longest = larger(longest,
+				 (unsigned int)strlen(text_of(t, s, row, col)));
 	if (t->compress)
 		return width_of(longest, COMPRESSED_MIN, COMPRESSED_MAX,
 				longest + 1);
@@ -245,9 +272,12 @@ static void put_left(const char *text, unsigned int width)
 	printf("%s%*s", text, (int)(width - text_width(text)), "");
 }
 
+/* Of ASCII alone. */
 static void put_right(const char *text, unsigned int width)
 {
-	printf("%*s%s", (int)(width - text_width(text)), "", text);
+	for (size_t n = strlen(text); n < width; n++)
+		putchar(' ');
+	fputs(text, stdout);
 }
 
 enum line {
@@ -273,16 +303,12 @@ static void put_label(const struct stat_table *t, const struct shape *s,
 static void put_cell(const struct stat_table *t, const struct shape *s,
 		     enum line line, unsigned int row, unsigned int col)
 {
-	char text[NUMBER_MAX];
-
-	if (line == LINE_HEADS) {
+	if (line == LINE_HEADS)
 		put_right(or_empty(t->heads[col]), s->widths[col]);
-	} else if (line == LINE_ROW) {
-		format(t, cell_of(t, row, col), text);
-		put_right(text, s->widths[col]);
-	} else {
+	else if (line == LINE_ROW)
+		put_right(text_of(t, s, row, col), s->widths[col]);
+	else
 		put_rule(s->widths[col], true);
-	}
 }
 
 /* Returns the column that the next section begins with. That columns which are
@@ -343,6 +369,8 @@ static void put_sections(const struct stat_table *t, const struct shape *s,
 void stat_table_print(const struct stat_table *t, unsigned int width)
 {
 	struct shape s = {
+		.texts = allocate((size_t)t->nr_rows * t->nr_cols,
+				  sizeof(*s.texts)),
 		.row_shown = allocate(t->nr_rows, sizeof(*s.row_shown)),
 		.col_shown = allocate(t->nr_cols, sizeof(*s.col_shown)),
 		.widths = allocate(t->nr_cols, sizeof(*s.widths)),
@@ -350,8 +378,9 @@ void stat_table_print(const struct stat_table *t, unsigned int width)
 	};
 	bool some, nonzero;
 
+	format_cells(t, &s);
 	for (unsigned int col = 0; col < t->nr_cols; col++)
-		s.widths[col] = cell_width(t, col);
+		s.widths[col] = cell_width(t, &s, col);
 	shape_known(t, &s, &some, &nonzero);
 	if (!some)
 		puts("Table has no data.");
@@ -359,6 +388,7 @@ void stat_table_print(const struct stat_table *t, unsigned int width)
 		puts("Table has no non-zero data.");
 	else
 		put_sections(t, &s, width);
+	free(s.texts);
 	free(s.row_shown);
 	free(s.col_shown);
 	free(s.widths);

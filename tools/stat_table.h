@@ -53,7 +53,7 @@ void stat_table_init(struct stat_table *t, unsigned int nr_rows,
 		     unsigned int nr_cols);
 void stat_table_free(struct stat_table *t);
 
-/* The table copies the text. */
+/* The table copies the text. A label is printable; a head is ASCII. */
 void stat_table_label(struct stat_table *t, unsigned int row, const char *text);
 void stat_table_head(struct stat_table *t, unsigned int col, const char *text);
 
