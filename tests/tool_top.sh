@@ -192,7 +192,7 @@ top --root "$tmp/m"
 [ $? -eq 1 ] && has '1 not readable' && has '^ *22 .* 9.8M ' && has ' first$'
 result $? "a process that can't be read is, too"
 rmdir "$tmp/m/proc/22/numa_maps"
-process 22 'second' 4242 1 '00400000 default file=/bin/x mapped=2560 N4=2560 kernelpagesize_kB=4'
+process 22 '漢字' 4242 1 '00400000 default file=/bin/x mapped=2560 N4=2560 kernelpagesize_kB=4'
 
 # ---- what changes -----------------------------------------------------------
 
@@ -296,8 +296,8 @@ await '^numatally top  3 nodes, 3 processes' && has '^>  *11 .* first$' &&
 	has '^h: help'
 result $? "on a terminal"
 keys Down
-await '^>  *22 '
-result $? "down"
+await '^>  *22 .* 漢字$'
+result $? "down; wide characters"
 keys End
 await '^>  *33 '
 result $? "end"
@@ -393,6 +393,24 @@ result $? "a terminal that nobody knows"
 keys "clear; stty cols 1 rows 1; $tool top --root $tmp/m --count 1; stty cols 80 rows 24; echo en''ded=\$?" Enter
 await '^ended=0'
 result $? "a terminal of one character"
+# coloured: whether the screen has any colour
+coloured()
+{
+	$tmux capture-pane -e -p >"$out" && grep -q '\[[0-9;]*3[0-7][;m]' "$out"
+}
+
+keys "clear" Enter
+start --root "$tmp/m"
+await '^numatally top  3 nodes' && coloured
+result $? "colours"
+quits ready
+for plain in NO_COLOR=1 TERM=vt100; do
+	keys "clear; $plain $tool top --root $tmp/m" Enter
+	await '^numatally top  3 nodes' && ! coloured && has 'h: help'
+	result $? "no colours with $plain"
+	quits ready
+done
+
 keys "clear" Enter
 start
 await '^numatally top .*[0-9] processes' && await " numatally-verbs*$"

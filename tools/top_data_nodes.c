@@ -25,60 +25,78 @@ void top_nodes_close(struct top_nodes *nodes)
 	*nodes = (struct top_nodes){0};
 }
 
-static int64_t value(const struct top_nodes *nodes,
-		     const struct tally_node_figures *row,
-		     enum tally_source source, const char *name)
-{
-	int at = tally_kernel_nodes_figure(nodes->handle, source, name);
+/* ---- figures ---------------------------------------------------------------*/
 
-	return at < 0 ? TALLY_UNKNOWN : row->values[at];
+/* What figures are summed up to. user has guest in it, and nice guest_nice. */
+static const struct {
+	const char *name;
+	enum tally_source source;
+	enum top_amount amount;
+} summed[] = {
+	{"numa_miss", TALLY_SOURCE_NUMASTAT, TOP_AMOUNT_COUNTER + TOP_MISS},
+	{"other_node", TALLY_SOURCE_NUMASTAT, TOP_AMOUNT_COUNTER + TOP_REMOTE},
+	{"pgpromote_success", TALLY_SOURCE_VMSTAT,
+	 TOP_AMOUNT_COUNTER + TOP_PROMOTED},
+	{"pgdemote_kswapd", TALLY_SOURCE_VMSTAT,
+	 TOP_AMOUNT_COUNTER + TOP_DEMOTED},
+	{"pgdemote_direct", TALLY_SOURCE_VMSTAT,
+	 TOP_AMOUNT_COUNTER + TOP_DEMOTED},
+	{"pgdemote_khugepaged", TALLY_SOURCE_VMSTAT,
+	 TOP_AMOUNT_COUNTER + TOP_DEMOTED},
+	{"pgdemote_proactive", TALLY_SOURCE_VMSTAT,
+	 TOP_AMOUNT_COUNTER + TOP_DEMOTED},
+	{"user", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"nice", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"system", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"irq", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"softirq", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"steal", TALLY_SOURCE_CPU, TOP_AMOUNT_BUSY},
+	{"idle", TALLY_SOURCE_CPU, TOP_AMOUNT_IDLE},
+	{"iowait", TALLY_SOURCE_CPU, TOP_AMOUNT_IDLE},
+	{"MemTotal", TALLY_SOURCE_MEMINFO, TOP_AMOUNT_TOTAL},
+	{"MemFree", TALLY_SOURCE_MEMINFO, TOP_AMOUNT_FREE},
+};
+
+_Static_assert(sizeof(summed) / sizeof(*summed) <= TOP_MAX_SUMMED,
+	       "there is no room for them");
+
+/* Looks up where the figures are, which keep their places. */
+static void find_figures(struct top_nodes *nodes)
+{
+	unsigned int nr;
+
+	tally_kernel_nodes_figures(nodes->handle, &nr);
+	if (nr == nodes->nr_figures && nodes->nr)
+		return;
+	nodes->nr_figures = nr;
+	for (size_t i = 0; i < sizeof(summed) / sizeof(*summed); i++)
+		nodes->figures[i] = tally_kernel_nodes_figure(
+			nodes->handle, summed[i].source, summed[i].name);
 }
 
-/* The sum of those that are there. */
-static int64_t sum(const struct top_nodes *nodes,
-		   const struct tally_node_figures *row,
-		   enum tally_source source, const char *const *names)
+/* The sums of those that are there. */
+static void read_amounts(const struct top_nodes *nodes,
+			 const struct tally_node_figures *row,
+			 struct top_past *now)
 {
-	int64_t all = TALLY_UNKNOWN;
-
-	for (; *names; names++) {
-		int64_t one = value(nodes, row, source, *names);
-
-		if (one == TALLY_UNKNOWN)
-			continue;
-		if (all == TALLY_UNKNOWN)
-			all = 0;
-		if (__builtin_add_overflow(all, one, &all))
-			return TALLY_UNKNOWN;
-	}
-	return all;
-}
-
-static void read_counters(const struct top_nodes *nodes,
-			  const struct tally_node_figures *row,
-			  struct top_past *now)
-{
-	/* user has guest in it, and nice guest_nice. */
-	static const char *const busy[] = {"user",    "nice",  "system", "irq",
-					   "softirq", "steal", NULL};
-	static const char *const idle[] = {"idle", "iowait", NULL};
-	static const char *const promoted[] = {"pgpromote_success", NULL};
-	static const char *const demoted[] = {
-		"pgdemote_kswapd", "pgdemote_direct", "pgdemote_khugepaged",
-		"pgdemote_proactive", NULL};
-
 	now->node = row->node;
-	now->counters[TOP_MISS] =
-		value(nodes, row, TALLY_SOURCE_NUMASTAT, "numa_miss");
-	now->counters[TOP_REMOTE] =
-		value(nodes, row, TALLY_SOURCE_NUMASTAT, "other_node");
-	now->counters[TOP_PROMOTED] =
-		sum(nodes, row, TALLY_SOURCE_VMSTAT, promoted);
-	now->counters[TOP_DEMOTED] =
-		sum(nodes, row, TALLY_SOURCE_VMSTAT, demoted);
-	now->busy_ns = sum(nodes, row, TALLY_SOURCE_CPU, busy);
-	now->idle_ns = sum(nodes, row, TALLY_SOURCE_CPU, idle);
+	for (int a = 0; a < TOP_NR_AMOUNTS; a++)
+		now->amounts[a] = TOP_UNKNOWN;
+	for (size_t i = 0; i < sizeof(summed) / sizeof(*summed); i++) {
+		int at = nodes->figures[i];
+		int64_t *amount = &now->amounts[summed[i].amount];
+		int64_t more = at < 0 ? TALLY_UNKNOWN : row->values[at];
+
+		if (more == TALLY_UNKNOWN)
+			continue;
+		if (*amount == TOP_UNKNOWN)
+			*amount = 0;
+		if (__builtin_add_overflow(*amount, more, amount))
+			*amount = INT64_MAX;
+	}
 }
+
+/* ---- nodes -----------------------------------------------------------------*/
 
 static const struct top_past *find(const struct top_past *past, unsigned int nr,
 				   int node)
@@ -95,21 +113,13 @@ static struct top_node make_row(const struct top_nodes *nodes,
 				const struct top_past *before,
 				const struct top_past *now)
 {
-	static const struct top_past none = {
-		.counters = {TOP_UNKNOWN, TOP_UNKNOWN, TOP_UNKNOWN,
-			     TOP_UNKNOWN},
-		.busy_ns = TOP_UNKNOWN,
-		.idle_ns = TOP_UNKNOWN,
-	};
 	int index = topo ? tally_topo_index(topo, figures->node) : -ENOENT;
-	int64_t free_bytes =
-		value(nodes, figures, TALLY_SOURCE_MEMINFO, "MemFree");
+	int64_t free_bytes = now->amounts[TOP_AMOUNT_FREE];
 	struct top_node row = {
 		.node = figures->node,
 		.err = figures->err[TALLY_SOURCE_MEMINFO],
 		.tier = -1,
-		.total_bytes =
-			value(nodes, figures, TALLY_SOURCE_MEMINFO, "MemTotal"),
+		.total_bytes = now->amounts[TOP_AMOUNT_TOTAL],
 		.used_bytes = TOP_UNKNOWN,
 		.nr_cpus = TOP_UNKNOWN,
 		.cpu_ppm = TOP_UNKNOWN,
@@ -127,13 +137,17 @@ static struct top_node make_row(const struct top_nodes *nodes,
 		row.tier = node->tier;
 		row.nr_cpus = node->nr_cpus;
 	}
-	if (!before)
-		before = &none;
-	row.cpu_ppm = top_busy_ppm(before->busy_ns, now->busy_ns,
-				   before->idle_ns, now->idle_ns);
+	if (before)
+		row.cpu_ppm = top_busy_ppm(before->amounts[TOP_AMOUNT_BUSY],
+					   now->amounts[TOP_AMOUNT_BUSY],
+					   before->amounts[TOP_AMOUNT_IDLE],
+					   now->amounts[TOP_AMOUNT_IDLE]);
 	for (int c = 0; c < TOP_NR_COUNTERS; c++)
-		row.rates[c] = top_rate(before->counters[c], now->counters[c],
-					nodes->interval_ns);
+		row.rates[c] = top_rate(
+			before ? before->amounts[TOP_AMOUNT_COUNTER + c]
+			       : TOP_UNKNOWN,
+			now->amounts[TOP_AMOUNT_COUNTER + c],
+			nodes->interval_ns);
 	return row;
 }
 
@@ -163,11 +177,12 @@ int top_nodes_read(struct top_nodes *nodes, const struct tally_topo *topo)
 	}
 	nodes->interval_ns = nodes->time_ns ? time_ns - nodes->time_ns : 0;
 	nodes->time_ns = time_ns;
+	find_figures(nodes);
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct tally_node_figures *row =
 			tally_kernel_nodes_row(nodes->handle, i);
 
-		read_counters(nodes, row, &past[i]);
+		read_amounts(nodes, row, &past[i]);
 		rows[i] = make_row(nodes, row, topo,
 				   find(nodes->past, nodes->nr, row->node),
 				   &past[i]);

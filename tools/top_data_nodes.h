@@ -10,15 +10,27 @@
 
 #include "top_model.h"
 
-/* What a node's counters were. */
+enum top_amount {
+	TOP_AMOUNT_COUNTER, /* and one for each enum top_counter */
+	TOP_AMOUNT_BUSY = TOP_AMOUNT_COUNTER + TOP_NR_COUNTERS, /* ns */
+	TOP_AMOUNT_IDLE,
+	TOP_AMOUNT_TOTAL, /* bytes */
+	TOP_AMOUNT_FREE,
+	TOP_NR_AMOUNTS
+};
+
+/* What a node had at the last reading. */
 struct top_past {
 	int node;
-	int64_t counters[TOP_NR_COUNTERS];
-	int64_t busy_ns, idle_ns;
+	int64_t amounts[TOP_NR_AMOUNTS];
 };
+
+#define TOP_MAX_SUMMED 24
 
 struct top_nodes {
 	struct tally_nodes *handle;
+	unsigned int nr_figures; /* when their places were looked up: */
+	int figures[TOP_MAX_SUMMED];
 	struct top_node *rows;
 	struct top_past *past; /* of the same nodes */
 	unsigned int nr;
