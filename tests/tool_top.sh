@@ -281,10 +281,20 @@ start()
 	keys "$tool top $*" Enter
 }
 
-# quits: types q, and looks that the shell has its screen and its turn
+is_sh()
+{
+	[ "$($tmux display-message -p '#{pane_current_command}')" = sh ]
+}
+
+# quits TEXT: types q, and looks that the shell has its screen and its turn
 quits()
 {
 	keys q
+	tries=0
+	until is_sh || [ $tries -ge 200 ]; do
+		tries=$((tries + 1))
+		sleep 0.05
+	done
 	await "^$1" && ! has '^numatally top' && keys "echo still''here" Enter &&
 		await '^stillhere'
 }
