@@ -144,9 +144,11 @@ static void take_name(struct words *w, int proc, pid_t pid)
 	if (stat_read_file(proc, path, text, sizeof(text)) < 0)
 		return;
 	name = stat_name(text);
-	len = name ? strlen(name) : 0;
+	if (!name)
+		return;
+	len = strlen(name);
 	grow(w, len);
-	memcpy(w->text, name ? name : "", len);
+	memcpy(w->text, name, len);
 	w->len = len;
 }
 
@@ -209,6 +211,7 @@ static void search(const struct stat_options *o, struct stat_processes *all,
 			close(proc);
 		return;
 	}
+	grow(&w, 4096);
 	while ((entry = readdir(dir))) {
 		if (*entry->d_name < '1' || *entry->d_name > '9')
 			continue;
