@@ -200,6 +200,31 @@ static void a_total_and_a_corner(void **state)
 	stat_table_free(&t);
 }
 
+/* A label touches nothing: numbers have a blank before them. */
+static void labels_as_wide_as_they_need(void **state)
+{
+	static const struct {
+		int label;
+		unsigned int width;
+	} want[] = {{15, 17}, {16, 17}, {22, 23}, {23, 24}, {24, 24}, {25, 25}};
+	struct stat_table t;
+	char label[32], *text;
+
+	(void)state;
+	make(&t, 1, 1);
+	t.bare = true;
+	t.label_max = 24;
+	set(&t, 0, 0, 1);
+	for (unsigned int i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		snprintf(label, sizeof(label), "%0*d", want[i].label, 0);
+		stat_table_label(&t, 0, label);
+		text = printed(&t, 80);
+		assert_int_equal(strlen(text), 2 * (want[i].width + 16 + 1));
+		free(text);
+	}
+	stat_table_free(&t);
+}
+
 static void assert_order(const struct stat_table *t, const char *want)
 {
 	char have[32];
@@ -247,6 +272,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_is_blank),
 		cmocka_unit_test(folds),
 		cmocka_unit_test(a_total_and_a_corner),
+		cmocka_unit_test(labels_as_wide_as_they_need),
 		cmocka_unit_test(equal_rows_are_swapped),
 		cmocka_unit_test(others_are_merged),
 	};

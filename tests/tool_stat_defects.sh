@@ -248,6 +248,8 @@ process $two second "mark-$$" "$(pages 0 256)"
 rm "$m/proc/$two/numa_maps" "$m/proc/$two/status"
 f() { ours -p "mark-$$" && has "^$one (first)" && lacks_line "^$two"; }
 right "what a pattern found, and is gone, is no error" f
+f() { ours -p "mark-$$" $two; [ $? -eq 1 ] && grep -q "process $two: " "$err"; }
+right "but where it was named, too" f
 
 # ---- numa_maps --------------------------------------------------------------------
 
@@ -377,7 +379,7 @@ wrong "-n: events are memory, more than there is" f
 f() { ours -n && has 'numastat info (in events)' && has '^Numa_Hit *5500000 '; }
 right "-n: events are counted" f
 
-rows 0 "MemTotal 4096" "SwapCached 2048" "Newest 1024"
+rows 0 "MemTotal 4096" "MemFree 512" "SwapCached 2048" "Newest 1024"
 f() { theirs -m && has '^Token SwapCached not in' && lacks_line '^SwapCached'; }
 wrong "-m: rows that it does not know are left out" f
 f()
@@ -387,7 +389,7 @@ f()
 		[ "$(grep -c '^MemTotal' "$out")" -eq 1 ]
 }
 right "-m: all rows that there are" f
-f() { ours -m -s && order MemTotal SwapCached Newest; }
+f() { ours -m -s && order MemTotal SwapCached MemFree Newest; }
 right "-m -s: these are sorted with the others" f
 rows 8 "MemTotal 4096" "OfEight 1024"
 f() { ours -m && has '^OfEight  *1.00  *1.00$' && has '^Newest *1.00 *1.00$'; }

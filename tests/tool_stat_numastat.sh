@@ -131,7 +131,10 @@ processes()
 
 	maps 1 "${ids[@]}" | process 0 "sh" "one $mark two"
 	maps 1 "${ids[@]}" | process 1 '(b) c' "$mark"
-	maps 2000 "${ids[@]}" | process 2 a-longer-name 'other --x'
+	# As wide as a label may be.
+	local name=a-name-of-many-letters
+	name=${name:0:$((24 - 3 - ${#children[2]}))}
+	maps 2000 "${ids[@]}" | process 2 "$name" 'other --x'
 	maps 3 "$last" | process 3 "x $$" 'y'
 	process 4 kw/u8 '' </dev/null
 }
