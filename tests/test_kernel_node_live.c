@@ -25,11 +25,11 @@
 #endif
 #endif
 
+#ifndef SANITIZED
 /* What the library calls, counted; and a node whose files are gone. */
 static unsigned int nr_allocations, nr_opens;
 static int failing_fd = -1, nr_failing; /* how often it does */
 
-#ifndef SANITIZED
 #define COUNTED __attribute__((visibility("default")))
 
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c) */

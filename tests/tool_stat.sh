@@ -320,6 +320,17 @@ stat --json --root "$tmp/none"
 [ $? -eq 1 ] && [ ! -s "$out" ] && [ -s "$err" ]
 result $? "no such machine"
 
+# Without NUMA in the kernel there is one node.
+rm -rf "$m"
+mkdir -p "$m/$cpu/cpu0"
+put $cpu/online 0
+put proc/meminfo 'MemTotal: 2048 kB
+MemFree: 1024 kB'
+put proc/stat 'cpu0 7 0 0'
+stat --by node --root "$m" && grep -q '^ *node 0$' "$out" &&
+	grep -q '^MemFree  *1.0 MiB$' "$out" && grep -q '^cpu user  *70.0 ms$' "$out"
+result $? "a machine without NUMA"
+
 # ---- this machine -----------------------------------------------------------
 
 for args in "--by node" "-v --by node" --long --json --csv "-mn --by node"; do
