@@ -11,6 +11,7 @@
 
 #include "kernel_stat.h"
 #include "procfs.h"
+#include "saturate.h"
 
 /* proc_pid_stat(5) counts fields from 1; 3 is the first after the name. */
 enum {
@@ -167,7 +168,7 @@ static int thread_read(int proc, pid_t pid, pid_t tid, struct tally_thread *t)
 	err = kernel_stat_read(proc, pid, tid, &t->stat);
 	if (err)
 		return err;
-	t->cpu_ns = t->stat.user_ns + t->stat.system_ns;
+	t->cpu_ns = saturate_add(t->stat.user_ns, t->stat.system_ns);
 	snprintf(name, sizeof(name), "%d/task/%d/schedstat", pid, tid);
 	if (!procfs_read(proc, name, text, sizeof(text), &len) &&
 	    procfs_decimal(&at, text + len, &ns) && ns)
@@ -177,7 +178,7 @@ static int thread_read(int proc, pid_t pid, pid_t tid, struct tally_thread *t)
 	if (!procfs_read(proc, name, text, sizeof(text), &len) &&
 	    procfs_field(text, "voluntary_ctxt_switches", &voluntary) &&
 	    procfs_field(text, "nonvoluntary_ctxt_switches", &forced))
-		t->context_switches = voluntary + forced;
+		t->context_switches = saturate_add(voluntary, forced);
 	return 0;
 }
 

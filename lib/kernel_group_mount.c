@@ -75,6 +75,13 @@ static int take(struct found *f, int version, const char *prefix, int dir)
 	return f->prefix ? 0 : -ENOMEM;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), len = strlen(end);
+
+	return n >= len && !strcmp(text + n - len, end);
+}
+
 /* A hierarchy of version 1 that has the controller is sure to be the one. */
 static int look_at(const char *root, char *line, struct found *f)
 {
@@ -83,6 +90,9 @@ static int look_at(const char *root, char *line, struct found *f)
 
 	group_text_mount(line, &m);
 	if (!m.version || f->version == 1 || f->version == m.version)
+		return 0;
+	/* The kernel writes none; below a captured tree we stay in it. */
+	if (strstr(m.point, "/../") || ends_with(m.point, "/.."))
 		return 0;
 	dir = open_below(root, m.point);
 	/* Another mount may be above it, or it may be out of reach. */

@@ -14,15 +14,21 @@
 #include <stdlib.h>
 
 #include "kernel_mem.h"
+#include "saturate.h"
 #include "sort.h"
 
 void mem_amount_add(struct mem_amount *to, const struct mem_amount *a)
 {
-	to->bytes += a->bytes;
-	to->lower += a->lower;
-	to->upper += a->upper;
+	to->bytes = saturate_add(to->bytes, a->bytes);
+	to->lower = saturate_add(to->lower, a->lower);
+	to->upper = saturate_add(to->upper, a->upper);
 	to->low2 += a->low2;
 	to->high2 += a->high2;
+}
+
+static int64_t to_bytes(double bytes)
+{
+	return bytes < 0x1p62 ? (int64_t)ceil(bytes) : INT64_C(1) << 62;
 }
 
 struct tally_mem_figure mem_amount_figure(const struct mem_amount *a)
@@ -30,8 +36,8 @@ struct tally_mem_figure mem_amount_figure(const struct mem_amount *a)
 	struct tally_mem_figure f = {.bytes = a->bytes};
 	double low = sqrt(a->low2), high = sqrt(a->high2);
 
-	f.lower_bytes = a->lower - (int64_t)ceil(low);
-	f.upper_bytes = a->upper + (int64_t)ceil(high);
+	f.lower_bytes = a->lower - to_bytes(low);
+	f.upper_bytes = saturate_add(a->upper, to_bytes(high));
 	if (f.lower_bytes < 0)
 		f.lower_bytes = 0;
 	return f;

@@ -11,6 +11,7 @@
 #include "kernel_process.h"
 #include "kernel_stat.h"
 #include "procfs.h"
+#include "saturate.h"
 #include "sort.h"
 
 int process_list_add(struct process_list *l, struct process *p)
@@ -94,7 +95,7 @@ static void stat_set(struct process *p, const struct tally_stat *s)
 	row->state = s->state;
 	memcpy(row->name, s->name, sizeof(row->name));
 	row->nr_threads = s->nr_threads > 0 ? (unsigned int)s->nr_threads : 0;
-	row->cpu_ns = s->user_ns + s->system_ns;
+	row->cpu_ns = saturate_add(s->user_ns, s->system_ns);
 	row->rss_bytes = s->rss_bytes;
 	p->cpu = s->cpu;
 	p->is = (struct tally_process){

@@ -11,6 +11,7 @@
 #include "kernel_process.h"
 #include "kernel_stat.h"
 #include "procfs.h"
+#include "saturate.h"
 
 static int read_file(struct tally_processes *l, const struct process *p,
 		     const char *file, size_t *len)
@@ -161,7 +162,7 @@ static int add_thread(struct tally_processes *l, struct process *p, int cpu,
 	if (!n)
 		return -ENOMEM;
 	n->nr_threads += nr;
-	n->cpu_ns += cpu_ns;
+	n->cpu_ns = saturate_add(n->cpu_ns, cpu_ns);
 	return 0;
 }
 
@@ -182,7 +183,8 @@ static int read_threads(struct tally_processes *l, struct process *p)
 		if (kernel_stat_read(l->reader.proc, p->row.pid, tid, &s))
 			continue;
 		nr++;
-		err = add_thread(l, p, s.cpu, 1, s.user_ns + s.system_ns);
+		err = add_thread(l, p, s.cpu, 1,
+				 saturate_add(s.user_ns, s.system_ns));
 	}
 	if (list.fd >= 0)
 		close(list.fd);
@@ -256,14 +258,14 @@ static void find_local(struct process *p)
 	for (i = 0; i < l->nr; i++)
 		add_total(l->n[i].nr_threads ? &local : &remote, &l->n[i]);
 	if (l->unknown.nr_threads) {
-		local.upper += remote.upper;
+		local.upper = saturate_add(local.upper, remote.upper);
 		local.high2 += remote.high2;
 		remote.lower = 0;
 		remote.low2 = 0;
 	}
 	add_total(&either, &l->unknown);
-	local.upper += either.upper;
-	remote.upper += either.upper;
+	local.upper = saturate_add(local.upper, either.upper);
+	remote.upper = saturate_add(remote.upper, either.upper);
 	p->row.local = mem_amount_figure(&local);
 	p->row.remote = mem_amount_figure(&remote);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "kernel_process.h"
+#include "saturate.h"
 #include "sort.h"
 
 /* ---- nodes ---------------------------------------------------------------- */
@@ -64,7 +65,7 @@ static void node_add(struct mem_node *to, const struct mem_node *n)
 		mem_amount_add(&to->maybe[k], &n->maybe[k]);
 	}
 	to->nr_threads += n->nr_threads;
-	to->cpu_ns += n->cpu_ns;
+	to->cpu_ns = saturate_add(to->cpu_ns, n->cpu_ns);
 }
 
 int process_nodes_show(struct process_nodes *n, struct shown_nodes *shown)
@@ -168,9 +169,9 @@ static void add_merged(void *arg, int node, enum tally_mem_kind kind,
 static void figure_add(struct tally_mem_figure *to,
 		       const struct tally_mem_figure *f)
 {
-	to->bytes += f->bytes;
-	to->lower_bytes += f->lower_bytes;
-	to->upper_bytes += f->upper_bytes;
+	to->bytes = saturate_add(to->bytes, f->bytes);
+	to->lower_bytes = saturate_add(to->lower_bytes, f->lower_bytes);
+	to->upper_bytes = saturate_add(to->upper_bytes, f->upper_bytes);
 }
 
 /* Adds what only this process has; what others have too goes to the parts. */
@@ -183,8 +184,8 @@ static int sum_add(struct tally_processes *l, struct process_sum *s,
 
 	s->sum.nr_processes++;
 	s->sum.nr_threads += p->row.nr_threads;
-	s->sum.cpu_ns += p->row.cpu_ns;
-	s->sum.swap_bytes += p->row.swap_bytes;
+	s->sum.cpu_ns = saturate_add(s->sum.cpu_ns, p->row.cpu_ns);
+	s->sum.swap_bytes = saturate_add(s->sum.swap_bytes, p->row.swap_bytes);
 	s->sum.nr_failed += p->row.err != 0;
 	if (!s->sum.err)
 		s->sum.err = p->row.err;

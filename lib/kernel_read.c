@@ -10,6 +10,7 @@
 
 #include "kernel_mem.h"
 #include "procfs.h"
+#include "saturate.h"
 
 #define PPM 1000000
 
@@ -152,7 +153,8 @@ void mem_add_part(struct mem_reader *r, const struct mem_part *part, bool sure)
 	if (err) {
 		r->err = err;
 	} else if (!sure) {
-		n->maybe[part->kind].upper += part->amount.upper;
+		n->maybe[part->kind].upper = saturate_add(
+			n->maybe[part->kind].upper, part->amount.upper);
 		n->maybe[part->kind].high2 += part->amount.high2;
 	}
 }

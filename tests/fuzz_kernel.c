@@ -22,7 +22,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <numatally/kernel_group.h>
 #include <numatally/kernel_node.h>
+#include <numatally/kernel_process.h>
 
 #include "fuzz.h"
 
@@ -197,6 +199,170 @@ static void fuzz_file(const char *path, const char *text, size_t cut,
 	tally_kernel_nodes_close(nodes);
 }
 
+/* ---- processes ------------------------------------------------------------- */
+
+/* What is shown of memory holds together, whatever it is. */
+static void check_memory(const struct tally_process_node *n)
+{
+	const struct tally_mem_figure *figures[] = {n->memory, n->own,
+						    n->common};
+
+	for (int i = 0; i < 3; i++)
+		for (int k = 0; k < TALLY_NR_MEM; k++) {
+			const struct tally_mem_figure *f = &figures[i][k];
+
+			HOLDS(0 <= f->lower_bytes);
+			HOLDS(f->lower_bytes <= f->bytes);
+			HOLDS(f->bytes <= f->upper_bytes);
+		}
+	HOLDS(n->total.bytes >= 0 && n->cpu_ns >= 0);
+}
+
+static void check_nodes(const struct tally_process_node *nodes, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		HOLDS(nodes[i].node >= 0 &&
+		      nodes[i].node < TALLY_MEM_MAX_NODES);
+		HOLDS(!i || nodes[i].node > nodes[i - 1].node);
+		check_memory(&nodes[i]);
+	}
+}
+
+static void check_process(const struct tally_process_row *row)
+{
+	HOLDS(row->pid > 0 && row->err <= 0);
+	HOLDS(row->cpu_ns >= 0 && row->swap_bytes >= 0);
+	HOLDS(strlen(row->name) < sizeof(row->name));
+	HOLDS(!*row->cgroup || *row->cgroup == '/');
+	check_nodes(row->nodes, row->nr_nodes);
+	check_memory(&row->all);
+	check_memory(&row->unknown);
+	/* The one that is as it should be. */
+	if (row->pid == 6) {
+		HOLDS(!row->err && row->uid == 33);
+		HOLDS(row->all.own[TALLY_MEM_ANONYMOUS].bytes == 9 * 4096);
+	}
+}
+
+static void read_processes(struct tally_processes *l)
+{
+	HOLDS(tally_kernel_processes_read(l) <= 0);
+	HOLDS(tally_kernel_processes_find(l, 6) >= 0);
+	for (unsigned int i = 0; i < tally_kernel_processes_nr(l); i++)
+		check_process(tally_kernel_processes_row(l, i));
+	for (int by = 0; by < TALLY_NR_BY; by++) {
+		HOLDS(!tally_kernel_processes_sum(l,
+						  (enum tally_process_by)by));
+		for (unsigned int i = 0; i < tally_kernel_processes_nr_sums(l);
+		     i++) {
+			const struct tally_process_sum *s =
+				tally_kernel_processes_sum_at(l, i);
+
+			HOLDS(s->nr_processes && s->cpu_ns >= 0);
+			check_nodes(s->nodes, s->nr_nodes);
+			check_memory(&s->all);
+		}
+	}
+}
+
+static void make_process(const char *pid)
+{
+	static const char *const files[][2] = {
+		{"stat", "6 (x) S 1 0 0 0 0 0 0 0 0 0 3 4 0 0 0 0 2 0 5 0 9 "
+			 "0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0\n"},
+		{"task/6/stat",
+		 "6 (x) S 1 0 0 0 0 0 0 0 0 0 3 4 0 0 0 0 2 0 5\n"},
+		{"status", "Name:\tx\nUid:\t33\t33\t33\t33\nVmSize:\t9 kB\n"
+			   "RssAnon:\t9 kB\nRssFile:\t0 kB\nRssShmem:\t0 kB\n"},
+		{"cgroup", "3:memory:/a\n0::/b\n"},
+		{"cmdline", "x"},
+		{"maps", "1000-9000 rw-p 00000000 00:00 0 \n"
+			 "10000-20000 r-xp 00001000 08:01 77 /bin/x\n"},
+		{"numa_maps",
+		 "1000 default anon=9 dirty=9 N0=4 N1=5 "
+		 "kernelpagesize_kB=4\n"
+		 "10000 default file=/bin/x mapped=5 mapmax=3 N0=5 "
+		 "kernelpagesize_kB=4\n"},
+	};
+	char path[64];
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "proc/%s/%s", pid, files[i][0]);
+		put_text(path, files[i][1]);
+	}
+}
+
+static void fuzz_process(const char *file, const char *text, size_t cut,
+			 size_t size)
+{
+	static const char *const commands[] = {"x", "of"};
+	struct tally_process_filter filter = {.commands = commands,
+					      .nr_commands = 2};
+	struct tally_mem_options o = {.budget_ppm = 1000000};
+	struct tally_processes *l;
+	char path[64];
+
+	snprintf(path, sizeof(path), "proc/5/%s", file);
+	make_process("5");
+	make_process("6");
+	put(path, text, cut);
+	HOLDS(!tally_kernel_processes_open(root, NULL, &filter, &o, &l));
+	read_processes(l);
+	put(path, text, size);
+	read_processes(l);
+	read_processes(l);
+	tally_kernel_processes_close(l);
+}
+
+/* ---- cgroups --------------------------------------------------------------- */
+
+static void read_groups(struct tally_groups *l)
+{
+	unsigned int nr_nodes, nr_figures;
+	const struct tally_figure *f;
+	const int *nodes;
+
+	HOLDS(tally_kernel_groups_read(l) <= 0);
+	nodes = tally_kernel_groups_nodes(l, &nr_nodes);
+	f = tally_kernel_groups_figures(l, &nr_figures);
+	for (unsigned int i = 0; i < nr_nodes; i++)
+		HOLDS(nodes[i] >= 0 && (!i || nodes[i] > nodes[i - 1]));
+	for (unsigned int i = 0; i < nr_figures; i++)
+		HOLDS(*f[i].name && strlen(f[i].name) <= 64);
+	for (unsigned int i = 0; i < tally_kernel_groups_nr(l); i++) {
+		const struct tally_group_row *row =
+			tally_kernel_groups_row(l, i);
+
+		HOLDS(*row->path == '/' && row->err <= 0);
+		HOLDS(!row->values == !!row->err);
+		for (unsigned int v = 0;
+		     row->values && v < nr_nodes * nr_figures; v++)
+			HOLDS(row->values[v] >= 0 ||
+			      row->values[v] == TALLY_UNKNOWN);
+		if (!strcmp(row->path, "/b"))
+			HOLDS(!row->err);
+	}
+}
+
+static void fuzz_group_file(const char *path, const char *text, size_t cut,
+			    size_t size)
+{
+	struct tally_groups *l;
+
+	put_text("proc/self/mountinfo",
+		 "30 23 0:27 / /cg rw - cgroup2 cgroup2 rw\n");
+	put_text("cg/a/memory.numa_stat", "anon N0=1\n");
+	put_text("cg/b/memory.numa_stat", "anon N0=1 N7=8\n");
+	put(path, text, cut);
+	if (tally_kernel_groups_open(root, NULL, 0, &l))
+		return;
+	read_groups(l);
+	put(path, text, size);
+	read_groups(l);
+	read_groups(l);
+	tally_kernel_groups_close(l);
+}
+
 /* ---- the parsers ----------------------------------------------------------- */
 
 #define FILE_OF_NODES(name, path)                                   \
@@ -216,9 +382,36 @@ FILE_OF_NODES(fuzz_hugepages,
 	      NODE "/node0/hugepages/hugepages-2048kB/nr_hugepages")
 FILE_OF_NODES(fuzz_sizes, "proc/meminfo")
 
+#define FILE_OF_PROCESS(name, file)                                 \
+	static void name(const char *text, size_t cut, size_t size) \
+	{                                                           \
+		fuzz_process(file, text, cut, size);                \
+	}
+
+FILE_OF_PROCESS(fuzz_numa_maps, "numa_maps")
+FILE_OF_PROCESS(fuzz_maps, "maps")
+FILE_OF_PROCESS(fuzz_process_stat, "stat")
+FILE_OF_PROCESS(fuzz_thread_stat, "task/6/stat")
+FILE_OF_PROCESS(fuzz_status, "status")
+FILE_OF_PROCESS(fuzz_cgroup, "cgroup")
+FILE_OF_PROCESS(fuzz_cmdline, "cmdline")
+
+static void fuzz_numa_stat(const char *text, size_t cut, size_t size)
+{
+	fuzz_group_file("cg/a/memory.numa_stat", text, cut, size);
+}
+
+static void fuzz_mountinfo(const char *text, size_t cut, size_t size)
+{
+	fuzz_group_file("proc/self/mountinfo", text, cut, size);
+}
+
 static void (*const parsers[])(const char *text, size_t cut, size_t size) = {
-	fuzz_meminfo, fuzz_numastat, fuzz_vmstat,    fuzz_stat,	 fuzz_zoneinfo,
-	fuzz_online,  fuzz_cpulist,  fuzz_hugepages, fuzz_sizes,
+	fuzz_meminfo,	  fuzz_numastat,  fuzz_vmstat,	fuzz_stat,
+	fuzz_zoneinfo,	  fuzz_online,	  fuzz_cpulist, fuzz_hugepages,
+	fuzz_sizes,	  fuzz_numa_maps, fuzz_maps,	fuzz_process_stat,
+	fuzz_thread_stat, fuzz_status,	  fuzz_cgroup,	fuzz_cmdline,
+	fuzz_numa_stat,	  fuzz_mountinfo,
 };
 
 #define NR_PARSERS (sizeof(parsers) / sizeof(parsers[0]))

@@ -108,6 +108,16 @@ bool usage_is_exact(const struct tally_mem_figure *f);
 /* "root", or the number; a captured machine's have numbers. */
 const char *usage_user(const struct usage *u, uid_t uid, char buf[64]);
 
+/* What is too large stays the largest that there is. */
+static inline int64_t usage_add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return !__builtin_add_overflow(a, b, &sum) ? sum
+	       : b > 0				   ? INT64_MAX
+						   : -INT64_MAX;
+}
+
 /* ---- output ---------------------------------------------------------------- */
 
 /* Each writes a look. 0, or -errno where it is not yet said. */

@@ -57,9 +57,9 @@ static void put_change(int64_t bytes, char text[USAGE_CELL])
 static void figure_add(struct tally_mem_figure *to,
 		       const struct tally_mem_figure *f)
 {
-	to->bytes += f->bytes;
-	to->lower_bytes += f->lower_bytes;
-	to->upper_bytes += f->upper_bytes;
+	to->bytes = usage_add(to->bytes, f->bytes);
+	to->lower_bytes = usage_add(to->lower_bytes, f->lower_bytes);
+	to->upper_bytes = usage_add(to->upper_bytes, f->upper_bytes);
 }
 
 /* The nodes that have no column. */
@@ -105,7 +105,7 @@ static int64_t change(const struct usage_table *t, const struct usage_row *row)
 	int64_t sum = 0;
 
 	for (unsigned int i = 0; i < t->u->nr_nodes; i++)
-		sum += row->now[i] - row->before->bytes[i];
+		sum = usage_add(sum, row->now[i] - row->before->bytes[i]);
 	return sum;
 }
 
@@ -144,13 +144,13 @@ static void put_local(struct usage_table *t, const struct usage_row *row,
 		local = &row->sum->local;
 		remote = &row->sum->remote;
 	}
-	if (!local || local->bytes + remote->bytes <= 0) {
+	if (!local || usage_add(local->bytes, remote->bytes) <= 0) {
 		snprintf(text, USAGE_CELL, "-");
 		return;
 	}
 	snprintf(text, USAGE_CELL, "~%.0f%%",
 		 100.0 * (double)local->bytes /
-			 (double)(local->bytes + remote->bytes));
+			 ((double)local->bytes + (double)remote->bytes));
 	t->local = true;
 }
 
@@ -168,7 +168,8 @@ static void put_charged(struct usage_table *t, const struct usage_row *row,
 			usage_charged(t->u, row, t->u->nodes[i], charge);
 
 		if (bytes != TALLY_UNKNOWN)
-			sum = sum == TALLY_UNKNOWN ? bytes : sum + bytes;
+			sum = sum == TALLY_UNKNOWN ? bytes
+						   : usage_add(sum, bytes);
 	}
 	put_known(sum, text);
 }

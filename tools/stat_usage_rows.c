@@ -173,7 +173,7 @@ static int fill(struct usage *u)
 					      : 0;
 			if (u->o->sort_node < 0 || !u->o->sort ||
 			    u->o->sort_node == u->nodes[n])
-				row->key += row->now[n];
+				row->key = usage_add(row->key, row->now[n]);
 		}
 		/* What is of no known node counts too, where all are meant. */
 		if (!u->o->nodes && (!u->o->sort || u->o->sort_node < 0) &&

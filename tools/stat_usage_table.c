@@ -40,7 +40,7 @@ static void add_nodes(struct usage_table *t)
 		snprintf(c->head, sizeof(c->head), "node %d", t->u->nodes[i]);
 		c->node = t->u->nodes[i];
 		for (unsigned int r = 0; r < t->u->nr_rows; r++)
-			c->weight += t->u->rows[r].now[i];
+			c->weight = usage_add(c->weight, t->u->rows[r].now[i]);
 	}
 }
 
