@@ -53,25 +53,35 @@ static int64_t not_below_0(int64_t a)
 	return a < 0 ? 0 : a;
 }
 
-/* All pages were looked at, so that it is known how much is whose; but of
- * several nodes not where. total is what the mapping has of the kind. */
+/*
+ * All pages were looked at, so that it is known how much is whose; but of
+ * several nodes not where, nor of pages that were on their way to another node
+ * meanwhile. total is what the mapping has of the kind.
+ */
 static void split_surely(const struct mem_amount *a, int64_t exclusive,
-			 int64_t total, struct mem_amount *own,
+			 int64_t others, int64_t total, struct mem_amount *own,
 			 struct mem_amount *common)
 {
-	int64_t shared;
+	int64_t missing, most, likely;
 
 	exclusive = min(exclusive, total);
-	shared = total - exclusive;
+	/* The zero page is among others, and not in the total. */
+	others = min(others, total - exclusive);
+	missing = total - exclusive - others;
+	most = exclusive + missing;
+	likely = exclusive;
+	if (missing && missing < total)
+		likely += (int64_t)((__int128)missing * exclusive /
+				    (exclusive + others));
 	*own = (struct mem_amount){
-		.bytes = (int64_t)((__int128)a->bytes * exclusive / total),
-		.lower = not_below_0(a->lower - shared),
-		.upper = min(a->upper, exclusive),
+		.bytes = (int64_t)((__int128)a->bytes * likely / total),
+		.lower = not_below_0(a->lower - (total - exclusive)),
+		.upper = min(a->upper, most),
 	};
 	*common = (struct mem_amount){
 		.bytes = a->bytes - own->bytes,
-		.lower = not_below_0(a->lower - exclusive),
-		.upper = min(a->upper, shared),
+		.lower = not_below_0(a->lower - most),
+		.upper = min(a->upper, total - exclusive),
 	};
 }
 
@@ -95,6 +105,7 @@ static void walk_add(struct mem_reader *r, const struct walk *w,
 		     const struct mem_amount *a, int64_t total)
 {
 	const struct mem_look *l = &w->look;
+	int64_t page = sysconf(_SC_PAGESIZE);
 	unsigned int exclusive = 0, of = 0, c;
 	struct mem_amount own, common;
 
@@ -114,7 +125,7 @@ static void walk_add(struct mem_reader *r, const struct walk *w,
 		return;
 	}
 	if (l->all)
-		split_surely(a, (int64_t)exclusive * sysconf(_SC_PAGESIZE),
+		split_surely(a, exclusive * page, (of - exclusive) * page,
 			     total, &own, &common);
 	else
 		split_likely(a, exclusive, of, &own, &common);
