@@ -482,6 +482,21 @@ mkdir "$m/sys"
 f() { ours -m && has '^ *Node 0 *Total$' && has '^MemTotal *4.00 *4.00$'; }
 right "a machine that knows no nodes has one" f
 
+f()
+{
+	ours
+	[ $? -eq 1 ] && [ "$(grep -c 'no node has numastat' "$err")" -eq 1 ]
+}
+right "nor has it such counters" f
+for root in "$tmp/missing" "$out" "$m/sys"; do
+	f()
+	{
+		"$tool" stat --root "$root" >"$out" 2>"$err"
+		[ $? -eq 1 ] && [ ! -s "$out" ] && [ "$(wc -l <"$err")" -eq 1 ]
+	}
+	right "no captured machine in ${root##*/}" f
+done
+
 # ---- where it goes ------------------------------------------------------------------
 
 machine 0 1 2 3 4 5 6 7

@@ -100,9 +100,13 @@ static void check_sort(const struct stat_compat *c)
 
 static void open_nodes(struct stat_compat *c, unsigned int sources)
 {
-	const char *root = c->o->root ? c->o->root : "/sys";
+	const char *root = c->o->root ? c->o->root : "/";
 	int err = tally_kernel_nodes_open(c->o->root, sources, &c->nodes);
 
+	if (err == -ENOENT && access(root, F_OK) == 0)
+		errx(EXIT_FAILURE,
+		     "%s: neither sys/devices/system/node nor proc/meminfo",
+		     root);
 	if (err < 0)
 		errx(EXIT_FAILURE, "%s: %s", root, strerror(-err));
 	err = tally_kernel_nodes_read(c->nodes);

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <err.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,18 +145,25 @@ static void fill_totals(struct rows *r)
 		}
 }
 
+/* What no node has is said once. */
+static void say_error(struct stat_compat *c, const struct rows *r, int node,
+		      int err)
+{
+	c->ok = false;
+	if (err != -ENODATA)
+		warnx("node %d: %s: %s", node, r->file, strerror(-err));
+	else if (node == r->ids[0])
+		warnx("no node has %s", r->file);
+}
+
 static void fill(struct stat_compat *c, struct rows *r)
 {
 	for (unsigned int col = 0; col < r->nr_nodes; col++) {
 		const struct tally_node_figures *row =
 			tally_kernel_nodes_row(c->nodes, col);
-		int err = row->err[r->source];
 
-		if (err) {
-			warnx("node %d: %s: %s", row->node, r->file,
-			      strerror(-err));
-			c->ok = false;
-		}
+		if (row->err[r->source])
+			say_error(c, r, row->node, row->err[r->source]);
 		fill_node(r, col, row);
 	}
 }
