@@ -46,6 +46,9 @@ report "as sysfs says too" topo_agrees
 : >"$dir/go"
 : >"$dir/said"
 watch &
+"$NUMATALLY" stat --json --interval 0.05 >"$dir/stat" 2>"$dir/stat.err" &
+stat=$!
+sleep 0.5
 for _ in 1 2 3 4 5; do
 	state online_movable
 	state offline
@@ -55,7 +58,29 @@ for dimm in /sys/bus/acpi/devices/PNP0C80:*; do
 done 2>/dev/null
 sleep 1
 rm "$dir/go"
+kill -TERM $stat
 wait
+# A row whose node goes while it is read may say so; the first and the last ones
+# are of nodes that stayed.
+ids()
+{
+	grep -o '"id":[0-9]*' | sed 's/.*://' | tr '\n' ' '
+}
+
+here()
+{
+	ls $sysfs | sed -n 's/^node\([0-9]*\)$/\1/p' | sort -n | tr '\n' ' '
+}
+
+stat_agrees()
+{
+	[ "$(wc -l <"$dir/stat")" -gt 2 ] &&
+		[ "$(grep -vc '^{"version":1,.*}$' "$dir/stat")" -eq 0 ] &&
+		head -n 1 "$dir/stat" | grep -q "\"id\":${node#node}," &&
+		[ "$(tail -n 1 "$dir/stat" | ids)" = "$(here)" ] &&
+		! tail -n 1 "$dir/stat" | grep -q '"errors":{"'
+}
+report "stat went on, and has the nodes that there are" stat_agrees
 report "the node is gone" test ! -e "$sysfs/$node"
 report "as topo says" topo_agrees
 report "topo never failed meanwhile" test ! -e "$dir/failed"
