@@ -227,6 +227,11 @@ static void more_nodes_than_room(void **state)
 	} while (f.state.first_node != before);
 	assert_int_equal(all, 200);
 	assert_non_null(strstr(top_frame_line(&f, 0), "-199 "));
+	/* A larger screen has them all, from the first. */
+	top_frame_draw(&f, 300, 100, true);
+	assert_int_equal(f.state.first_node, 0);
+	top_frame_draw(&f, 80, 24, true);
+	top_frame_press(&f, ']');
 	for (int i = 0; i < 100; i++)
 		top_frame_press(&f, '[');
 	assert_int_equal(f.state.first_node, 0);
