@@ -14,7 +14,7 @@ list()
 {
 	cat <<'EOF'
 whole||limit_lock|
-no lock|history race|limit_lock|s/err = pthread_mutex_trylock(lock);/err = 0;/;s/pthread_mutex_unlock(lock_of(l));//
+no lock|history race|limit_lock|s/if (!(wait ? lock_soon/if (0 \&\& !(wait ? lock_soon/
 checked before it is counted|history race|limit_cells|s/err || !amount ? err : check(.*);/err;/;s/int err = limit_cells_adopt(c, /int err = amount ? check(c, node, resource, row) : 0; if (!err) err = limit_cells_adopt(c, /
 a refused request is not undone|history race|limit|/^static int ask_all/,/^}/s/limit_undo(/limit_keep(/
 no look at quotas|history race|limit_cells|s/if (is_over(&quota/if (0 \&\& is_over(\&quota/
