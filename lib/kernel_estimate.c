@@ -87,6 +87,21 @@ static struct mem_amount part_of(const struct mem_amount *a, unsigned int nr,
 	return part;
 }
 
+/* What nr hits of so many stand for, of a kind's total, which lags behind. */
+static struct mem_amount share_of(const struct mem_reader *r,
+				  enum tally_mem_kind kind, int64_t total,
+				  unsigned int nr, unsigned int of)
+{
+	struct mem_amount a = mem_share(total, nr, of);
+
+	/* Huge pages are counted at once. */
+	if (kind != TALLY_MEM_HUGE) {
+		a.low2 += r->lag2 * nr / of;
+		a.high2 += r->lag2 * nr / of;
+	}
+	return a;
+}
+
 /* Hits on one node, nr of them, of which the kind has so many: those of nobody
  * else, or those of one mapping. */
 static void group_add(struct mem_reader *r, const struct mem_hit *h,
@@ -136,21 +151,48 @@ static void hits_add(struct mem_reader *r, unsigned int first, unsigned int nr,
 	}
 	for (i = first, of_node = &h[first]; i < first + nr; i += group) {
 		group = mem_hits_group(&r->hits, i);
-		a = mem_share(total, group, nr);
+		a = share_of(r, kind, total, group, nr);
 		group_add(r, &h[i], &a);
 		if (i + group < first + nr &&
 		    h[i + group].node == of_node->node)
 			continue;
-		a = mem_share(total, (unsigned int)(&h[i + group] - of_node),
-			      nr);
+		a = share_of(r, kind, total,
+			     (unsigned int)(&h[i + group] - of_node), nr);
 		mem_add_all(r, of_node->node, kind, &a);
 		of_node = &h[i + group];
+	}
+}
+
+/* So little of a kind that no page of it was drawn: it may lie anywhere, and is
+ * said to lie as all else does. */
+static void rest_add(struct mem_reader *r, enum tally_mem_kind kind,
+		     int64_t total)
+{
+	unsigned int n, i, hits, before = 0, nr = r->nodes.nr;
+	unsigned int of = r->hits.nr;
+
+	for (n = 0; of && n < nr; n++) {
+		int node = r->nodes.n[n].node;
+		struct mem_amount a = {.upper = total};
+
+		for (i = 0, hits = 0; i < of; i++)
+			hits += r->hits.h[i].node == node;
+		a.bytes = (int64_t)((__int128)total * (before + hits) / of -
+				    (__int128)total * before / of);
+		before += hits;
+		if (r->one_node && nr == 1)
+			a.lower = a.bytes;
+		a.high2 = r->lag2 * hits / of;
+		a.low2 = a.high2;
+		mem_add_all(r, node, kind, &a);
+		mem_add_own(r, node, kind, &a);
 	}
 }
 
 int mem_sample_pages(struct mem_reader *r)
 {
 	int64_t bytes[TALLY_NR_MEM];
+	unsigned int drawn[TALLY_NR_MEM];
 	unsigned int i, nr, k;
 	int err;
 
@@ -177,17 +219,12 @@ int mem_sample_pages(struct mem_reader *r)
 		for (nr = 0; i + nr < r->hits.nr; nr++)
 			if (r->hits.h[i + nr].kind != k)
 				break;
-		if (nr) {
+		if (nr)
 			hits_add(r, i, nr, bytes[k]);
-		} else if (bytes[k]) {
-			/* So little that no page of it was drawn. */
-			struct mem_amount a = {.bytes = bytes[k],
-					       .lower = bytes[k],
-					       .upper = bytes[k]};
-
-			mem_add_all(r, -1, (enum tally_mem_kind)k, &a);
-			mem_add_own(r, -1, (enum tally_mem_kind)k, &a);
-		}
+		drawn[k] = nr;
 	}
+	for (k = 0; k < TALLY_NR_MEM; k++)
+		if (!drawn[k] && bytes[k])
+			rest_add(r, (enum tally_mem_kind)k, bytes[k]);
 	return r->err;
 }

@@ -180,9 +180,11 @@ void mem_nodes_clear(struct mem_nodes *l);
 
 struct mem_reader {
 	int proc;
-	bool live;  /* /proc is this machine's, not a captured one */
-	bool split; /* find out of every page who has it mapped */
+	bool live;     /* /proc is this machine's, not a captured one */
+	bool split;    /* find out of every page who has it mapped */
+	bool one_node; /* there is no other than the one that is known */
 	int64_t large_bytes;
+	double lag2; /* how far a total of status may be off, squared */
 	struct tally_numa_maps *parser;
 	struct mem_tmpfs tmpfs;
 	struct mem_vmas vmas;

@@ -34,6 +34,7 @@
 #define BATCH	       512
 #define MIN_HITS       64
 #define ONE_IN	       16 /* of an anonymous mapping's pages */
+#define ONE_IN_SPLIT   8  /* of every mapping's */
 
 #define FORKED_HITS    64 /* of a mapping that a fork has too */
 
@@ -164,10 +165,14 @@ static int look_at(struct drawing *d, struct mem_hit *h)
 	return 0;
 }
 
-/* Finds out what the mappings alone don't tell. */
+/*
+ * Finds out what the mappings alone don't tell. Of a forked mapping all pages
+ * are looked at; or, where every mapping is to be split, some of each, as which
+ * all are then.
+ */
 static int refine(struct drawing *d, struct mem_hits *hits, bool split)
 {
-	unsigned int i, pass;
+	unsigned int i, pass, one_in = split ? ONE_IN_SPLIT : ONE_IN;
 	int err;
 
 	for (i = 0; i < d->vmas->nr; i++) {
@@ -182,19 +187,20 @@ static int refine(struct drawing *d, struct mem_hits *hits, bool split)
 			struct mem_vma *v = &d->vmas->v[h->vma];
 			bool mixed = v->inode && !v->shared && !v->hugetlb;
 
-			if (pass ? h->looked || (!v->forked && !mixed)
-				 : v->nr_hits++ % ONE_IN ||
+			if (pass ? h->looked ||
+					    (!mixed && (split || !v->forked))
+				 : v->nr_hits++ % one_in ||
 					    (v->inode && !split))
 				continue;
 			err = look_at(d, h);
 			if (err)
 				return err;
 		}
-	/* Of a file of which some pages were looked at, all are as these. */
 	for (i = 0; i < hits->nr; i++) {
 		const struct mem_vma *v = &d->vmas->v[hits->h[i].vma];
 
-		if (v->inode && v->nr_looked < v->nr_hits)
+		if ((v->inode || (split && v->forked)) &&
+		    v->nr_looked < v->nr_hits)
 			hits->h[i].exclusive = false;
 	}
 	return 0;

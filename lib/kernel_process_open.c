@@ -93,6 +93,7 @@ static int know_nodes(struct tally_processes *l)
 		if (n->memory_bytes && !mem_nodes_at(&l->reader.nodes, n->id))
 			return -ENOMEM;
 	}
+	l->reader.one_node = l->topo && l->reader.nodes.nr == 1;
 	return 0;
 }
 

@@ -341,7 +341,8 @@ TALLY_API uint64_t tally_kernel_numa_maps_finish(struct tally_numa_maps *parser)
  *
  * - A sample of pages: Wilson's 95 % interval of a node's share of a kind. The
  *   kind's bytes are the kernel's (RssAnon and so on of status), which can lag
- *   behind by some dozen pages for each thread or CPU.
+ *   behind by some dozen pages for each thread or CPU: that is in the interval,
+ *   too. Of a kind of which no page was drawn, all may be anywhere.
  * - A private mapping of a file over several nodes: numa_maps says how many of
  *   its pages are anonymous, but not where. They are attributed in proportion;
  *   the bounds are sure.
