@@ -229,6 +229,28 @@ result $? "a node that rests"
 awk '$1 == 11 && $3 > 10 && $3 < 60 { found = 1 } END { exit !found }' "$tmp/second"
 result $? "the CPU time of a process"
 
+# A node comes, and one goes.
+: >"$out"
+"$tool" top --batch --count 3 --interval 0.5 --root "$tmp/m" >"$out" 2>"$err" \
+	</dev/null &
+tries=0
+until has '^rows' || [ $tries -ge 200 ]; do
+	tries=$((tries + 1))
+	sleep 0.02
+done
+put sys/devices/system/node/online 0,7,9
+mv "$tmp/m/sys/devices/system/node/node4" "$tmp/node4"
+node 9 '' 524288 131072
+wait $!
+tail -n +25 "$out" >"$tmp/last"
+grep -q '^ *9 .*75%  *384M/512M ' "$tmp/last" &&
+	! grep -q '^ *4 ' "$tmp/last" &&
+	grep -q '^ *11 .* 16M .* 4.0M  *0  *0 first$' "$tmp/last"
+result $? "a node that comes, and one that goes"
+rm -r "$tmp/m/sys/devices/system/node/node9"
+mv "$tmp/node4" "$tmp/m/sys/devices/system/node/node4"
+put sys/devices/system/node/online 0,4,7
+
 # ---- this machine -----------------------------------------------------------
 
 "$tool" top --batch >"$out" 2>"$err" --count 2 --interval 0.2 </dev/null

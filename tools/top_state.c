@@ -374,7 +374,6 @@ static void letter(struct top_state *state, int key,
 		ask(state, TOP_ASK_NODE);
 		break;
 	case 'd':
-	case 's':
 		ask(state, TOP_ASK_DELAY);
 		break;
 	case '/':
