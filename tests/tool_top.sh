@@ -19,6 +19,7 @@ tmp=$(TMPDIR=$([ -w /dev/shm ] && echo /dev/shm || echo /tmp) mktemp -d) ||
 	exit 99
 tmux=
 trap '[ -z "$tmux" ] || $tmux kill-server 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
 unset COLUMNS LINES NO_COLOR TMUX
 export LC_ALL=C.UTF-8
 out=$tmp/out
@@ -340,8 +341,7 @@ is_sh()
 	[ "$($tmux display-message -p '#{pane_current_command}')" = sh ]
 }
 
-# quits TEXT: types q, and looks that the shell has its screen and its turn
-quits()
+leave()
 {
 	keys q
 	tries=0
@@ -349,6 +349,12 @@ quits()
 		tries=$((tries + 1))
 		sleep 0.05
 	done
+}
+
+# quits TEXT: types q, and looks that the shell has its screen and its turn
+quits()
+{
+	leave
 	await "^$1" '!^numatally top' && keys "echo still''here" Enter &&
 		await '^stillhere'
 }
@@ -471,7 +477,7 @@ for plain in NO_COLOR=1 TERM=vt100; do
 	keys "clear; $plain $tool top --root $tmp/m" Enter
 	await '^numatally top  3 nodes' '^h: help' && ! coloured
 	result $? "no colours with $plain"
-	quits ready
+	leave
 done
 
 keys "clear" Enter
