@@ -27,21 +27,39 @@ static unsigned int files_to_keep(void)
 	return (unsigned int)limit.rlim_cur / 2;
 }
 
+/* Without NUMA there are no nodes in sysfs, or, where something hides them, in
+ * what is seen of it. */
+static bool has_nodes(const struct tally_nodes *n)
+{
+	struct topo_set set;
+
+	return faccessat(n->base, "node0", F_OK, 0) == 0 ||
+	       (topo_read_names(n->tree, &set, "node", NODE_DIR) == 0 &&
+		topo_set_next(&set, 0) >= 0);
+}
+
 static int open_root(struct tally_nodes *n, const char *root)
 {
+	int err = topo_tree_open(root, &n->tree);
+
+	if (err)
+		return err;
 	n->root = open(root ? root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (n->root < 0)
 		return -errno;
 	n->live = !root;
 	n->base = openat(n->root, NODE_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	n->numa = n->base >= 0;
-	if (!n->numa && errno != ENOENT && errno != ENOTDIR)
+	if (n->base < 0 && errno != ENOENT && errno != ENOTDIR)
 		return -errno;
-	if (!n->numa && faccessat(n->root, "proc/meminfo", F_OK, 0) != 0)
+	n->numa = n->base >= 0 && has_nodes(n);
+	if (n->numa)
+		return 0;
+	if (n->base >= 0)
+		close(n->base);
+	n->base = n->root;
+	if (faccessat(n->root, "proc/meminfo", F_OK, 0) != 0)
 		return errno == ENOTDIR ? -ENOENT : -errno;
-	if (!n->numa)
-		n->base = n->root;
-	return topo_tree_open(root, &n->tree);
+	return 0;
 }
 
 static int init(struct tally_nodes *n, const char *root)

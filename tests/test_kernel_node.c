@@ -360,6 +360,7 @@ static void without_numa(void **state)
 
 	put_machine(tree);
 	tree_remove(tree, "sys/devices");
+	tree_mkdir(tree, NODE); /* it may be hidden */
 	tree_put(tree, "proc/meminfo",
 		 "MemTotal: 2097152 kB\nMemFree: 400 kB\n"
 		 "Active(file): 0 kB\nInactive(file): 0 kB\n"
@@ -655,6 +656,10 @@ static void no_machine(void **state)
 	struct tree *tree = *state;
 	char path[256];
 
+	assert_int_equal(
+		tally_kernel_nodes_open(tree->root, TALLY_SOURCES_ALL, &nodes),
+		-ENOENT);
+	tree_mkdir(tree, NODE);
 	assert_int_equal(
 		tally_kernel_nodes_open(tree->root, TALLY_SOURCES_ALL, &nodes),
 		-ENOENT);

@@ -159,6 +159,20 @@ static void report_rows(struct nodes_stat *s)
 	}
 }
 
+/* An error that is no row's is of the list of nodes, which are then those of
+ * the look before. */
+static void report_list(struct nodes_stat *s, int error)
+{
+	for (unsigned int i = 0; i < s->now->nr; i++)
+		for (int g = 0; g < TALLY_NR_SOURCES; g++)
+			if (s->now->rows[i].err[g] == error)
+				return;
+	if (!error)
+		return;
+	s->failed = true;
+	warnx("the nodes: %s", strerror(-error));
+}
+
 static bool has_node(const struct nodes_look *look, int id)
 {
 	for (unsigned int i = 0; i < look->nr; i++)
@@ -204,10 +218,7 @@ static int look(struct nodes_stat *s)
 	know(s);
 	for (unsigned int i = 0; i < next->nr; i++)
 		next->rows[i].known = find_known(s, next->rows[i].id);
-	if (listed && !next->nr) {
-		s->failed = true;
-		warnx("the nodes: %s", strerror(-listed));
-	}
+	report_list(s, listed);
 	report_rows(s);
 	report_nodes(s);
 	error = nodes_choose_columns(s);

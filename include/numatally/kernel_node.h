@@ -26,14 +26,14 @@
  * the file, in bytes here (before Linux 4.8: stacks, OBJECTS). Everything else
  * is events.
  *
- * Without NUMA in the kernel (no sys/devices/system/node), there is one node,
- * 0, of what /proc/meminfo, /proc/vmstat and sys/kernel/mm/hugepages say of the
- * machine; NUMASTAT has nothing then.
+ * Without NUMA in the kernel (no nodes in sys/devices/system/node), there is
+ *one node, 0, of what /proc/meminfo, /proc/vmstat and sys/kernel/mm/hugepages
+ *say of the machine; NUMASTAT has nothing then.
  *
  * Files are kept open and read again. A reading that finds the nodes, CPUs and
- * figures that the one before found opens nothing and allocates nothing (but:
- * files beyond half of RLIMIT_NOFILE are opened each time; and so are
- * watermarks' and, where sysfs has no list of online nodes, their directory).
+ * figures that the one before found opens nothing and allocates nothing, but
+ * for files beyond half of RLIMIT_NOFILE, which are opened each time, and the
+ * nodes' directory where sysfs has no list of those that are online.
  *
  * A handle may be used by one thread at a time; different ones are independent.
  */
@@ -116,8 +116,8 @@ struct tally_nodes;
  * NULL is this machine, else the directory of a captured tree. There are no
  * nodes and figures before the first reading. The caller owns *nodes.
  *
- * -ENOENT	no such root; or it has neither sys/devices/system/node nor
- *		proc/meminfo
+ * -ENOENT	no such root; or it has neither nodes in sys/devices/system/node
+ *		nor proc/meminfo
  * -ENOTDIR	root is not a directory
  * -ENOMEM	no memory
  * other	what opening the directories said
