@@ -267,7 +267,7 @@ static bool is_there(struct tally_groups *l, const struct group *g)
 	return fd != -ENOENT;
 }
 
-int group_read(struct tally_groups *l, struct group *g)
+static int read_once(struct tally_groups *l, struct group *g)
 {
 	int fd = g->fd, err;
 
@@ -285,13 +285,32 @@ int group_read(struct tally_groups *l, struct group *g)
 	} else if (err) {
 		group_close(l, g);
 	}
+	return err;
+}
+
+int group_read(struct tally_groups *l, struct group *g)
+{
+	/* One that went and came back meanwhile looks as if it had no file;
+	 * but who had none before, has none. */
+	int tries = g->listed && g->row.err == -ENOENT ? 1 : 4, err;
+
+	for (;;) {
+		bool kept = g->fd >= 0;
+
+		err = read_once(l, g);
+		/* The file was open when its cgroup went: there may be
+		 * another of that name. */
+		if (err == -ENODEV && kept)
+			continue;
+		if (err == -ENODEV || (err == -ENOENT && !is_there(l, g))) {
+			g->gone = true;
+			return 0;
+		}
+		if (err != -ENOENT || !--tries)
+			break;
+	}
 	if (err == -ENOMEM)
 		return err;
-	/* A file that was open when its cgroup went. */
-	if (err == -ENODEV || (err == -ENOENT && !is_there(l, g))) {
-		g->gone = true;
-		return 0;
-	}
 	g->row.err = err;
 	if (err) {
 		g->layout = l->layout;

@@ -5,7 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -408,6 +410,62 @@ static void come_and_go(void **state)
 	assert_int_equal(tally_kernel_groups_nr(groups), 0);
 }
 
+struct mover {
+	char in[256], out[256];
+	atomic_bool stop;
+};
+
+static void *move(void *arg)
+{
+	struct mover *m = arg;
+
+	while (!m->stop && !rename(m->out, m->in)) {
+		usleep(100);
+		if (rename(m->in, m->out))
+			break;
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* One that goes between being listed and being read is no row, rather than one
+ * without an account. */
+static void goes_meanwhile(void **state)
+{
+	struct mover m = {.stop = false};
+	pthread_t thread;
+	unsigned int seen = 0;
+
+	(void)state;
+	put_mounts(MOUNTS_V2);
+	for (int i = 0; i < 20; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "b%02d", i);
+		put(V2, name, "anon N0=1\n");
+	}
+	put("out", "x", "anon N0=7\n");
+	tree_path(tree, V2 "/x", m.in);
+	tree_path(tree, "out/x", m.out);
+	assert_int_equal(open_groups(NULL, 5), 0);
+	assert_int_equal(pthread_create(&thread, NULL, move, &m), 0);
+	for (int i = 0; i < 2000; i++) {
+		int at;
+
+		read_groups(0);
+		at = tally_kernel_groups_find(groups, "/x");
+		if (at < 0)
+			continue;
+		assert_int_equal(
+			tally_kernel_groups_row(groups, (unsigned int)at)->err,
+			0);
+		seen++;
+	}
+	m.stop = true;
+	pthread_join(thread, NULL);
+	print_message("# seen %u times of 2000\n", seen);
+}
+
 /* ---- file descriptors ----------------------------------------------------- */
 
 static unsigned int nr_open(void)
@@ -558,6 +616,7 @@ int main(void)
 		WITH_TREE(garbage),
 		WITH_TREE(too_many_figures),
 		WITH_TREE(come_and_go),
+		WITH_TREE(goes_meanwhile),
 		WITH_TREE(files_are_kept_open),
 		WITH_TREE(too_few_descriptors),
 		WITH_TREE(allocates_only_to_grow),
