@@ -15,7 +15,7 @@
 /* Files that a process without a limit keeps open. */
 #define KEPT_MOST 65536
 
-/* ---- the handle ------------------------------------------------------------ */
+/* ---- the handle --------------------------------------------------------- */
 
 static unsigned int files_to_keep(void)
 {
@@ -130,7 +130,7 @@ void tally_kernel_nodes_close(struct tally_nodes *n)
 	free(n);
 }
 
-/* ---- nodes come and go ----------------------------------------------------- */
+/* ---- nodes come and go -------------------------------------------------- */
 
 /* The kernel's list; where it has none, the directories. */
 static int list_nodes(struct tally_nodes *n, struct topo_set *set)
@@ -284,7 +284,7 @@ static int update_rows(struct tally_nodes *n, bool *changed)
 	return 0;
 }
 
-/* ---- files of a node ------------------------------------------------------- */
+/* ---- files of a node ---------------------------------------------------- */
 
 static int parse(const struct tally_nodes *n, const struct node_row *row,
 		 enum tally_source source, const char *line,
@@ -376,7 +376,7 @@ static int read_row(struct tally_nodes *n, struct node_row *row,
 	return err;
 }
 
-/* ---- a reading ------------------------------------------------------------- */
+/* ---- a reading ---------------------------------------------------------- */
 
 /* What no node has and none ever had, this kernel doesn't have. Each has
  * meminfo. */

@@ -25,7 +25,7 @@
 #define NODE_DIR      "sys/devices/system/node"
 #define NODE_CPU_COLS 10
 
-/* ---- lines of a file ------------------------------------------------------ */
+/* ---- lines of a file ---------------------------------------------------- */
 
 struct node_lines {
 	int fd;
@@ -43,7 +43,7 @@ struct node_file {
 	char *path;
 };
 
-/* ---- tokens of a line ------------------------------------------------------ */
+/* ---- tokens of a line --------------------------------------------------- */
 
 struct node_token {
 	const char *name;
@@ -83,7 +83,7 @@ struct node_zone {
 /* 1: the line begins another zone, which *zone now is. 0, or -EINVAL. */
 int node_text_zone(const char *line, struct node_zone *zone);
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows --------------------------------------------------------------- */
 
 enum { NODE_HUGE_NR, NODE_HUGE_FREE, NODE_HUGE_SURPLUS, NODE_HUGE_FILES };
 
@@ -153,7 +153,7 @@ struct tally_nodes {
 	struct node_lines lines;
 };
 
-/* ---- files ----------------------------------------------------------------- */
+/* ---- files -------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) int
 node_file_init(struct node_file *file, int dir, const char *path, ...);
@@ -173,7 +173,7 @@ int node_lines_next(struct node_lines *lines, char **line);
 int node_file_number(struct tally_nodes *n, struct node_file *file,
 		     int64_t *value);
 
-/* ---- figures --------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------ */
 
 /* The figure's place, which it gets where it has none. -EFBIG, -ENOMEM */
 int node_figure(struct tally_nodes *n, enum tally_source source,
@@ -192,7 +192,7 @@ void node_sizes_find(struct tally_nodes *n);
 void node_row_forget(const struct tally_nodes *n, struct node_row *row,
 		     enum tally_source source);
 
-/* ---- sources --------------------------------------------------------------- */
+/* ---- sources ------------------------------------------------------------ */
 
 /* They leave errors of rows in the rows. Only -ENOMEM is returned. */
 int node_huge_open(struct tally_nodes *n, struct node_row *row);

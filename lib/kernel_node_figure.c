@@ -225,7 +225,7 @@ void node_row_forget(const struct tally_nodes *n, struct node_row *row,
 			row->values[i] = TALLY_UNKNOWN;
 }
 
-/* ---- sizes of pages -------------------------------------------------------- */
+/* ---- sizes of pages ----------------------------------------------------- */
 
 static int64_t number_after(const char *text, const char *label)
 {

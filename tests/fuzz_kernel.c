@@ -37,7 +37,7 @@
 			abort();  \
 	} while (0)
 
-/* ---- a machine ------------------------------------------------------------- */
+/* ---- a machine ---------------------------------------------------------- */
 
 static char root[64];
 
@@ -111,7 +111,7 @@ static void make_rest(void)
 	put_text("proc/meminfo", "MemTotal: 1 kB\nHugepagesize: 2048 kB\n");
 }
 
-/* ---- figures of nodes ------------------------------------------------------ */
+/* ---- figures of nodes --------------------------------------------------- */
 
 static void check_figures(const struct tally_nodes *nodes)
 {
@@ -199,7 +199,7 @@ static void fuzz_file(const char *path, const char *text, size_t cut,
 	tally_kernel_nodes_close(nodes);
 }
 
-/* ---- processes ------------------------------------------------------------- */
+/* ---- processes ---------------------------------------------------------- */
 
 /* What is shown of memory holds together, whatever it is. */
 static void check_memory(const struct tally_process_node *n)
@@ -314,7 +314,7 @@ static void fuzz_process(const char *file, const char *text, size_t cut,
 	tally_kernel_processes_close(l);
 }
 
-/* ---- cgroups --------------------------------------------------------------- */
+/* ---- cgroups ------------------------------------------------------------ */
 
 static void read_groups(struct tally_groups *l)
 {
@@ -363,7 +363,7 @@ static void fuzz_group_file(const char *path, const char *text, size_t cut,
 	tally_kernel_groups_close(l);
 }
 
-/* ---- the parsers ----------------------------------------------------------- */
+/* ---- the parsers -------------------------------------------------------- */
 
 #define FILE_OF_NODES(name, path)                                   \
 	static void name(const char *text, size_t cut, size_t size) \

@@ -503,7 +503,7 @@ static void endless_line(void **state)
 	node_put(tree, 2, "meminfo", text);
 	assert_damage(tree, TALLY_SOURCE_MEMINFO, -EINVAL);
 	put_machine(tree);
-	memcpy(text, line, strlen(line));
+	memcpy(text, line, sizeof(line) - 1);
 	tree_put(tree, "proc/stat", text);
 	nodes = read_nodes(tree, 0);
 	assert_int_equal(value_of(nodes, 2, TALLY_SOURCE_CPU, "user"),

@@ -95,7 +95,7 @@ COUNTED ssize_t pread(int fd, void *buf, size_t size, off_t offset)
 }
 #endif
 
-/* ---- the same files, read simply ------------------------------------------- */
+/* ---- the same files, read simply ---------------------------------------- */
 
 /* The value of a line that begins so, in a file; -1: none. */
 static int64_t simple(const char *path, const char *begin)

@@ -148,7 +148,7 @@ END
 COLUMNS=30 stat --by node --root "$m" && cmp -s "$out" "$tmp/expected"
 result $? "nodes down, folded, where there is no room"
 stat --nodes 12 --root "$m" && grep -q '^ *node 12$' "$out" &&
-	! grep -q 'node 1$\|all\|sum' "$out"
+	! grep -q 'node 1$\|all\|sum\|to 1$' "$out"
 result $? "--nodes"
 stat --nodes 1,7 --root "$m"
 [ $? -eq 1 ] && grep -q 'node 1$' "$out" && grep -q 'no node 7' "$err"
@@ -386,6 +386,9 @@ for archive in "${NUMATALLY_DATA:-}"/sysfs-dumps/*.tar.bz2; do
 		result $? "$name: 64 nodes in one table of 80 columns"
 		looks --top 8 && [ "$(wc -l <"$out")" -lt 24 ]
 		result $? "$name: the 8 that matter most, in 24 lines"
+		looks --top 4 && [ "$(grep -c '^distance to' "$out")" -eq 4 ] &&
+			[ "$(wc -l <"$out")" -lt 24 ]
+		result $? "$name: distances between those that are shown"
 		;;
 	esac
 done

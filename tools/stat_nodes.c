@@ -12,7 +12,7 @@
 
 #define S_NS INT64_C(1000000000)
 
-/* ---- a look ---------------------------------------------------------------- */
+/* ---- a look ------------------------------------------------------------- */
 
 static int make_room(struct nodes_look *look, unsigned int nr,
 		     unsigned int nr_figures)
@@ -118,7 +118,7 @@ static void know(struct nodes_stat *s)
 	s->nr_figures = 0; /* the distances are others */
 }
 
-/* ---- what can't be read ---------------------------------------------------- */
+/* ---- what can't be read ------------------------------------------------- */
 
 static bool was_said(const struct nodes_stat *s, const struct nodes_row *row,
 		     int source)
@@ -194,7 +194,7 @@ static void report_nodes(struct nodes_stat *s)
 	}
 }
 
-/* ---- a look after another -------------------------------------------------- */
+/* ---- a look after another ----------------------------------------------- */
 
 static int look(struct nodes_stat *s)
 {

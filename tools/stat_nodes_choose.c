@@ -101,7 +101,7 @@ const char *nodes_unit(int unit)
 	}
 }
 
-/* ---- values ---------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 static int64_t topology_value(const struct nodes_stat *s,
 			      const struct tally_node *node, int to)
@@ -146,7 +146,7 @@ enum nodes_change nodes_change(const struct nodes_stat *s,
 	return c->counter && *delta < 0 ? NODES_RESET : NODES_CHANGED;
 }
 
-/* ---- columns --------------------------------------------------------------- */
+/* ---- columns ------------------------------------------------------------ */
 
 static struct nodes_column *new_column(struct nodes_stat *s)
 {
@@ -300,7 +300,7 @@ int nodes_choose_columns(struct nodes_stat *s)
 	return 0;
 }
 
-/* ---- rows ------------------------------------------------------------------ */
+/* ---- rows --------------------------------------------------------------- */
 
 bool nodes_is_asked_for(const struct stat_options *o, int id)
 {

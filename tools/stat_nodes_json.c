@@ -61,7 +61,7 @@ static void put_integer_of(struct list *list, const char *key, int64_t value)
 	put_known(value);
 }
 
-/* ---- members --------------------------------------------------------------- */
+/* ---- members ------------------------------------------------------------ */
 
 /* Of a column's figures: "meminfo_bytes", "vmstat_huge_pages", … */
 static void member_name(const struct nodes_column *c, char name[48])
@@ -108,7 +108,7 @@ static void leave(struct members *m)
 	m->last = NULL;
 }
 
-/* ---- a node ---------------------------------------------------------------- */
+/* ---- a node ------------------------------------------------------------- */
 
 static void put_topology(const struct nodes_stat *s, struct list *list,
 			 const struct tally_node *known)
@@ -292,7 +292,7 @@ static void put_node(const struct nodes_stat *s, const struct nodes_row *row)
 	put_text("}}");
 }
 
-/* ---- what the members of nodes are ----------------------------------------- */
+/* ---- what the members of nodes are -------------------------------------- */
 
 static void put_page_bytes(const struct nodes_stat *s)
 {

@@ -53,7 +53,7 @@ struct table {
 	unsigned int *line_widths; /* of lines' cells */
 };
 
-/* ---- cells ----------------------------------------------------------------- */
+/* ---- cells -------------------------------------------------------------- */
 
 static struct cell *cell_at(const struct table *t, unsigned int column,
 			    unsigned int line)
@@ -61,11 +61,20 @@ static struct cell *cell_at(const struct table *t, unsigned int column,
 	return &t->cells[(size_t)column * t->nr_lines + line];
 }
 
-/* A matrix of distances is only for where it fits, or is asked for. */
+static bool is_shown(const struct nodes_stat *s, int id)
+{
+	for (unsigned int i = 0; i < s->nr_shown; i++)
+		if (s->now->rows[s->shown[i]].id == id)
+			return true;
+	return false;
+}
+
+/* Distances are for where there is room, and between nodes that are seen,
+ * unless they are asked for. */
 static bool is_too_much(const struct table *t, const struct nodes_column *c)
 {
-	return t->down && c->group == NODES_TOPOLOGY && c->to >= 0 &&
-	       !t->s->o->verbose;
+	return c->group == NODES_TOPOLOGY && c->to >= 0 && !t->s->o->verbose &&
+	       (t->down || !is_shown(t->s, c->to));
 }
 
 /* What isn't known of one, isn't known of the sum. */
@@ -125,7 +134,7 @@ static void write_column(struct table *t, unsigned int column)
 	}
 }
 
-/* ---- headings -------------------------------------------------------------- */
+/* ---- headings ----------------------------------------------------------- */
 
 /* The name, which of a CPU's time alone would say too little. */
 static const char *label_of(const struct nodes_column *c, char text[LABEL])
@@ -195,7 +204,7 @@ static void make_heading(const struct table *t, const struct nodes_column *c,
 		add_word(h, each, strlen(each), " ");
 }
 
-/* ---- what fits ------------------------------------------------------------- */
+/* ---- what fits ---------------------------------------------------------- */
 
 static bool is_hidden(const struct table *t, unsigned int column, bool *zero)
 {
@@ -278,7 +287,7 @@ static bool fits(const struct table *t)
 	return width <= t->terminal;
 }
 
-/* ---- figures down ---------------------------------------------------------- */
+/* ---- figures down ------------------------------------------------------- */
 
 static void line_name(const struct table *t, unsigned int i, char text[24])
 {
@@ -321,7 +330,7 @@ static void print_figures(const struct table *t)
 	}
 }
 
-/* ---- nodes down ------------------------------------------------------------ */
+/* ---- nodes down --------------------------------------------------------- */
 
 /* A cell, or a gap before the next one: lines don't end in blanks. */
 static void put_cell(unsigned int *gap_width, unsigned int width,
@@ -413,7 +422,7 @@ static void print_panels(const struct table *t)
 	print_panel(t, first, t->s->nr_columns);
 }
 
-/* ---- what is said below ---------------------------------------------------- */
+/* ---- what is said below ------------------------------------------------- */
 
 /* What is said below stands apart from the table. */
 static const char *gap(struct table *t)
@@ -470,7 +479,7 @@ static void print_notes(struct table *t)
 	print_names(t, false, "not known:");
 }
 
-/* ---- the table ------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 /* Whether so many columns can't fit, whatever they have. */
 static bool are_too_many(const struct table *t)

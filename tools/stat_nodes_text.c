@@ -126,7 +126,7 @@ void nodes_put_word(struct nodes_words *w, const char *before, const char *word)
 	w->column += len;
 }
 
-/* ---- what programs read --------------------------------------------------- */
+/* ---- what programs read ------------------------------------------------- */
 
 void nodes_put_integer(int64_t value)
 {
@@ -157,7 +157,7 @@ void nodes_put_rate(double rate)
 	fputs_unlocked(text, stdout);
 }
 
-/* ---- a line for each group of figures -------------------------------------- */
+/* ---- a line for each group of figures ----------------------------------- */
 
 static void delta_text(const struct nodes_column *c, int64_t delta,
 		       char text[OUTPUT_NUMBER])
