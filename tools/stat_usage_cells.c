@@ -132,8 +132,7 @@ static void split(struct usage_table *t, const struct usage_row *row,
 	usage_cell_figure(t, &sum, text);
 }
 
-static void put_local(struct usage_table *t, const struct usage_row *row,
-		      char text[USAGE_CELL])
+static void put_local(const struct usage_row *row, char text[USAGE_CELL])
 {
 	const struct tally_mem_figure *local = NULL, *remote = NULL;
 
@@ -151,7 +150,6 @@ static void put_local(struct usage_table *t, const struct usage_row *row,
 	snprintf(text, USAGE_CELL, "~%.0f%%",
 		 100.0 * (double)local->bytes /
 			 ((double)local->bytes + (double)remote->bytes));
-	t->local = true;
 }
 
 static void put_charged(struct usage_table *t, const struct usage_row *row,
@@ -262,7 +260,7 @@ void usage_cell(struct usage_table *t, const struct usage_row *row,
 			snprintf(text, USAGE_CELL, "-");
 		return;
 	case LOCAL:
-		put_local(t, row, text);
+		put_local(row, text);
 		return;
 	case CPU:
 		put_cpu(t, row, text);

@@ -373,6 +373,21 @@ static unsigned int widest_name(const struct usage_table *t)
 	return widest < WIDEST_NAME ? widest : WIDEST_NAME;
 }
 
+/* What has to be said below of the columns that are shown. */
+static void see_marks(struct usage_table *t)
+{
+	t->inexact = false;
+	t->local = false;
+	for (unsigned int i = 0; i < t->nr; i++) {
+		const struct usage_column *c = &t->columns[i];
+
+		for (unsigned int l = 0; c->shown && l < t->nr_lines; l++)
+			if (c->cells[l][0] == '~')
+				*(c->what == LOCAL ? &t->local : &t->inexact) =
+					true;
+	}
+}
+
 static int print(struct usage_table *t)
 {
 	static const char *const names[] = {
@@ -395,6 +410,7 @@ static int print(struct usage_table *t)
 		if (!pass)
 			fit(t, widest_name(t));
 	}
+	see_marks(t);
 	if (t->u->nr_looks)
 		printf("\nafter %.3f s\n", (double)t->u->elapsed_ns / 1e9);
 	print_line(t, t->nr_lines);

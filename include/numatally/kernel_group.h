@@ -3,11 +3,11 @@
  * kernel_group: the cgroups of a machine, and what the memory controller says
  * of each on every node: memory.numa_stat.
  *
- * Version 2 has one file for each cgroup but the root, in bytes, and of the
- * whole subtree: "anon", "file", "shmem" (part of file), "slab_reclaimable" …
- * Version 1 has it for the root too, in pages: "total", "file", "anon",
- * "unevictable" of the cgroup itself, and "hierarchical_…" of its subtree.
- * Names are the kernel's; a kernel with others has other figures here.
+ * Version 2 has one file for each cgroup, in bytes, and of the whole subtree:
+ * "anon", "file", "shmem" (part of file), "slab_reclaimable" … Version 1 has it
+ * for the root too, in pages: "total", "file", "anon", "unevictable" of the
+ * cgroup itself, and "hierarchical_…" of its subtree. Names are the kernel's; a
+ * kernel with others has other figures here.
  *
  * A machine has the memory controller in one hierarchy at a time, whichever
  * versions are mounted; that one is shown.
@@ -27,9 +27,9 @@ struct tally_group_row {
 	unsigned int depth; /* 0: the root, or what stands for it here */
 	/*
 	 * 0, or why there are no figures:
-	 * -ENOENT	it has no memory.numa_stat: the root of version 2, or a
-	 *		cgroup whose parent does not give it the controller.
-	 *		No failure of a reading.
+	 * -ENOENT	it has no memory.numa_stat: its parent does not give it
+	 *		the controller, or it is a root that has none. No
+	 *		failure of a reading.
 	 * -EBADMSG	the file makes no sense
 	 * other	as open(2) and read(2) say
 	 */
