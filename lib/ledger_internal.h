@@ -73,7 +73,6 @@ struct tally_ledger {
 	struct tally_ledger *next;
 };
 
-
 /* The ledgers that this process has open, for threads that end and for fork. */
 int ledger_list_add(struct tally_ledger *ledger);
 void ledger_list_remove(struct tally_ledger *ledger);
