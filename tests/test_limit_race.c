@@ -368,10 +368,17 @@ static void open_accounts(struct worker *w, int thread)
 	if (tally_account_open(accounts, key, &account))
 		_exit(1);
 	for (int n = 0; n < MAX; n++)
-		for (unsigned int i = 0; i < MAX; i++)
-			if (tally_limit_credit(w->ledger, account, n, i,
-					       &w->taken.credits[n][i]))
+		for (unsigned int i = 0; i < MAX; i++) {
+			int err;
+
+			do
+				err = tally_limit_credit(
+					w->ledger, account, n, i,
+					&w->taken.credits[n][i]);
+			while (again(w, err));
+			if (err)
 				_exit(1);
+		}
 }
 
 static void be_process(const struct race *r, int process)
