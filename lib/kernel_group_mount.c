@@ -91,8 +91,9 @@ static int look_at(const char *root, char *line, struct found *f)
 	group_text_mount(line, &m);
 	if (!m.version || f->version == 1 || f->version == m.version)
 		return 0;
-	/* The kernel writes none; below a captured tree we stay in it. */
-	if (strstr(m.point, "/../") || ends_with(m.point, "/.."))
+	/* The kernel writes none such; below a captured tree we stay in it. */
+	if (*m.root != '/' || strstr(m.point, "/../") ||
+	    ends_with(m.point, "/.."))
 		return 0;
 	dir = open_below(root, m.point);
 	/* Another mount may be above it, or it may be out of reach. */
