@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "stat.h"
@@ -29,15 +30,19 @@ static char **verb_line;
 
 /* ---- numatally-verbs ------------------------------------------------------ */
 
-/* Where our own program is; false: nobody knows. */
-static bool own_directory(char *path, size_t size)
+/* Where our own program is; false: nobody knows. Without /proc, the kernel says
+ * by what path it was executed. */
+static bool own_directory(char path[PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", path, size);
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address */
+	const char *name = (const char *)getauxval(AT_EXECFN);
 	char *slash;
 
-	if (n < 0 || (size_t)n >= size)
+	if (n >= PATH_MAX || (n < 0 && (!name || !realpath(name, path))))
 		return false;
-	path[n] = '\0';
+	if (n >= 0)
+		path[n] = '\0';
 	slash = strrchr(path, '/');
 	if (!slash)
 		return false;
@@ -71,7 +76,7 @@ static int exec_verb(char **line)
 	argv[0] = name;
 	memcpy(argv + 1, line, nr * sizeof(*argv));
 	/* Beside us where we were built, or below the same prefix. */
-	if (own_directory(dir, sizeof(dir))) {
+	if (own_directory(dir)) {
 		try_verbs(argv, dir, "");
 		try_verbs(argv, dir, "/../libexec/numatally");
 	}
