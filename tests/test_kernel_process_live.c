@@ -457,8 +457,9 @@ static void threads_end_meanwhile(void **state)
 		r = row(pid);
 		assert_int_equal(err, r->err);
 		assert_int_not_equal(err, -ESRCH);
-		assert_in_range(r->nr_threads, 1, 9);
-		assert_in_range(r->all.nr_threads, 1, 9);
+		/* Of those that end some are there still, for the kernel. */
+		assert_in_range(r->nr_threads, 1, 64);
+		assert_in_range(r->all.nr_threads, 1, 64);
 		if (r->all.nr_threads > most)
 			most = r->all.nr_threads;
 	}

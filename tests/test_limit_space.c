@@ -90,7 +90,7 @@ static int obey(char c, const char *path, struct tally_ledger **l)
 
 static void serve(const char *path, int fd)
 {
-	struct tally_ledger *l;
+	struct tally_ledger *l = NULL;
 	char c;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
