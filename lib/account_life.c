@@ -82,9 +82,9 @@ void directory_prune(struct tally_accounts *a, uint32_t owner)
 {
 	uint32_t *from = &record_at(a, owner)->child;
 
-	for (uint32_t steps = directory_nr_rows(a); link_of(from) && steps;
+	for (uint32_t steps = directory_nr_rows(a); row_link(a, from) && steps;
 	     steps--) {
-		struct record *child = record_at(a, link_of(from) - 1);
+		struct record *child = record_at(a, row_link(a, from) - 1);
 
 		if (phase_of(child) == TALLY_PHASE_GONE)
 			__atomic_store_n(from, link_of(&child->sibling),
@@ -98,8 +98,9 @@ void directory_prune(struct tally_accounts *a, uint32_t owner)
  * off the list: so each is taken off once, however many there are. */
 static bool owns_any(struct tally_accounts *a, struct record *r)
 {
-	while (link_of(&r->child)) {
-		struct record *child = record_at(a, link_of(&r->child) - 1);
+	for (uint32_t steps = directory_nr_rows(a);
+	     row_link(a, &r->child) && steps; steps--) {
+		struct record *child = record_at(a, row_link(a, &r->child) - 1);
 
 		if (phase_of(child) != TALLY_PHASE_GONE)
 			return true;
@@ -107,7 +108,7 @@ static bool owns_any(struct tally_accounts *a, struct record *r)
 				 __ATOMIC_RELEASE);
 		__atomic_store_n(&child->owner, 0, __ATOMIC_RELAXED);
 	}
-	return false;
+	return row_link(a, &r->child);
 }
 
 /* Whether the account is gone by now. */
@@ -130,8 +131,8 @@ static bool finish(struct tally_accounts *a, uint32_t row)
 /* The same, and then its owners', as far as they waited for it alone. */
 static void finish_up(struct tally_accounts *a, uint32_t row)
 {
-	for (;;) {
-		uint32_t owner = link_of(&record_at(a, row)->owner);
+	for (uint32_t steps = directory_nr_rows(a); steps; steps--) {
+		uint32_t owner = row_link(a, &record_at(a, row)->owner);
 
 		if (!finish(a, row) || !owner)
 			return;
@@ -147,16 +148,20 @@ static void start_end(struct record *r)
 		set_phase(r, TALLY_PHASE_TERMINATING);
 }
 
-/* From one that ends down to one that owns nothing. */
-static uint32_t start_down(const struct tally_accounts *a, uint32_t row)
+/* From one that ends down to one that owns nothing; by as many steps as are
+ * left: what is damaged may be a ring. */
+static uint32_t start_down(const struct tally_accounts *a, uint32_t row,
+			   uint64_t *steps)
 {
 	for (;;) {
 		struct record *r = record_at(a, row);
+		uint32_t child = row_link(a, &r->child);
 
 		start_end(r);
-		if (!link_of(&r->child))
+		if (!child || !*steps)
 			return row;
-		row = link_of(&r->child) - 1;
+		row = child - 1;
+		--*steps;
 	}
 }
 
@@ -164,48 +169,53 @@ static uint32_t start_down(const struct tally_accounts *a, uint32_t row)
  * owned before its owner. */
 static void end_all(struct tally_accounts *a, uint32_t row)
 {
-	uint32_t at = start_down(a, row);
+	uint64_t steps = 2 * (uint64_t)directory_nr_rows(a);
+	uint32_t at = start_down(a, row, &steps);
 
-	while (at != row) {
-		uint32_t owner = link_of(&record_at(a, at)->owner);
-		uint32_t sibling = link_of(&record_at(a, at)->sibling);
+	while (at != row && steps) {
+		uint32_t owner = row_link(a, &record_at(a, at)->owner);
+		uint32_t sibling = row_link(a, &record_at(a, at)->sibling);
 
+		steps--;
 		finish(a, at);
 		if (sibling)
-			at = start_down(a, sibling - 1);
-		else
+			at = start_down(a, sibling - 1, &steps);
+		else if (owner)
 			at = owner - 1;
+		else
+			break;
 	}
 	finish_up(a, row);
 }
 
-static void follow_owned(const struct tally_accounts *a, uint32_t row)
+/* Each is owned once, so that all take steps rows in all. */
+static void follow_owned(const struct tally_accounts *a, uint32_t row,
+			 uint32_t *steps)
 {
-	uint32_t steps = directory_nr_rows(a);
-
-	for (uint32_t c = link_of(&record_at(a, row)->child); c && steps;
-	     steps--) {
+	for (uint32_t c = row_link(a, &record_at(a, row)->child); c && *steps;
+	     --*steps) {
 		__atomic_store_n(&record_at(a, c - 1)->owner, row + 1,
 				 __ATOMIC_RELAXED);
-		c = link_of(&record_at(a, c - 1)->sibling);
+		c = row_link(a, &record_at(a, c - 1)->sibling);
 	}
 }
 
 static bool is_root(const struct tally_accounts *a, const struct record *r)
 {
-	return !link_of(&r->owner) ||
-	       phase_of(record_at(a, link_of(&r->owner) - 1)) !=
-		       TALLY_PHASE_TERMINATING;
+	uint32_t owner = row_link(a, &r->owner);
+
+	return !owner ||
+	       phase_of(record_at(a, owner - 1)) != TALLY_PHASE_TERMINATING;
 }
 
 /* What follows from what a dead owner did. */
 static void recover(struct tally_accounts *a)
 {
-	uint32_t end = directory_nr_rows(a);
+	uint32_t end = directory_nr_rows(a), steps = end;
 
 	for (uint32_t row = 0; row < end; row++)
 		if (life_is_live(life_of(record_at(a, row))))
-			follow_owned(a, row);
+			follow_owned(a, row, &steps);
 	for (uint32_t row = 0; row < end; row++) {
 		const struct record *r = record_at(a, row);
 		struct layout_rows *rows = rows_of(a, row);
@@ -326,7 +336,7 @@ static bool is_above(const struct tally_accounts *a, uint32_t above,
 	uint32_t steps = directory_nr_rows(a);
 
 	while (row != above && steps--) {
-		uint32_t owner = link_of(&record_at(a, row)->owner);
+		uint32_t owner = row_link(a, &record_at(a, row)->owner);
 
 		if (!owner)
 			return false;

@@ -410,8 +410,8 @@ static void free_row(struct tally_accounts *a, uint32_t row)
 	struct layout_rows *rows = rows_of(a, row);
 	struct record *r = record_at(a, row);
 
-	if (link_of(&r->owner)) {
-		directory_prune(a, link_of(&r->owner) - 1);
+	if (row_link(a, &r->owner)) {
+		directory_prune(a, row_link(a, &r->owner) - 1);
 		__atomic_store_n(&r->owner, 0, __ATOMIC_RELAXED);
 	}
 	unlink_row(a, row);

@@ -210,6 +210,15 @@ static inline uint32_t link_of(const uint32_t *link)
 	return __atomic_load_n(link, __ATOMIC_RELAXED);
 }
 
+/* One of a row, counted from 1; damaged, none. */
+static inline uint32_t row_link(const struct tally_accounts *a,
+				const uint32_t *link)
+{
+	uint32_t n = link_of(link);
+
+	return n <= directory_nr_rows(a) ? n : 0;
+}
+
 static inline uint32_t life_of(const struct record *r)
 {
 	return __atomic_load_n(&r->life, __ATOMIC_ACQUIRE);
