@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "captured.h"
 #include "topo_trees.h"
 
 /* The entries of a directory that are prefixN, by number; the caller frees. */
@@ -164,68 +165,15 @@ static void assert_particulars(const char *root)
 	tally_topo_close(topo);
 }
 
-/* Without what nobody here reads, which is most of it. */
-static int unpack(const char *file, const char *directory)
+static void check_machine(const char *root)
 {
-	char command[2048];
-
-	snprintf(command, sizeof(command),
-		 "tar -xjf '%s' -C '%s' --exclude='*/cache' "
-		 "--exclude='*/cpuidle' --exclude='*/cpufreq' 2>/dev/null",
-		 file, directory);
-	return system(command);
-}
-
-/* The one directory that an archive holds. */
-static void check_machine(const struct tree *tree)
-{
-	DIR *dir = opendir(tree->root);
-	char root[512] = "", *name = root;
-	struct dirent *entry;
-
-	assert_non_null(dir);
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.') {
-			snprintf(root, sizeof(root), "%s/%s", tree->root,
-				 entry->d_name);
-			name = root + strlen(tree->root) + 1;
-		}
-	closedir(dir);
 	assert_as_listed(root);
 	assert_particulars(root);
-	tree_remove(tree, name);
 }
 
 static void captured_machines(void **state)
 {
-	const char *data = getenv("NUMATALLY_DATA");
-	struct tree *tree = *state;
-	char path[512], file[1024];
-	struct dirent *entry;
-	int nr = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/sysfs-dumps", data ? data : "");
-	dir = opendir(path);
-	if (!dir) {
-		print_message("# no captured machines in NUMATALLY_DATA\n");
-		skip();
-		return;
-	}
-	while ((entry = readdir(dir))) {
-		if (!strstr(entry->d_name, ".tar.bz2"))
-			continue;
-		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-		if (unpack(file, tree->root)) {
-			closedir(dir);
-			print_message("# no tar, no bzip2 or no room\n");
-			skip();
-		}
-		check_machine(tree);
-		nr++;
-	}
-	closedir(dir);
-	assert_int_equal(nr, 8);
+	captured_each(*state, check_machine);
 }
 
 int main(void)
