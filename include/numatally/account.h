@@ -1,37 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * account: the directory of a ledger's accounts, each a row named by a key.
+ * account: the directory of a ledger's accounts. An account is a row with a
+ * key.
  *
- * The directory lies in the ledger's file, its index too, so that a process
- * that joins a ledger of a million accounts has nothing to build. Adding takes
- * no lock: a process that dies while it adds a key holds nobody up, and two
- * processes that add one key at once get the same row.
+ * The directory and its index lie in the ledger's file, so joining a ledger of
+ * a million accounts builds nothing. Adding a key takes no lock: a process
+ * that dies while it adds one blocks nobody, and two processes that add the
+ * same key at once get the same row.
  *
- * An account's life:
+ * The lifecycle of an account:
  *
  *	declare ─> pending ─ ready ─> ready ─┐
  *	              │                      │
  *	              └──────── end ─────────┴─> terminating ─> gone
  *
- * It is gone once nobody holds it, nothing is reserved for it, and all that it
- * owns is gone. Then its key is free for another account at once; its handle is
- * -ESTALE from then on, everywhere, and never means another account. The
- * lives of accounts are changed by one process at a time; of those that die
- * meanwhile the next one goes on with what they had begun.
+ * A terminating account is gone once no pin is set, nothing is reserved for
+ * it, and every account that it owns is gone. Its key is then free at once,
+ * and its handle is refused with -ESTALE everywhere: a handle never means
+ * another account.
  *
- * What a gone account has counted stays in the ledger's totals: else they would
- * go backwards. What it still held of a stock does not: nobody has it any more.
- * A snapshot that was taken before goes on to show the account. Its row is used
- * again once no add with the old handle can be under way and what it had is
- * cleaned, which takes three epochs (see view): snapshots move them on, and,
- * where none are taken, whoever ends accounts, once 64 and a quarter of all
- * rows wait for that. A snapshot that is held keeps rows from being used again.
+ * What a gone account counted stays in the ledger's totals, so totals never go
+ * backwards; what its gauges showed does not. A snapshot taken before still
+ * shows the account. Its row is used again three epochs later
+ * (numatally/view.h): snapshots advance epochs, and tally_account_end() does
+ * once more than 64 and a quarter of all rows wait. An open snapshot keeps
+ * rows from being used again.
  *
- * A directory is borrowed from a ledger or a reader, and ends with it. Any
- * number of threads may use it.
+ * A directory belongs to a ledger or a reader, and ends with it. Any number of
+ * threads may call these functions at once.
  *
- * Every function that looks into it may return
- * -EBADMSG	the file is damaged, or was cut short
+ * Every function that looks into the directory can also return
+ * -EBADMSG	the file is damaged or was cut short: close it, create another
  */
 #ifndef NUMATALLY_ACCOUNT_H
 #define NUMATALLY_ACCOUNT_H
@@ -45,174 +44,182 @@ TALLY_BEGIN
 
 struct tally_accounts;
 
-/* An account can be held in so many ways at once, by number. */
-#define TALLY_ACCOUNT_HOLDS 24
+/* The number of pins of an account. */
+#define TALLY_ACCOUNT_PINS 24
 
-/* A handle: which row, and the how-many-eth account it has held. Passed by
- * value; meaningful in every process that shares the ledger. */
+/* A handle: a row and its generation. Passed by value; valid in every process
+ * that shares the ledger. */
 struct tally_account {
 	uint32_t row;
 	uint32_t generation;
 };
 
-/* Where an account is in its life. */
 enum tally_phase {
-	TALLY_PHASE_PENDING = 2, /* declared, nothing may rely on it yet */
+	TALLY_PHASE_PENDING = 2, /* declared; nothing may rely on it yet */
 	TALLY_PHASE_READY = 3,
-	TALLY_PHASE_TERMINATING = 4, /* no new holds and reservations */
+	TALLY_PHASE_TERMINATING = 4, /* no new pins and reservations */
 	TALLY_PHASE_GONE = 5,
 };
 
 /*
- * The account with this key, in whatever phase; added (ready) where there is
- * none. key is any string without a NUL; it is copied. Waits for others only
- * where no row is free but those of gone accounts, which cool down then: for
- * 0.3 s at most.
+ * Find the account with this key in any phase, or add it in phase ready. The
+ * key is a string of any bytes; it is copied. The call waits for other threads
+ * only if every free row belonged to a gone account: for at most 0.3 s.
  *
  * -EINVAL		the key is empty
- * -ENAMETOOLONG	the key is longer than the ledger's keys may be
- * -ENOSPC		the directory is full, also of gone accounts whose rows
- *			can't be used again yet; or the file system is; or 128
- *			keys were chosen to have one hash with this
+ * -ENAMETOOLONG	the key is longer than max_key_bytes of the ledger
+ * -ENOSPC		no row is free, gone accounts' included: end accounts, or
+ *			create a larger ledger; or the file system is full; or 128
+ *			keys were chosen to have the hash of this one
  * -EROFS		the directory is a reader's, and has no such key
  */
-TALLY_API int tally_account_open(struct tally_accounts *accounts,
-				 const char *key,
-				 struct tally_account *account);
+TALLY_API TALLY_NODISCARD int
+tally_account_open(struct tally_accounts *accounts, const char *key,
+		   struct tally_account *account);
 
 /*
- * A new account with this key, pending. Errors as tally_account_open(), and
+ * Add an account with this key in phase pending. Errors as
+ * tally_account_open(), and
  *
- * -EEXIST	there is one: tally_account_find() has it
+ * -EEXIST	an account has this key: tally_account_find() returns it
  */
-TALLY_API int tally_account_declare(struct tally_accounts *accounts,
-				    const char *key,
-				    struct tally_account *account);
+TALLY_API TALLY_NODISCARD int
+tally_account_declare(struct tally_accounts *accounts, const char *key,
+		      struct tally_account *account);
 
 /*
- * The account with this key.
+ * Find the account with this key.
  *
- * -ENOENT	there is none
+ * -ENOENT	no account has it
  */
-TALLY_API int tally_account_find(const struct tally_accounts *accounts,
-				 const char *key,
-				 struct tally_account *account);
+TALLY_API TALLY_NODISCARD int
+tally_account_find(const struct tally_accounts *accounts, const char *key,
+		   struct tally_account *account);
 
 /*
- * Walks over the accounts that exist, in the order of their rows: *cursor
- * starts at 0 and belongs to the walk. Accounts that are added meanwhile may
- * or may not be met.
+ * Iterate over the existing accounts, in the order of their rows. *cursor is 0
+ * at first, and belongs to the caller. An account that is added meanwhile may
+ * be met or not.
  *
  * -ENOENT	no more
  */
-TALLY_API int tally_account_next(const struct tally_accounts *accounts,
-				 uint64_t *cursor,
-				 struct tally_account *account);
+TALLY_API TALLY_NODISCARD int
+tally_account_next(const struct tally_accounts *accounts, uint64_t *cursor,
+		   struct tally_account *account);
 
-/* The same over those that are in one phase; ready ones are found without a
- * look at the others. */
-TALLY_API int tally_account_next_in(const struct tally_accounts *accounts,
-				    enum tally_phase phase, uint64_t *cursor,
-				    struct tally_account *account);
+/* The same, over the accounts in one phase. For ready accounts the call skips
+ * all others in runs of 64. */
+TALLY_API TALLY_NODISCARD int
+tally_account_next_in(const struct tally_accounts *accounts,
+		      enum tally_phase phase, uint64_t *cursor,
+		      struct tally_account *account);
 
 /*
- * Copies the account's key, with a NUL, into key[0 .. bytes).
+ * Copy the account's key, with a NUL, into key[0 .. bytes).
  *
- * -ERANGE	it doesn't fit; tally_account_key_bytes() always do
+ * -ERANGE	it does not fit; tally_account_key_bytes() are always enough
  * -ESTALE	the account is gone
  */
-TALLY_API int tally_account_key(const struct tally_accounts *accounts,
-				struct tally_account account, char *key,
-				size_t bytes);
+TALLY_API TALLY_NODISCARD int
+tally_account_key(const struct tally_accounts *accounts,
+		  struct tally_account account, char *key, size_t bytes);
 
-/* The longest key of this ledger, and its NUL, in bytes. */
+/* Return the bytes of the longest key that the ledger allows, and its NUL. */
 TALLY_API size_t tally_account_key_bytes(const struct tally_accounts *accounts);
 
 /*
- * The account's phase (enum tally_phase).
+ * Return the account's phase (enum tally_phase).
  *
  * -ESTALE	the account is gone
  */
-TALLY_API int tally_account_phase(const struct tally_accounts *accounts,
-				  struct tally_account account);
+TALLY_API TALLY_NODISCARD int
+tally_account_phase(const struct tally_accounts *accounts,
+		    struct tally_account account);
 
 /*
- * What follows changes an account's life, and may return
+ * The functions below change lifecycles. Processes take turns: if one dies in
+ * the middle of a change, the next one completes it. Each can return
  *
  * -ESTALE	the account is gone
- * -EAGAIN	another process changes lives, and takes longer than a second:
- *		it was stopped in the middle
+ * -EAGAIN	another process keeps the directory locked for over a second; it
+ *		was probably stopped: try again
  * -EROFS	the directory is a reader's
- * -EPERM	a child of fork(2), in a ledger that one process writes to
+ * -EPERM	this process is a child of fork(2), and the ledger has a single
+ *		writing process: write from the parent
  * -EUSERS	too many processes have the ledger open
  */
 
 /*
- * A pending account is ready. Nothing happens to one that is.
+ * Make a pending account ready. Does nothing to a ready one.
  *
- * -ESHUTDOWN	it is terminating
+ * -ESHUTDOWN	the account is terminating
  */
-TALLY_API int tally_account_ready(struct tally_accounts *accounts,
-				  struct tally_account account);
+TALLY_API TALLY_NODISCARD int
+tally_account_ready(struct tally_accounts *accounts,
+		    struct tally_account account);
 
 /*
- * The account is owned by another, whose end ends it too, and which is not gone
- * before it. It stays so. Doing it again does nothing.
+ * Make @owner own @account, for good: the end of the owner ends the account,
+ * and the owner is not gone before the account is. Repeating the call does
+ * nothing.
  *
- * -EEXIST	it has another owner
- * -ELOOP	it is the owner itself, or owns it, through others or not
+ * -EEXIST	the account has another owner
+ * -ELOOP	the account would own itself, directly or through others
  * -ESHUTDOWN	one of them is terminating
  * -ESTALE	one of them is gone
  */
-TALLY_API int tally_account_set_owner(struct tally_accounts *accounts,
-				      struct tally_account account,
-				      struct tally_account owner);
+TALLY_API TALLY_NODISCARD int
+tally_account_set_owner(struct tally_accounts *accounts,
+			struct tally_account account,
+			struct tally_account owner);
 
 /*
- * The account's owner.
+ * Get the account's owner.
  *
  * -ENOENT	it has none
  * -ESTALE	the account is gone
  */
-TALLY_API int tally_account_owner(const struct tally_accounts *accounts,
-				  struct tally_account account,
-				  struct tally_account *owner);
+TALLY_API TALLY_NODISCARD int
+tally_account_owner(const struct tally_accounts *accounts,
+		    struct tally_account account, struct tally_account *owner);
 
 /*
- * Holds the account, so that it is not gone before it is dropped; drops it.
- * Holds have numbers, 0 to TALLY_ACCOUNT_HOLDS - 1 (asserted), which those who
- * share a ledger agree on: one for each that must have done something before an
- * account goes. They are not counted and belong to no process: a scheduler that
- * was killed, and does not know whether it holds an account, holds it again or
- * drops it. A hold that was counted could be dropped twice, or never; and one
- * that ended with its process would not wait for the one who takes its place.
- * Holding what is held, and dropping what is not, does nothing.
+ * Set or clear a pin: a pinned account stays terminating until its last pin is
+ * cleared. @pin is 0 to TALLY_ACCOUNT_PINS - 1 (asserted); the programs that
+ * share the ledger agree on what each number means, one for each task that
+ * must be done before an account is gone.
  *
- * -ESHUTDOWN	hold: the account is terminating, and not held so
+ * Pins are not counted and belong to no process. A counted pin could be
+ * cleared twice, or never, by a program that was killed in between; a pin of a
+ * process would end with it, before its successor runs. So a program that does
+ * not know whether it pinned an account pins or unpins it again: setting a set
+ * pin, and clearing a clear one, does nothing.
+ *
+ * -ESHUTDOWN	pin: the account is terminating, and this pin is not set
  */
-TALLY_API int tally_account_hold(struct tally_accounts *accounts,
-				 struct tally_account account,
-				 unsigned int hold);
-TALLY_API int tally_account_drop(struct tally_accounts *accounts,
-				 struct tally_account account,
-				 unsigned int hold);
+TALLY_API TALLY_NODISCARD int tally_account_pin(struct tally_accounts *accounts,
+						struct tally_account account,
+						unsigned int pin);
+TALLY_API TALLY_NODISCARD int
+tally_account_unpin(struct tally_accounts *accounts,
+		    struct tally_account account, unsigned int pin);
 
 /*
- * The account's holds, a bit for each.
+ * Get the account's pins: bit n is pin n.
  *
  * -ESTALE	the account is gone
  */
-TALLY_API int tally_account_holds(const struct tally_accounts *accounts,
-				  struct tally_account account,
-				  uint32_t *holds);
+TALLY_API TALLY_NODISCARD int
+tally_account_pins(const struct tally_accounts *accounts,
+		   struct tally_account account, uint32_t *pins);
 
 /*
- * Ends the account and all that it owns: they are terminating from now on, and
- * gone as soon as nothing holds them, what is owned first. Nothing happens to
- * one that is terminating. Adds go on until it is gone.
+ * End the account and every account that it owns: they are terminating from
+ * now on, and gone once nothing keeps them, owned ones first. Does nothing to
+ * a terminating account. Adds succeed until it is gone.
  */
-TALLY_API int tally_account_end(struct tally_accounts *accounts,
-				struct tally_account account);
+TALLY_API TALLY_NODISCARD int tally_account_end(struct tally_accounts *accounts,
+						struct tally_account account);
 
 TALLY_END
 

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kernel_group: the cgroups of a machine, and what the memory controller says
- * of each on every node: memory.numa_stat.
+ * kernel_group: the cgroups of a machine, and the memory.numa_stat of each.
  *
- * Version 2 has one file for each cgroup, in bytes, and of the whole subtree:
- * "anon", "file", "shmem" (part of file), "slab_reclaimable" … Version 1 has it
- * for the root too, in pages: "total", "file", "anon", "unevictable" of the
- * cgroup itself, and "hierarchical_…" of its subtree. Names are the kernel's; a
- * kernel with others has other figures here.
+ * Version 2: a file for each cgroup but the root, in bytes, of its subtree:
+ * "anon", "file", "shmem" (part of file), "slab_reclaimable" and so on. Version
+ * 1: a file for each cgroup, in pages: "total", "file", "anon", "unevictable"
+ * of the cgroup itself, and "hierarchical_…" of its subtree. Names are the
+ * kernel's: one with other names yields other figures.
  *
- * A machine has the memory controller in one hierarchy at a time, whichever
- * versions are mounted; that one is shown.
+ * The memory controller is in one hierarchy at a time, even if both versions
+ * are mounted. The handle shows that one.
  */
 #ifndef NUMATALLY_KERNEL_GROUP_H
 #define NUMATALLY_KERNEL_GROUP_H
@@ -23,87 +22,100 @@
 TALLY_BEGIN
 
 struct tally_group_row {
-	const char *path;   /* as /proc/PID/cgroup has it: "/", "/a/b" */
-	unsigned int depth; /* 0: the root, or what stands for it here */
+	/* As in /proc/PID/cgroup: "/", "/a/b"; outside our cgroup namespace
+	 * "/..", "/../x". In a captured tree whose cgroup.procs do not tell what
+	 * is on the way to the namespace, that has such a name, too. */
+	const char *path;
+	unsigned int depth; /* 0: the first row, under which all others are */
 	/*
-	 * 0, or why there are no figures:
-	 * -ENOENT	it has no memory.numa_stat: its parent does not give it
-	 *		the controller, or it is a root that has none. No
-	 *		failure of a reading.
-	 * -EBADMSG	the file makes no sense
-	 * other	as open(2) and read(2) say
+	 * 0, or why figures are not known:
+	 * -ENOENT	no memory.numa_stat: the parent does not delegate the
+	 *		controller, or the root has none. The reading does not
+	 *		count this as a failure.
+	 * -EBADMSG	a line makes no sense: its figure is unknown, others
+	 *		are known. Or the whole file does. A line with a name
+	 *		that no known kernel has is skipped then
+	 * other	as open(2) and read(2); or cgroups in it are missing,
+	 *		since its directory could not be listed
 	 */
 	int err;
 	/* By node and figure: values[n * nr_figures + f] for the n-th of
 	 * tally_kernel_groups_nodes() and the f-th of
-	 * tally_kernel_groups_figures(); TALLY_UNKNOWN where the file has none.
-	 * NULL where err. */
+	 * tally_kernel_groups_figure(); TALLY_UNKNOWN where the file has none.
+	 * NULL if none is known. */
 	const int64_t *values;
 };
 
-/* A handle belongs to one thread at a time. */
+/* One thread at a time may use a handle. */
 struct tally_groups;
 
 /*
- * root: a captured tree's directory; NULL: this machine. The hierarchy is
- * found in proc/self/mountinfo; a tree without that has it in sys/fs/cgroup or
- * sys/fs/cgroup/memory. path: this cgroup and those below it; NULL: all that
- * can be seen.
+ * Open the cgroups of this machine (@root NULL), or of the captured tree @root:
+ * the cgroup @path and all below it; NULL: all that are visible. The hierarchy
+ * is the one in proc/self/mountinfo; in a tree without that file it is in
+ * sys/fs/cgroup or sys/fs/cgroup/memory.
  *
- * max_fds: how many files are kept open to be read again, 0 for the default: a
- * quarter of RLIMIT_NOFILE, 1024 at most. The cgroups beyond that have theirs
- * opened for each reading (about 4 us more each), and so has every one after
- * open(2) said EMFILE.
+ * The handle keeps @max_fds files open to read them again; 0: a quarter of
+ * RLIMIT_NOFILE, 1024 at most. Reading any other file opens it each time (about
+ * 4 us more). At EMFILE the handle keeps fewer files open from then on.
+ *
+ * The caller closes *@groups.
  *
  * -ENOENT	no memory controller is mounted, or there is no such cgroup
  * -ENAMETOOLONG
- *		root or path is
+ *		@root or @path is too long
  * -ENOMEM	no memory
- * other	as open(2) says
+ * other	as open(2)
  */
-TALLY_API int tally_kernel_groups_open(const char *root, const char *path,
-				       unsigned int max_fds,
-				       struct tally_groups **groups);
+TALLY_API TALLY_NODISCARD int
+tally_kernel_groups_open(const char *root, const char *path,
+			 unsigned int max_fds, struct tally_groups **groups);
 TALLY_API void tally_kernel_groups_close(struct tally_groups *groups);
 
 /*
- * Looks which cgroups there are, and reads each. One that goes away meanwhile
- * is no row. Where there is no new cgroup, node or figure, it allocates
- * nothing.
+ * Find the cgroups, and read each. A cgroup that goes away meanwhile has no
+ * row. The call allocates only for a new cgroup, node or figure.
  *
  * 0		every row was read, or has -ENOENT
- * -ENOMEM	no memory; rows may be missing, or not be read
- * other	the err of the first row that has another
+ * -ENOMEM	no memory; rows may be missing or old
+ * other	the err of the first row that failed; the others were read
  */
-TALLY_API int tally_kernel_groups_read(struct tally_groups *groups);
+TALLY_API TALLY_NODISCARD int
+tally_kernel_groups_read(struct tally_groups *groups);
 
-/* 1 or 2. */
+/* The version of the hierarchy, 1 or 2. */
 TALLY_API int tally_kernel_groups_version(const struct tally_groups *groups);
-/* CLOCK_MONOTONIC of the last reading. */
+/* CLOCK_MONOTONIC of the last reading, in ns. */
 TALLY_API int64_t tally_kernel_groups_time_ns(const struct tally_groups *groups);
 
-/* Of the last reading, until the next: rows, each cgroup before those in it,
- * and these by name. */
+/* The rows of the last reading: each cgroup before those in it, siblings by
+ * name. A row belongs to the handle, until the next reading. The function
+ * asserts that @index < nr. */
 TALLY_API unsigned int
 tally_kernel_groups_nr(const struct tally_groups *groups);
 TALLY_API const struct tally_group_row *
 tally_kernel_groups_row(const struct tally_groups *groups, unsigned int index);
-/* The index of a cgroup's row, or -ENOENT. */
+/* The index of the row of the cgroup @path, or -ENOENT. */
 TALLY_API int tally_kernel_groups_find(const struct tally_groups *groups,
 				       const char *path);
 
-/* The nodes that any file has named so far, ascending by number. */
+/* The nodes that any file has named so far, ascending by number. The array
+ * belongs to the handle, until the next reading. */
 TALLY_API const int *
 tally_kernel_groups_nodes(const struct tally_groups *groups, unsigned int *nr);
-/* The figures that any file has had so far: never reordered, only more.
- * source is TALLY_SOURCE_CGROUP; those of version 1 are pages, those of
- * version 2 bytes, but for its "workingset_…": events, counters. */
+/* The figures that any file has had so far; each keeps its index. source is
+ * TALLY_SOURCE_CGROUP. Those of version 1 are in pages (page_bytes 0: of a
+ * captured machine that does not tell), those of version 2 in bytes; its "workingset_…" and "pg…" are counters of events. A figure belongs
+ * to the handle, until the next reading. The function asserts that @index is
+ * below nr_figures. */
+TALLY_API unsigned int
+tally_kernel_groups_nr_figures(const struct tally_groups *groups);
 TALLY_API const struct tally_figure *
-tally_kernel_groups_figures(const struct tally_groups *groups,
-			    unsigned int *nr);
-/* The index of the figure, or -ENOENT. */
-TALLY_API int tally_kernel_groups_figure(const struct tally_groups *groups,
-					 const char *name);
+tally_kernel_groups_figure(const struct tally_groups *groups,
+			   unsigned int index);
+/* The index of the figure @name, or -ENOENT. */
+TALLY_API int tally_kernel_groups_find_figure(const struct tally_groups *groups,
+					      const char *name);
 
 TALLY_END
 

@@ -2,11 +2,10 @@
 /*
  * kernel_node: what Linux itself counts per node, in figures.
  *
- * A figure is a line of one of the node's files, under the name that the kernel
- * gives it. Figures are found in the files, so that those of a kernel that is
- * newer than this library are there too, wherever it keeps them: pgdemote_* and
- * pgpromote_* for one were the machine's before they were a node's, and are
- * figures from then on only.
+ * A figure is one line of one of the node's files, under the kernel's name. The
+ * handle finds figures in the files: a newer kernel yields more of them, from
+ * the release on that keeps them per node (pgdemote_* and pgpromote_*, for
+ * example, were the machine's before they were a node's).
  *
  * source	file					unit
  * MEMINFO	nodeN/meminfo				bytes; HugePages_*:
@@ -16,26 +15,25 @@
  * VMSTAT	nodeN/vmstat				see below
  * HUGEPAGES	nodeN/hugepages/hugepages-SIZEkB/	pages of that size
  * CPU		/proc/stat, of the node's CPUs		ns
- * ESTIMATE	what follows from /proc/zoneinfo	bytes
+ * ESTIMATE	derived from /proc/zoneinfo		bytes
  *
- * The units of VMSTAT follow from the names. "nr_*" are pages; those of them
- * that count huge pages (nr_anon_transparent_hugepages, nr_shmem_hugepages,
- * nr_shmem_pmdmapped, nr_file_hugepages, nr_file_pmdmapped) are pages of the
- * size of a PMD. "pg*" are pages that were moved, reclaimed and so on, unless
- * they end in "fault", and so are "workingset_*". nr_kernel_stack is in KiB in
- * the file, in bytes here (before Linux 4.8: stacks, OBJECTS). Everything else
- * is events.
+ * The names of VMSTAT tell their units. "nr_*" are pages. Those that count huge
+ * pages (nr_anon_transparent_hugepages, nr_shmem_hugepages, nr_shmem_pmdmapped,
+ * nr_file_hugepages, nr_file_pmdmapped) are pages of the size of a PMD. "pg*"
+ * and "workingset_*" are pages that were moved, reclaimed and so on, unless
+ * they end in "fault". nr_kernel_stack is KiB in the file, and bytes here
+ * (before Linux 4.8: stacks, OBJECTS). Everything else is events.
  *
- * Without NUMA in the kernel (no nodes in sys/devices/system/node), there is
- *one node, 0, of what /proc/meminfo, /proc/vmstat and sys/kernel/mm/hugepages
- *say of the machine; NUMASTAT has nothing then.
+ * A kernel without NUMA (no nodes in sys/devices/system/node) has one node, 0,
+ * with the figures of /proc/meminfo, /proc/vmstat and sys/kernel/mm/hugepages.
+ * NUMASTAT then has none.
  *
- * Files are kept open and read again. A reading that finds the nodes, CPUs and
- * figures that the one before found opens nothing and allocates nothing, but
- * for files beyond half of RLIMIT_NOFILE, which are opened each time, and the
- * nodes' directory where sysfs has no list of those that are online.
+ * The handle keeps files open to read them again. A reading that finds the
+ * nodes, CPUs and figures of the one before opens and allocates nothing, with
+ * two exceptions: files beyond half of RLIMIT_NOFILE are opened each time, and
+ * so is the directory of nodes if sysfs has no list of online ones.
  *
- * A handle may be used by one thread at a time; different ones are independent.
+ * One thread at a time may use a handle; different handles are independent.
  */
 #ifndef NUMATALLY_KERNEL_NODE_H
 #define NUMATALLY_KERNEL_NODE_H
@@ -67,10 +65,10 @@ enum tally_unit {
 	TALLY_UNIT_PAGES,
 	TALLY_UNIT_EVENTS,
 	TALLY_UNIT_NS,
-	TALLY_UNIT_OBJECTS, /* of the kernel's, of no size that it tells */
+	TALLY_UNIT_OBJECTS, /* of the kernel's, of unknown size */
 };
 
-/* A value that the node's file doesn't have, or that could not be read. */
+/* A value that the node's file lacks, or that could not be read. */
 #define TALLY_UNKNOWN INT64_MIN
 
 struct tally_figure {
@@ -78,30 +76,31 @@ struct tally_figure {
 			     HUGEPAGES: "hugepages-2048kB nr", "… free",
 			     "… surplus"; CPU: "user", "nice", "system",
 			     "idle", "iowait", "irq", "softirq", "steal",
-			     "guest" (which user has too), "guest_nice" (which
-			     nice has too); ESTIMATE: "MemAvailable" */
+			     "guest" (part of user), "guest_nice" (part of
+			     nice); ESTIMATE: "MemAvailable" */
 	enum tally_source source;
 	enum tally_unit unit;
-	int64_t page_bytes; /* of one page where the unit is PAGES; 0: not
-			       known (a captured machine's), or another unit */
-	bool counter;	    /* only grows, until somebody resets it: numa_* by
-			       vm.numa_stat, and the time that a CPU waited for
-			       I/O can fall by itself; else what is there now */
+	int64_t page_bytes; /* the size of a page, if the unit is PAGES; 0: not
+			       known (of a captured machine), or another unit */
+	bool counter;	    /* true: it only grows, except that vm.numa_stat
+			       resets numa_* and that iowait can fall by
+			       itself. false: it goes up and down */
 	bool estimate;
 };
 
 /*
- * A node. err[source] is 0 or why there is nothing of that source (values are
- * unknown then):
+ * A node. err[source] is 0, or why values of the source are not known:
  *
- * -ENODATA	the kernel doesn't have it on any node: no failure. Nor are
- *		huge pages that a node alone doesn't have
- * -ERANGE	the file has a number that is none of 63 bits: the value is
- *		unknown, all others of the source are there
- * -EINVAL	the file is none of its kind, or is cut off
- * -EFBIG	it is too long, or there would be over 8,192 figures
- * other	what opening and reading said: -ENODEV, -ENOENT: the node is
- *		going away
+ * -ENODATA	no node has this source. No failure of a reading; nor is it
+ *		one if a single node lacks huge pages, or if /proc/stat has no
+ *		line for any of its CPUs
+ * -ERANGE	the file has a number of more than 63 bits: that value is
+ *		unknown, and all others of the source are known
+ * -EBADMSG	a line makes no sense, or the file is of another kind: the
+ *		value of that line is unknown (CPU: all values of the node),
+ *		and all others of the source are known
+ * -EFBIG	there are over 8,192 figures; none of the source is known
+ * other	as opening and reading it; -ENODEV, -ENOENT: the node goes away
  */
 struct tally_node_figures {
 	int node; /* sysfs's number */
@@ -109,74 +108,80 @@ struct tally_node_figures {
 	const int64_t *values; /* by figure */
 };
 
-struct tally_nodes;
+struct tally_node_stats;
 
 /*
- * Prepares to read the figures of the sources that have a bit 1 << source. root
- * NULL is this machine, else the directory of a captured tree. There are no
- * nodes and figures before the first reading. The caller owns *nodes.
+ * Prepare to read the sources whose bits 1 << source are in @sources, of this
+ * machine (@root NULL) or of the captured tree @root. The handle has no rows
+ * and figures before the first reading. The caller closes *@nodes.
  *
- * -ENOENT	no such root; or it has neither nodes in sys/devices/system/node
- *		nor proc/meminfo
- * -ENOTDIR	root is not a directory
+ * -ENOENT	no such root; or it has neither sys/devices/system/node nor
+ *		proc/meminfo
+ * -ENOTDIR	@root is not a directory
  * -ENOMEM	no memory
- * other	what opening the directories said
+ * other	as opening the directories
  */
-TALLY_API int tally_kernel_nodes_open(const char *root, unsigned int sources,
-				      struct tally_nodes **nodes);
-TALLY_API void tally_kernel_nodes_close(struct tally_nodes *nodes);
+TALLY_API TALLY_NODISCARD int
+tally_kernel_nodes_open(const char *root, unsigned int sources,
+			struct tally_node_stats **nodes);
+TALLY_API void tally_kernel_nodes_close(struct tally_node_stats *nodes);
 
 /*
- * Reads all nodes that there are now. The whole is no picture of one moment:
- * each file is, and they are read one after another.
+ * Read all present nodes. Each file shows one moment; the files are read one
+ * after another.
  *
- * What a CPU counted stays with its node while the CPU is offline. The node's
- * CPUs are looked up when CPUs or nodes came or went.
+ * What a CPU counted stays with its node while the CPU is offline. The handle
+ * looks up the CPUs of the nodes when CPUs or nodes come or go.
  *
  * MemAvailable is the node's share of what si_mem_available() (mm/show_mem.c)
- * calculates for the machine,
+ * computes for the machine, and at least 0:
  *
  *	free - reserve + file - min(file / 2, low)
  *		+ reclaimable - min(reclaimable / 2, low)
  *
- * and no less than 0, where file is Active(file) + Inactive(file), reclaimable
- * is KReclaimable (SReclaimable before Linux 4.20), low is the sum of the
- * node's zones' low watermarks, and reserve that of min(managed, high
- * watermark + the largest lowmem reserve), as in
- * calculate_totalreserve_pages() (mm/page_alloc.c). Watermarks are read when
- * nodes come or go, or after 10 s. Without NUMA, the sum of nodes is the
- * kernel's own MemAvailable.
+ *	file		Active(file) + Inactive(file)
+ *	reclaimable	KReclaimable; SReclaimable before Linux 4.20
+ *	low		the sum of the low watermarks of the node's zones
+ *	reserve		the sum of min(managed, high watermark + the largest
+ *			lowmem reserve) over them, as in
+ *			calculate_totalreserve_pages() (mm/page_alloc.c)
  *
- * -errno	the first row's error that is a failure, or why it isn't known
- *		what nodes there are now; every other row, and those of the
- *		reading before, are there all the same
- * -ENOMEM	no memory: rows may lack everything
+ * Watermarks are read when nodes come or go, and every 10 s. Without NUMA, the
+ * sum over nodes is the kernel's own MemAvailable.
+ *
+ * -ENOMEM	no memory; rows may lack everything
+ * -errno	the error of the first row that failed, or why the nodes can't
+ *		be listed; every other row was read
  */
-TALLY_API int tally_kernel_nodes_read(struct tally_nodes *nodes);
+TALLY_API TALLY_NODISCARD int
+tally_kernel_nodes_read(struct tally_node_stats *nodes);
 
-/* CLOCK_MONOTONIC when the last reading began. */
-TALLY_API int64_t tally_kernel_nodes_time_ns(const struct tally_nodes *nodes);
+/* CLOCK_MONOTONIC at the begin of the last reading, in ns. */
+TALLY_API int64_t
+tally_kernel_nodes_time_ns(const struct tally_node_stats *nodes);
 
-/* The nodes of the last reading, ascending by number; index counts from 0, and
- * index < nr is asserted. A row belongs to the handle, and is there until the
- * next reading. */
-TALLY_API unsigned int tally_kernel_nodes_nr(const struct tally_nodes *nodes);
+/* The nodes of the last reading, ascending by number. A row belongs to the
+ * handle, until the next reading. The function asserts that @index < nr. */
+TALLY_API unsigned int
+tally_kernel_nodes_nr(const struct tally_node_stats *nodes);
 TALLY_API const struct tally_node_figures *
-tally_kernel_nodes_row(const struct tally_nodes *nodes, unsigned int index);
+tally_kernel_nodes_row(const struct tally_node_stats *nodes,
+		       unsigned int index);
 
-/*
- * All figures that were found so far, in the order in which they were; each
- * keeps its place for as long as the handle lives, also where no node has it
- * any more. The array belongs to the handle, and is there until the next
- * reading; names, until the close.
- */
+/* The figures found so far. Each keeps its index as long as the handle lives,
+ * even if no node has it any more. A figure belongs to the handle until the
+ * next reading; its name, until the close. The function asserts that @index is
+ * below nr_figures. */
+TALLY_API unsigned int
+tally_kernel_nodes_nr_figures(const struct tally_node_stats *nodes);
 TALLY_API const struct tally_figure *
-tally_kernel_nodes_figures(const struct tally_nodes *nodes, unsigned int *nr);
+tally_kernel_nodes_figure(const struct tally_node_stats *nodes,
+			  unsigned int index);
 
-/* The place of a figure, or -ENOENT. */
-TALLY_API int tally_kernel_nodes_figure(const struct tally_nodes *nodes,
-					enum tally_source source,
-					const char *name);
+/* The index of the figure @name of @source, or -ENOENT. */
+TALLY_API int
+tally_kernel_nodes_find_figure(const struct tally_node_stats *nodes,
+			       enum tally_source source, const char *name);
 
 TALLY_END
 

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ledger: a table in shared memory: accounts down, resources across, and an
- * amount per node for each.
+ * ledger: a table in shared memory. Accounts are its rows, resources its
+ * columns, and each pair of them has one amount per node.
  *
- * Each CPU has a lane, in memory of its own node, and adds to the cells of
- * that lane only. A single cell means nothing; sums over lanes do (view).
+ * Each CPU has a lane in memory of its own node, and adds to the cells of that
+ * lane alone. One cell means nothing by itself; sums over lanes do
+ * (numatally/view.h).
  *
- * Several processes may have one ledger open for writing at once, and any
- * number of threads in each may call everything here but close at once.
+ * Several processes may have a ledger open for writing at once. Any number of
+ * threads may call every function here at once, except tally_ledger_close().
+ * No function of the library is a cancellation point: pthread_cancel(3) waits
+ * until the function has returned. Asynchronous cancellation must be off.
  *
- * Where somebody cuts the file short, nobody gets SIGBUS (numatally/reader.h
- * says how): adds are lost from then on, and whatever looks at the ledger says
+ * A process has a ledger open until it closes it, ends, or calls execve(2). The
+ * kernel tells the others, by a lock on the file: in every namespace (of PIDs,
+ * time, users, mounts), and whether the process is stopped, has closed
+ * descriptors that it did not open (closefrom(3)), or left a child of fork(2)
+ * behind. Such a child writes as a process of its own: its first call that
+ * writes opens the ledger again, and can fail as tally_ledger_open() does.
+ *
+ * The library opens a file whose descriptor was closed again, by its path.
+ * -EBADF: the path leads to it no longer; such a call changed nothing.
+ *
+ * If the file is cut short, no process gets SIGBUS (numatally/reader.h): adds
+ * are lost from then on, and functions that look at the ledger return
  * -EBADMSG.
  */
 #ifndef NUMATALLY_LEDGER_H
@@ -28,162 +41,210 @@ TALLY_BEGIN
 
 struct tally_ledger;
 
+/* What changes a resource. */
 enum tally_kind {
-	TALLY_COUNTER = 1, /* only grows: ns of CPU time, page faults */
-	TALLY_STOCK = 2,   /* held and given back: cores, bytes */
+	TALLY_COUNTER = 1,    /* only grows: ns of CPU time, page faults */
+	TALLY_GAUGE = 2,      /* is measured, added to and set: bytes in use */
+	TALLY_RESERVABLE = 3, /* limits alone change it (numatally/limit.h):
+				 cores, bytes to hand out */
 };
 
-/* A column. A name is a letter or _, then letters, digits and _, as metrics
- * are named; a unit is the same, or empty. */
+/* A column. A name is a letter or _, then letters, digits and _; a unit is the
+ * same, or empty. */
 struct tally_resource {
 	const char *name; /* at most 31 bytes */
-	const char
-		*unit; /* of an amount of 1, at most 15 bytes: "ns", "bytes" */
+	const char *unit; /* of an amount of 1, at most 15 bytes: "ns", "bytes" */
 	enum tally_kind kind;
 };
 
-/* What may be left 0 has a default. */
+/* Limits that a ledger has before another process sees it; see
+ * tally_limit_set_capacity() and tally_limit_set_quota(). */
+struct tally_capacity {
+	int node; /* its number */
+	unsigned int resource;
+	int64_t capacity;
+};
+struct tally_quota {
+	const char *key; /* of an account, which is opened */
+	unsigned int resource;
+	int64_t quota;
+};
+
+/* Every member but size may be 0, for its default. */
 struct tally_ledger_options {
-	uint32_t max_accounts;	/* 4096 by default, 2^26 at most; what is not
-				   used costs no memory, only addresses */
-	uint32_t max_key_bytes; /* 191 by default, 4095 at most */
-	mode_t mode;		/* of the file: 0640 by default */
-	int exclusive;		/* 1: this process alone will write to it, and
-				   its adds are faster; nobody else can open it
-				   but to read */
+	size_t size; /* the caller sets sizeof(struct tally_ledger_options) */
+	uint32_t max_accounts;	/* default 4096, at most 2^26; unused rows cost
+				   addresses, but no memory */
+	uint32_t max_key_bytes; /* default 191, at most 4095 */
+	mode_t mode;		/* of the file: default 0640 */
+	int exclusive; /* 1: this process alone writes to the ledger, and
+				   adds faster; others can only read it */
+	const struct tally_capacity *capacities;
+	unsigned int nr_capacities;
+	unsigned int nr_quotas;
+	const struct tally_quota *quotas;
 };
 
 /*
- * Makes a ledger at path, on a tmpfs (NULL: an unnamed one, that this process
- * and its children alone can reach), over the nodes and CPUs of topo, and
- * opens it for writing. It is seen under path only once it is whole. Memory
- * that can't be placed on its node is not an error: see tally_region.
+ * Create a ledger at @path, on a tmpfs, for the nodes and CPUs of @topo, and
+ * open it for writing. The path appears once the ledger is complete. With
+ * @path NULL the ledger has no name: only this process and its children reach
+ * it. @options may be NULL. Memory that cannot be placed on its node is not an
+ * error (numatally/region.h).
  *
- * -EINVAL	no resource, more than 512, or a name or unit of another form
- * -EEXIST	path exists, or two resources have one name
+ * -EINVAL	@resources is empty or has over 512, a name, unit or kind is
+ *		malformed, options->size is not set, @topo has several
+ *		machines, or a capacity or quota is negative or of a resource
+ *		that is not reservable
+ * -ENOENT	a capacity is of a node that @topo lacks; or no such directory
+ * -E2BIG	accounts × nodes × CPUs need more addresses than there are: lower
+ *		max_accounts; or @options has a member set that this library does
+ *		not know
+ * -EEXIST	@path exists, or two resources have one name
  * -ENOSPC	the file system is full
- * -EFBIG	the process's file-size limit
- * -E2BIG	too many accounts × nodes × CPUs for the address space
- * other	what opening, sizing and mapping the file said
+ * -EFBIG	the limit on file sizes of the process is too low
+ * -EOPNOTSUPP	the file system, or the kernel (before Linux 3.15), has no locks
+ *		of open file descriptions: use a tmpfs
+ * -ENOSYS	@path is NULL, and /proc is not mounted
+ * other	as open(2), ftruncate(2), mmap(2) and fcntl(2), and for a quota
+ *		as tally_account_open() and tally_limit_set_quota()
  */
-TALLY_API int tally_ledger_create(const char *path,
-				  const struct tally_topo *topo,
-				  const struct tally_resource *resources,
-				  unsigned int nr_resources,
-				  const struct tally_ledger_options *options,
-				  struct tally_ledger **ledger);
+TALLY_API TALLY_NODISCARD int
+tally_ledger_create(const char *path, const struct tally_topo *topo,
+		    const struct tally_resource *resources,
+		    unsigned int nr_resources,
+		    const struct tally_ledger_options *options,
+		    struct tally_ledger **ledger);
 
 /*
- * Opens the ledger at path, as one more writer.
+ * Open the ledger at @path for writing, beside the processes that have it
+ * open.
  *
- * -EPROTO	of another format version, or of another kind of machine
+ * -EPROTO	another format version, or another kind of machine
  * -EBADMSG	not a ledger, or damaged
- * -EAGAIN	its maker has not finished it
- * -ESTALE	made before the machine was booted
+ * -EAGAIN	the process that creates it, or one that removes it, has not
+ *		finished: try again
+ * -ENOENT	none is at @path, or another process has just removed it
+ * -ESTALE	created before the machine was booted
  * -EUSERS	too many processes have it open
- * -EBUSY	its maker alone writes to it
- * other	what opening and mapping the file said
+ * -EBUSY	it is exclusive, and another process has it open for writing
+ * -EOPNOTSUPP	as from tally_ledger_create()
+ * -ENOSYS	a child of fork(2): /proc is not mounted, and the path leads to
+ *		the file no longer
+ * other	as open(2), mmap(2) and fcntl(2)
  */
-TALLY_API int tally_ledger_open(const char *path, struct tally_ledger **ledger);
+TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
+						struct tally_ledger **ledger);
 
 /*
- * Opens the ledger at path, where there is one that can be gone on with: with
- * all that it holds, and what those who had it open and died had begun taken
- * care of. Else makes one in its place: *why (where not NULL) is 0 or, where it
- * was made, the reason:
+ * Open the ledger at @path if it is usable, and complete what dead writers
+ * left unfinished; otherwise create it. A ledger that is opened keeps its own
+ * limits: options->capacities and quotas are for one that is created. If @why is not NULL, set *why to 0 or,
+ * if the ledger was created, to the reason:
  *
  *	-ENOENT		there was none
- *	-ESTALE, -EPROTO, -EBADMSG	as tally_ledger_open() said; the file is
- *			removed, and whoever has it open still is on his own
+ *	-ESTALE, -EPROTO, -EBADMSG	as from tally_ledger_open(); the old
+ *			ledger is removed, and processes that have it open keep
+ *			it to themselves
  *
- * Processes may do so at once, and get the same one. -EEXIST: it is there, and
- * has other resources; -EAGAIN: others are at it, for a second; others as
- * tally_ledger_open() and tally_ledger_create() say.
+ * Processes that call it at once get the same ledger. Errors as
+ * tally_ledger_open() and tally_ledger_create(), and
+ *
+ * -EBADMSG	at @path is no ledger: remove it, or use another path
+ * -EEXIST	the ledger has other resources
+ * -EAGAIN	other processes kept opening or creating it for a second: try
+ *		again
  */
-TALLY_API int tally_ledger_adopt(const char *path,
-				 const struct tally_topo *topo,
-				 const struct tally_resource *resources,
-				 unsigned int nr_resources,
-				 const struct tally_ledger_options *options,
-				 struct tally_ledger **ledger, int *why);
+TALLY_API TALLY_NODISCARD int
+tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
+			    const struct tally_resource *resources,
+			    unsigned int nr_resources,
+			    const struct tally_ledger_options *options,
+			    struct tally_ledger **ledger, int *why);
 
-/* Ends this process's use; the ledger stays until its file is removed. No
- * other thread may be using it, nor a view of it. */
+/*
+ * Remove the ledger at @path if it has no account and no process has it open for
+ * writing, this one included. One that opens it meanwhile keeps it, or gets
+ * -ENOENT.
+ *
+ * -EBUSY	it is in use, or has an account
+ * -EAGAIN	another process is about to remove or replace it: try again
+ * -EBADMSG	not a ledger, or damaged
+ * other	as tally_ledger_open() and unlink(2)
+ */
+TALLY_API TALLY_NODISCARD int tally_ledger_remove(const char *path);
+
+/* Close the ledger in this process; takes NULL. The file stays until it is
+ * removed. No other thread may use the ledger or a view of it. */
 TALLY_API void tally_ledger_close(struct tally_ledger *ledger);
 
 /*
- * Where the ledger of this name lies: name itself where it has a '/' in it;
- * else, in $NUMATALLY_DIR or, without that, /dev/shm/numatally-UID
- * (/dev/shm/numatally for root), the file name.ledger.
+ * Write the path of the ledger with this name into path[0 .. bytes). A name
+ * with a '/' is the path itself. Any other is the file name.ledger in
+ * $NUMATALLY_DIR or, if that is not set, in /dev/shm/numatally-UID (root:
+ * /dev/shm/numatally).
  *
  * -EINVAL		the name is empty or starts with a dot
- * -ENAMETOOLONG	it doesn't fit
+ * -ENAMETOOLONG	the path does not fit
  */
-TALLY_API int tally_ledger_path(const char *name, char *path, size_t bytes);
+TALLY_API TALLY_NODISCARD int tally_ledger_path(const char *name, char *path,
+						size_t bytes);
 
 /*
- * Where the ledger of this name is, for who reads it: as tally_ledger_path()
- * says, or, where there is none and $NUMATALLY_DIR is not set, in the system's
- * directory, which is root's: /dev/shm/numatally.
+ * Write the path of an existing ledger into path[0 .. bytes), to read it: the
+ * path of tally_ledger_path() or, if no file is there and $NUMATALLY_DIR is
+ * not set, the one in root's directory, /dev/shm/numatally. Errors as
+ * tally_ledger_path(), and
  *
- * -ENOENT	in neither
- * -EPERM	the system's directory is not root's alone
- * others	as tally_ledger_path()
+ * -ENOENT	neither exists
+ * -EPERM	another user than root can write to root's directory
  */
-TALLY_API int tally_ledger_find(const char *name, char *path, size_t bytes);
+TALLY_API TALLY_NODISCARD int tally_ledger_find(const char *name, char *path,
+						size_t bytes);
 
 /*
- * Makes the directory of tally_ledger_path(), mode 0755, unless it is there.
+ * Create the directory of tally_ledger_path(), mode 0755, unless it exists.
  *
- * -EPERM	it is there, and somebody else could put ledgers into it
- * other	what mkdir(2) said
+ * -EPERM	it exists, and other users can write to it: do not use it
+ * other	as mkdir(2)
  */
-TALLY_API int tally_ledger_make_dir(void);
+TALLY_API TALLY_NODISCARD int tally_ledger_make_dir(void);
 
-/* The directory of the accounts; borrowed, ends with the ledger. */
+/* Return the directory of accounts. It belongs to the ledger. */
 TALLY_API struct tally_accounts *
 tally_ledger_accounts(struct tally_ledger *ledger);
 
-/* The number of the resource with this name, or -ENOENT. Resources are
- * numbered in the order in which they were declared. */
-TALLY_API int tally_ledger_resource(const struct tally_ledger *ledger,
-				    const char *name);
+/* Return the number of the resource with this name: its place, from 0, among
+ * the resources as they were declared. -ENOENT: no such resource. */
+TALLY_API TALLY_NODISCARD int
+tally_ledger_resource(const struct tally_ledger *ledger, const char *name);
 
 /*
- * Adds amount to the account's cell of that resource, for the node of the CPU
- * that it runs on. A failed add has changed nothing: fails only where the
- * account has ended, or this CPU touches a run of 64 accounts for the first
- * time, or this thread the ledger. Async-signal-safe but for a thread's first
- * add to the ledger. numatally/ledger_inline.h has the same without the call.
+ * Add @amount to one resource of the account, for the node of the CPU that
+ * executes the call. A failed call changes nothing. It can only fail if the
+ * account is gone or the arguments are wrong, on a CPU's first add to a run of
+ * 64 accounts, and on a thread's first add to the ledger. Async-signal-safe,
+ * except a thread's first add to the ledger; a handler may also leave it by
+ * siglongjmp(3): the add is then done or not. Snapshots wait for what was left
+ * until the thread adds again, from no deeper in the stack, takes a snapshot or
+ * ends. numatally/ledger_inline.h has the same without a call.
  *
- * -ESTALE	the account is gone: nothing is ever added to the one that has
- *		its row now
+ * -EINVAL	no such resource, it is reservable, or it is a counter and the
+ *		amount is negative
+ * -ESTALE	the account is gone; its row's next account gets nothing
  * -ENOSPC	the file system is full
  * -ENOMEM	no memory
  * -EUSERS	4096 threads use the ledger
- * -EPERM	a child of fork(2), in a ledger that one process writes to
- * -EBADMSG	the file was cut short; not every add can tell
+ * -EPERM	this process is a child of fork(2), and the ledger has a single
+ *		writing process: write from the parent
+ * -EBADMSG	the file is damaged or was cut short; not every add notices
  */
-TALLY_API int tally_ledger_add(struct tally_ledger *ledger,
-			       struct tally_account account,
-			       unsigned int resource, int64_t amount);
+TALLY_API TALLY_NODISCARD int tally_ledger_add(struct tally_ledger *ledger,
+					       struct tally_account account,
+					       unsigned int resource,
+					       int64_t amount);
 
-/*
- * Adds to 2, 4 resources of one account that stand side by side, the first
- * one's number being a multiple of 2, 4 (asserted), for the node of the CPU: in
- * one store where the CPU has one so wide, else as tally_ledger_post().
- * Errors as tally_ledger_add().
- */
-TALLY_API int tally_ledger_add2(struct tally_ledger *ledger,
-				struct tally_account account,
-				unsigned int resource,
-				const int64_t amounts[2]);
-TALLY_API int tally_ledger_add4(struct tally_ledger *ledger,
-				struct tally_account account,
-				unsigned int resource,
-				const int64_t amounts[4]);
-
-/* Which node an amount is for, where it is not the updating CPU's own. */
+/* As a node: the node of the CPU that executes the call. */
 #define TALLY_NODE_LOCAL (-1)
 
 /* An amount of a resource. */
@@ -193,20 +254,28 @@ struct tally_amount {
 };
 
 /*
- * Adds several amounts to one account, for one node: all of them or, on
- * failure, none. The cells are this CPU's own whatever the node: an amount is
- * *for* a node, it does not lie there. A snapshot has the charge whole or not
- * at all; a live view may see some of the amounts before others; a process that
- * is killed in the middle leaves some of them, and says so: see
- * tally_snapshot_info.
+ * Add several amounts to one account, for one node: all of them or, on
+ * failure, none. At most 64 amounts (asserted). The call writes to this CPU's
+ * own cells for every node: an amount is *for* a node, but does not lie there.
+ *
+ * A snapshot contains the charge whole or not at all; a live view may see some
+ * amounts before others. If the process is killed in the middle, or a signal
+ * handler leaves it by siglongjmp(3), some amounts stay, and a later snapshot
+ * reports it (struct tally_in_doubt).
+ *
+ * Two or four amounts for TALLY_NODE_LOCAL whose resources are numbered in a
+ * row are added by one store if the CPU has one (x86-64: AVX2 for four;
+ * aarch64: two, from an even number). That costs little more than one add, and
+ * a kill leaves all of it or nothing.
+ *
+ * Errors as tally_ledger_add(), and
  *
  * -ENOENT	the ledger has no such node
- * others	as tally_ledger_add(); -ESTALE where any account is gone
  */
-TALLY_API int tally_ledger_charge(struct tally_ledger *ledger,
-				  struct tally_account account, int node,
-				  const struct tally_amount *amounts,
-				  unsigned int nr_amounts);
+TALLY_API TALLY_NODISCARD int
+tally_ledger_charge(struct tally_ledger *ledger, struct tally_account account,
+		    int node, const struct tally_amount *amounts,
+		    unsigned int nr_amounts);
 
 /* An amount of a resource, of one account, for one node. */
 struct tally_entry {
@@ -217,12 +286,29 @@ struct tally_entry {
 };
 
 /*
- * The same over several accounts and nodes: what one gives another takes, and
- * no snapshot sees it in between. 64 entries at most (asserted).
+ * The same over several accounts and nodes, which moves amounts between them:
+ * no snapshot sees a part of it. At most 64 entries (asserted). Errors as
+ * tally_ledger_charge(); -ESTALE if any account is gone.
  */
-TALLY_API int tally_ledger_post(struct tally_ledger *ledger,
-				const struct tally_entry *entries,
-				unsigned int nr_entries);
+TALLY_API TALLY_NODISCARD int
+tally_ledger_post(struct tally_ledger *ledger,
+		  const struct tally_entry *entries, unsigned int nr_entries);
+
+/*
+ * Set several gauges of one account on one node to these amounts: add what
+ * each lacks, as one charge. At most 64 amounts (asserted). One thread at a
+ * time may set the gauges of an account and node; adds may run at the same
+ * time, and each counts before the set or after it.
+ *
+ * Errors as tally_ledger_charge() and tally_view_account(), and
+ *
+ * -EINVAL	a resource is not a gauge
+ * -ENOENT	the ledger has no such node; TALLY_NODE_LOCAL is none here
+ */
+TALLY_API TALLY_NODISCARD int
+tally_ledger_set(struct tally_ledger *ledger, struct tally_account account,
+		 int node, const struct tally_amount *amounts,
+		 unsigned int nr_amounts);
 
 TALLY_END
 

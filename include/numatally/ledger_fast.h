@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ledger_fast: what the inlined update path of a ledger reads, and what the
- * restartable sequences of all architectures have in common. Included by
- * numatally/ledger_inline.h, and not of use by itself.
+ * ledger_fast: what the inlined update path reads, and what the restartable
+ * sequences of all architectures share. For numatally/ledger_inline.h, which
+ * includes it; programs use nothing of it.
  *
- * The structures here are frozen under the library's soname, for the inlined
- * functions only.
+ * The structures are frozen under the library's soname.
  */
 #ifndef NUMATALLY_LEDGER_FAST_H
 #define NUMATALLY_LEDGER_FAST_H
@@ -26,96 +25,109 @@
 #define TALLY_LANES_MAX 8192
 
 /* The lanes that sequences add to in one bank, by CPU. A thread without rseq
- * has the CPU -1 or -2, of which the words that are looked at are 0. */
+ * has CPU -1 or -2, whose words are 0. */
 struct tally_lanes {
-	char *rows[TALLY_LANES_MAX];   /* row 0, of the plane of the CPU's own
-					  node */
-	uint64_t end[TALLY_LANES_MAX]; /* bytes from there that may be added to;
-					  beyond, look at touched */
-	const unsigned char *touched[TALLY_LANES_MAX]; /* [row / 64]: not 0
-							  where the row may be
-							  added to */
+	char *rows[TALLY_LANES_MAX];   /* row 0, for the CPU's own node */
+	uint64_t end[TALLY_LANES_MAX]; /* sequences may add below this many bytes
+					  from row 0; above it, if touched */
+	const unsigned char *touched[TALLY_LANES_MAX]; /* [row / 64]: not 0 if
+							  sequences may add to
+							  the row */
 };
 
 /*
- * What a struct tally_ledger begins with. Where it lies says what an add would
- * else have to load, and the words of the file that every add compares are
+ * The beginning of a struct tally_ledger. Its address encodes what an add
+ * would otherwise load, and the words of the file that every add compares are
  * mapped a second time, at a fixed distance from it:
  *
  *   a multiple of 1 MiB
  *   │ k × 64 KiB + 2 KiB │ struct tally_ledger │ control   │ generations
  *                        ^ the pointer         ^ + 64 KiB  ^ + 128 KiB
  *
- * Bit 0 of k: several processes write to it. Bits 1 to 3: a row is a cache line
- * shifted left by that.
+ * Bit 0 of k: several processes may write. Bits 1 to 3: the shift from a cache
+ * line to a row.
  */
 struct tally_fast {
-	const struct tally_lanes *lanes; /* of the bank that adds go to, or all
-					    0: add in another way */
-	uint64_t serial; /* of a ledger of several processes, in this one; its
-			    low bits are left for a CPU */
+	const struct tally_lanes *lanes; /* of the current bank; all 0 if no
+					    sequence may add */
+	uint64_t serial; /* of a shared ledger, in this process; its low bits are
+			    0, for a CPU */
 	ptrdiff_t rseq;	 /* from the thread pointer, as the next */
-	ptrdiff_t known;
-	uint32_t vector_bytes; /* of the widest store of a sequence */
-	uint32_t pairs;	       /* aarch64: not 0: a plain store of two cells is
-				  whole */
+	ptrdiff_t thread_cache;
+	/* The same for the exported functions. In a ledger opened in checked
+	 * mode lanes and serial are empty, so that inlined functions call. */
+	const struct tally_lanes *called_lanes;
+	uint64_t called_serial;
+	uint32_t row_bytes;
+	uint32_t nr_plain; /* the first resources, up to a reservable one */
 };
 
 #define TALLY_FAST_SEVERAL     65536  /* in its address */
-#define TALLY_FAST_TAG	       65544  /* of the epoch that adds go to */
+#define TALLY_FAST_EPOCH_WORD  65544  /* of the current epoch */
 #define TALLY_FAST_GENERATIONS 131072 /* of accounts, 4 bytes a row */
 
-/* Of a cell, in bytes from row 0. */
+/* The bytes of a row. Inlined code takes them from the ledger's address,
+ * without a load; the library loads them, in fewer instructions. The row is
+ * multiplied because a shift would need its count in a fixed register. */
+#ifndef TALLY_FAST_ROW_BYTES
+#define TALLY_FAST_ROW_BYTES(fast) \
+	(UINT64_C(64) << ((uintptr_t)(fast) >> 17 & 7))
+#endif
+
+/* The offset of a cell from row 0, in bytes. */
 static inline uint64_t tally_fast_offset(const struct tally_fast *fast,
 					 struct tally_account account,
 					 unsigned int resource)
 {
-	/* Not a shift, which would take its count in a certain register. */
-	return (uint64_t)account.row *
-		       (UINT64_C(64) << ((uintptr_t)fast >> 17 & 7)) +
+	return (uint64_t)account.row * TALLY_FAST_ROW_BYTES(fast) +
 	       (uint64_t)resource * 8;
 }
 
 /*
- * What a thread knows of the ledger of several processes that it added to last,
- * for one CPU and epoch. Handlers of signals change it, too: it is read inside
- * a sequence, which they end.
+ * A thread's cache of the shared ledger that it added to last, for one CPU and
+ * epoch. Signal handlers that add change it too: it is read inside a sequence,
+ * which a signal aborts.
  */
-struct tally_known {
-	uint64_t key;	/* the ledger's serial, and the CPU; 0: nothing */
-	uint64_t tag;	/* of the epoch */
-	uint64_t *mark; /* in the region of the CPU's node */
-	char *rows;	/* as in struct tally_lanes, from here on */
+struct tally_thread_cache {
+	uint64_t key;	     /* the ledger's serial, and the CPU; 0: empty */
+	uint64_t epoch_word; /* of that epoch */
+	uint64_t *inflight;  /* this thread's word, on the CPU's node */
+	char *rows;	     /* this and what follows: as in tally_lanes */
 	uint64_t end;
 	const unsigned char *touched;
 };
 
 TALLY_BEGIN
 
-/* Where a thread's is, from its thread pointer: of the initial-exec model, so
- * that the place is the same in every thread. */
-TALLY_API extern const ptrdiff_t tally_known_offset;
+/* The offset of a thread's cache from its thread pointer: equal in every
+ * thread, because the cache is of the initial-exec model. */
+TALLY_API extern const ptrdiff_t tally_thread_cache_offset;
 
 TALLY_END
 
-/* A C library that has this registers threads, or says that it didn't. */
+/* A C library with this registers every thread for rseq, or tells that it did
+ * not. */
 #ifdef RSEQ_SIG
 #define TALLY_HAS_RSEQ 1
 #endif
 
-/* In a program these are constants to the compiler. */
+/* Constants to the compiler in a program; the library has its own. */
+#ifndef TALLY_FAST_LANES
+#define TALLY_FAST_LANES  offsetof(struct tally_fast, lanes)
+#define TALLY_FAST_SERIAL offsetof(struct tally_fast, serial)
+#endif
 #ifndef TALLY_RSEQ_OFFSET
 #define TALLY_RSEQ_OFFSET(fast) __rseq_offset
 #endif
-#ifndef TALLY_KNOWN_OFFSET
-#define TALLY_KNOWN_OFFSET(fast) tally_known_offset
+#ifndef TALLY_THREAD_CACHE_OFFSET
+#define TALLY_THREAD_CACHE_OFFSET(fast) tally_thread_cache_offset
 #endif
 
 /*
- * A sequence's descriptor, at 3: it begins at 1, when the descriptor's address
- * is in the thread's rseq area, and ends behind the instruction before 2, which
- * commits. A thread that is preempted, migrated or signalled in between goes on
- * at 4 instead.
+ * The descriptor of a sequence, at label 3. The sequence begins at 1, once the
+ * descriptor's address is in the thread's rseq area, and ends at 2, behind the
+ * instruction that commits. The kernel moves a thread that is preempted,
+ * migrated or signalled in between to 4.
  */
 #define TALLY_RSEQ_DESCRIPTOR                          \
 	".pushsection __rseq_cs, \"aw\"\n\t"           \

@@ -2,14 +2,8 @@
 /*
  * ledger_rseq_aarch64: the restartable sequences of aarch64.
  *
- * The architecture lets an interrupt be taken between the two stores of an stp,
- * which is then done again as a whole: a sequence that is aborted there would
- * have added one half. Not so where the pair is a single-copy atomic access:
- * stxp's always is, stp's with FEAT_LSE2 (HWCAP_USCAT), both if aligned. Four
- * cells can't be stored so at all.
- *
- * Loads need no barriers: the cell's address depends on the lanes, and whether
- * it is stored to on what end or touched says.
+ * Loads need no barriers: the address of the cell depends on the load of the
+ * lanes, and the store on the loads of end and touched.
  */
 #ifndef NUMATALLY_LEDGER_RSEQ_AARCH64_H
 #define NUMATALLY_LEDGER_RSEQ_AARCH64_H
@@ -26,7 +20,7 @@
 
 TALLY_BEGIN
 
-#define TALLY_RSEQ_BYTES 16
+#define TALLY_HAS_SEQUENCES 1
 
 /* clang-format off */
 
@@ -52,9 +46,9 @@ TALLY_BEGIN
 	[generation] "r" (account.generation),				\
 	[offset] "r" (tally_fast_offset(fast, account, resource))
 
-/* After it, in both, x9 is the first cell's address, in the bank that counts.
- * A handle of another generation, and rows of an untouched bucket, are left for
- * the slow path. */
+/* The checks of both sequences; they leave stale handles and rows of untouched
+ * buckets to the slow path. A commit finds the address of the cell, in the
+ * current bank, in x9. */
 #define TALLY_RSEQ_IS_STALE						\
 	"ldr w9, [%[generations], %[row], lsl #2]\n\t"			\
 	"cmp w9, %w[generation]\n\t"
@@ -65,8 +59,8 @@ TALLY_BEGIN
 	"ldrb w9, [x9, x10]\n\t"
 
 /*
- * Where this process alone writes. The CPU is read inside, so that nothing is
- * to be compared.
+ * In an exclusive ledger. The sequence reads the CPU itself, so there is
+ * nothing to compare.
  *
  * x17: this CPU's words in struct tally_lanes
  */
@@ -74,7 +68,7 @@ TALLY_BEGIN
 	__asm__ goto(							\
 		TALLY_RSEQ_BEGIN					\
 		"ldrsw x16, [%[area], #4]\n\t"				\
-		"ldr x17, [%[fast]]\n\t"				\
+		"ldr x17, [%[fast], %[lanes]]\n\t"			\
 		"add x17, x17, x16, lsl #3\n\t"			\
 		"add x16, x17, %[words]\n\t"				\
 		"ldr x9, [x16]\n\t"					\
@@ -98,44 +92,47 @@ TALLY_BEGIN
 		".popsection\n\t"					\
 		: /* none */						\
 		: TALLY_RSEQ_INPUTS,					\
+		  [lanes] "i" (TALLY_FAST_LANES),			\
 		  [words] "I" (offsetof(struct tally_lanes, end)),	\
 		  __VA_ARGS__						\
 		: TALLY_RSEQ_CLOBBERS					\
 		: slow)
 
 /*
- * Where several do: what the thread knows is for this ledger and CPU; the mark
- * is set, and then it is still for the epoch that adds go to. The mark is
- * cleared behind the sequence, or by who was interrupted: by a release, so that
- * who sees that sees the add. Between the mark and the look at the tag a
- * membarrier stands in for a barrier; who sees a tag sees the generations of
- * those who stored it.
+ * In a shared ledger. The sequence checks that the thread's cache is for this
+ * ledger and CPU, sets the in-flight word, and then checks that the cached
+ * epoch is still the current one. The code behind the sequence clears the
+ * word, or, after an abort, the code that the kernel moved the thread to: with
+ * a release, so that a reader that sees it cleared sees the add. The
+ * membarrier of a snapshot is the barrier between the store of the in-flight
+ * word and the load of the epoch. The load of the epoch acquires, so that the
+ * generations stored before it are seen.
  *
- * x13: the mark, once it is to be set
+ * x13: the address of the in-flight word, once it may be set
  */
-#define TALLY_RSEQ_MARKED(commit, after, ...)				\
+#define TALLY_RSEQ_INFLIGHT(commit, after, ...)				\
 	__asm__ goto(							\
 		"mov x13, #0\n\t"					\
 		TALLY_RSEQ_BEGIN					\
 		"ldr w16, [%[area], #4]\n\t"				\
 		"ldr x17, [%[fast], %[serial]]\n\t"			\
 		"orr x16, x16, x17\n\t"				\
-		"ldr x17, [%[known], %[key]]\n\t"			\
+		"ldr x17, [%[cache], %[key]]\n\t"			\
 		"cmp x16, x17\n\t"					\
 		"b.ne %l[slow]\n\t"					\
-		"ldr x9, [%[known], %[end]]\n\t"			\
+		"ldr x9, [%[cache], %[end]]\n\t"			\
 		"cmp x9, %[offset]\n\t"					\
 		"b.hi 5f\n\t"						\
-		"ldr x9, [%[known], %[touched]]\n\t"			\
+		"ldr x9, [%[cache], %[touched]]\n\t"			\
 		TALLY_RSEQ_IS_TOUCHED					\
 		"cbz w9, %l[slow]\n"					\
 		"5:\n\t"						\
-		"ldr x16, [%[known], %[tag]]\n\t"			\
+		"ldr x16, [%[cache], %[epoch_word]]\n\t"			\
 		"add x17, x16, %[row], lsl #1\n\t"			\
 		"add x17, x17, #1\n\t"					\
-		"ldr x13, [%[known], %[mark]]\n\t"			\
+		"ldr x13, [%[cache], %[inflight]]\n\t"			\
 		"stlr x17, [x13]\n\t"					\
-		"ldar x17, [%[tag_now]]\n\t"				\
+		"ldar x17, [%[epoch_now]]\n\t"				\
 		"cmp x16, x17\n\t"					\
 		"b.ne 6f\n\t"						\
 		TALLY_RSEQ_IS_STALE					\
@@ -144,7 +141,7 @@ TALLY_BEGIN
 		"stlr xzr, [x13]\n\t"					\
 		"b %l[slow]\n"						\
 		"7:\n\t"						\
-		"ldr x9, [%[known], %[rows]]\n\t"			\
+		"ldr x9, [%[cache], %[rows]]\n\t"			\
 		"add x9, x9, %[offset]\n\t"				\
 		commit "\n"						\
 		"2:\n\t"						\
@@ -158,45 +155,27 @@ TALLY_BEGIN
 		".popsection\n\t"					\
 		: /* none */						\
 		: TALLY_RSEQ_INPUTS,					\
-		  [known] "r" ((char *)__builtin_thread_pointer() +	\
-			       TALLY_KNOWN_OFFSET(fast)),		\
-		  [tag_now] "r" ((const char *)fast + TALLY_FAST_TAG),	\
-		  [serial] "i" (offsetof(struct tally_fast, serial)),	\
-		  [key] "i" (offsetof(struct tally_known, key)),	\
-		  [tag] "i" (offsetof(struct tally_known, tag)),	\
-		  [mark] "i" (offsetof(struct tally_known, mark)),	\
-		  [rows] "i" (offsetof(struct tally_known, rows)),	\
-		  [end] "i" (offsetof(struct tally_known, end)),	\
-		  [touched] "i" (offsetof(struct tally_known, touched)), \
+		  [cache] "r" ((char *)__builtin_thread_pointer() +	\
+			       TALLY_THREAD_CACHE_OFFSET(fast)),		\
+		  [epoch_now] "r" ((const char *)fast + TALLY_FAST_EPOCH_WORD),	\
+		  [serial] "i" (TALLY_FAST_SERIAL),			\
+		  [key] "i" (offsetof(struct tally_thread_cache, key)),	\
+		  [epoch_word] "i" (offsetof(struct tally_thread_cache, epoch_word)),	\
+		  [inflight] "i" (offsetof(struct tally_thread_cache, inflight)),	\
+		  [rows] "i" (offsetof(struct tally_thread_cache, rows)),	\
+		  [end] "i" (offsetof(struct tally_thread_cache, end)),	\
+		  [touched] "i" (offsetof(struct tally_thread_cache, touched)), \
 		  __VA_ARGS__						\
 		: TALLY_RSEQ_CLOBBERS					\
 		: slow)
 
-/* What commits. */
+/* The commit. */
 #define TALLY_RSEQ_ONE							\
 	"ldr x10, [x9]\n\t"						\
 	"add x10, x10, %[amount]\n\t"					\
 	"str x10, [x9]"
 
-#define TALLY_RSEQ_PAIR							\
-	"ldp x10, x11, [x9]\n\t"					\
-	"add x10, x10, %[first]\n\t"					\
-	"add x11, x11, %[second]\n\t"					\
-	"stp x10, x11, [x9]"
-
-#define TALLY_RSEQ_EXCLUSIVE						\
-	"ldxp x10, x11, [x9]\n\t"					\
-	"add x10, x10, %[first]\n\t"					\
-	"add x11, x11, %[second]\n\t"					\
-	"stxp w16, x10, x11, [x9]"
-
-/* Behind the sequence: an exclusive store may fail. */
-#define TALLY_RSEQ_STORED "cbnz w16, %l[slow]\n\t"
-
-#define TALLY_RSEQ_AMOUNTS						\
-	[first] "r" (amounts[0]), [second] "r" (amounts[1])
-
-/* x16 and x17 are also those of a linker that lengthens a branch. */
+/* x16 and x17 belong to linkers that lengthen a branch, too. */
 #define TALLY_RSEQ_CLOBBERS						\
 	"memory", "cc", "x9", "x10", "x11", "x13", "x16", "x17"
 
@@ -208,7 +187,7 @@ tally_rseq_several(const struct tally_fast *fast)
 	return ((uintptr_t)fast & TALLY_FAST_SEVERAL) != 0;
 }
 
-/* Add one or two amounts side by side. false: nothing was added. */
+/* Add an amount. Return false if they added nothing. */
 static inline __attribute__((always_inline)) bool
 tally_rseq_add_bare(const struct tally_fast *fast, struct tally_account account,
 		    unsigned int resource, int64_t amount)
@@ -220,59 +199,27 @@ slow:
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add2_bare(const struct tally_fast *fast,
-		     struct tally_account account, unsigned int resource,
-		     const int64_t amounts[2])
+tally_rseq_add_inflight(const struct tally_fast *fast,
+			struct tally_account account, unsigned int resource,
+			int64_t amount)
 {
-	if (fast->pairs)
-		TALLY_RSEQ_BARE(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
-	else
-		TALLY_RSEQ_BARE(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
-				TALLY_RSEQ_AMOUNTS);
+	TALLY_RSEQ_INFLIGHT(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
 	return true;
 slow:
 	return false;
 }
 
-static inline __attribute__((always_inline)) bool
-tally_rseq_add_marked(const struct tally_fast *fast,
-		      struct tally_account account, unsigned int resource,
-		      int64_t amount)
-{
-	TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "", [amount] "rI"(amount));
-	return true;
-slow:
-	return false;
-}
-
-static inline __attribute__((always_inline)) bool
-tally_rseq_add2_marked(const struct tally_fast *fast,
-		       struct tally_account account, unsigned int resource,
-		       const int64_t amounts[2])
-{
-	if (fast->pairs)
-		TALLY_RSEQ_MARKED(TALLY_RSEQ_PAIR, "", TALLY_RSEQ_AMOUNTS);
-	else
-		TALLY_RSEQ_MARKED(TALLY_RSEQ_EXCLUSIVE, TALLY_RSEQ_STORED,
-				  TALLY_RSEQ_AMOUNTS);
-	return true;
-slow:
-	return false;
-}
-
+#ifndef TALLY_RSEQ_KEEP
 #undef TALLY_RSEQ_ABORT
-#undef TALLY_RSEQ_AMOUNTS
 #undef TALLY_RSEQ_BARE
 #undef TALLY_RSEQ_BEGIN
 #undef TALLY_RSEQ_CLOBBERS
-#undef TALLY_RSEQ_EXCLUSIVE
 #undef TALLY_RSEQ_INPUTS
 #undef TALLY_RSEQ_IS_STALE
 #undef TALLY_RSEQ_IS_TOUCHED
-#undef TALLY_RSEQ_MARKED
+#undef TALLY_RSEQ_INFLIGHT
 #undef TALLY_RSEQ_ONE
-#undef TALLY_RSEQ_PAIR
-#undef TALLY_RSEQ_STORED
+#endif
 
 TALLY_END
 

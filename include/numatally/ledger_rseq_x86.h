@@ -15,7 +15,7 @@
 
 TALLY_BEGIN
 
-#define TALLY_RSEQ_BYTES 32
+#define TALLY_HAS_SEQUENCES 1
 
 /* clang-format off */
 
@@ -40,8 +40,9 @@ TALLY_BEGIN
 	[generation] "r" (account.generation),				\
 	[offset] "r" (tally_fast_offset(fast, account, resource))
 
-/* After it, in both, rax is row 0 of the bank that counts. A handle of another
- * generation, and rows of an untouched bucket, are left for the slow path. */
+/* The checks of both sequences; they leave stale handles and rows of untouched
+ * buckets to the slow path. A commit finds row 0 of the current bank in rax.
+ */
 #define TALLY_RSEQ_IS_STALE						\
 	"cmpl %[generation], %c[generations](%[fast],%[row],4)\n\t"
 
@@ -51,8 +52,8 @@ TALLY_BEGIN
 	"cmpb $0, (%%rax,%%rcx)\n\t"
 
 /*
- * Where this process alone writes. The CPU is read inside, so that nothing is
- * to be compared.
+ * In an exclusive ledger. The sequence reads the CPU itself, so there is
+ * nothing to compare.
  *
  * rdx: the CPU
  */
@@ -83,7 +84,7 @@ TALLY_BEGIN
 		".popsection\n\t"					\
 		: /* none */						\
 		: TALLY_RSEQ_INPUTS,					\
-		  [lanes] "i" (offsetof(struct tally_fast, lanes)),	\
+		  [lanes] "i" (TALLY_FAST_LANES),			\
 		  [end] "i" (offsetof(struct tally_lanes, end)),	\
 		  [touched] "i" (offsetof(struct tally_lanes, touched)), \
 		  __VA_ARGS__						\
@@ -91,35 +92,36 @@ TALLY_BEGIN
 		: slow)
 
 /*
- * Where several do: what the thread knows is for this ledger and CPU; the mark
- * is set, and then it is still for the epoch that adds go to. The mark is
- * cleared behind the sequence, or by who was interrupted.
+ * In a shared ledger. The sequence checks that the thread's cache is for this
+ * ledger and CPU, sets the in-flight word, and then checks that the cached
+ * epoch is still the current one. The code behind the sequence clears the
+ * word, or, after an abort, the code that the kernel moved the thread to.
  *
- * rdx: the mark, once it is to be set
+ * rdx: the address of the in-flight word, once it may be set
  */
-#define TALLY_RSEQ_MARKED(commit, after, clobbers, ...)			\
+#define TALLY_RSEQ_INFLIGHT(commit, after, clobbers, ...)			\
 	__asm__ goto(							\
 		"xorl %%edx, %%edx\n\t"					\
 		TALLY_RSEQ_BEGIN					\
 		"movl %%fs:4(%[rseq]), %%ecx\n\t"			\
 		"orq %c[serial](%[fast]), %%rcx\n\t"			\
-		"cmpq %%rcx, %%fs:%c[key](%[known])\n\t"		\
+		"cmpq %%rcx, %%fs:%c[key](%[cache])\n\t"		\
 		"jne %l[slow]\n\t"					\
-		"cmpq %[offset], %%fs:%c[end](%[known])\n\t"		\
+		"cmpq %[offset], %%fs:%c[end](%[cache])\n\t"		\
 		"ja 5f\n\t"						\
-		"movq %%fs:%c[touched](%[known]), %%rax\n\t"		\
+		"movq %%fs:%c[touched](%[cache]), %%rax\n\t"		\
 		TALLY_RSEQ_IS_TOUCHED					\
 		"je %l[slow]\n"						\
 		"5:\n\t"						\
-		"movq %%fs:%c[tag](%[known]), %%rax\n\t"		\
+		"movq %%fs:%c[epoch_word](%[cache]), %%rax\n\t"		\
 		"leaq 1(%%rax,%[row],2), %%rcx\n\t"			\
-		"movq %%fs:%c[mark](%[known]), %%rdx\n\t"		\
+		"movq %%fs:%c[inflight](%[cache]), %%rdx\n\t"		\
 		"movq %%rcx, (%%rdx)\n\t"				\
-		"cmpq %%rax, %c[tag_now](%[fast])\n\t"			\
+		"cmpq %%rax, %c[epoch_now](%[fast])\n\t"			\
 		"jne 6f\n\t"						\
 		TALLY_RSEQ_IS_STALE					\
 		"jne 6f\n\t"						\
-		"movq %%fs:%c[rows](%[known]), %%rax\n\t"		\
+		"movq %%fs:%c[rows](%[cache]), %%rax\n\t"		\
 		commit "\n"						\
 		"2:\n\t"						\
 		"movq $0, (%%rdx)\n\t"					\
@@ -133,46 +135,26 @@ TALLY_BEGIN
 		".popsection\n\t"					\
 		: /* none */						\
 		: TALLY_RSEQ_INPUTS,					\
-		  [known] "r" (TALLY_KNOWN_OFFSET(fast)),		\
-		  [serial] "i" (offsetof(struct tally_fast, serial)),	\
-		  [tag_now] "i" (TALLY_FAST_TAG),			\
-		  [key] "i" (offsetof(struct tally_known, key)),	\
-		  [tag] "i" (offsetof(struct tally_known, tag)),	\
-		  [mark] "i" (offsetof(struct tally_known, mark)),	\
-		  [rows] "i" (offsetof(struct tally_known, rows)),	\
-		  [end] "i" (offsetof(struct tally_known, end)),	\
-		  [touched] "i" (offsetof(struct tally_known, touched)), \
+		  [cache] "r" (TALLY_THREAD_CACHE_OFFSET(fast)),		\
+		  [serial] "i" (TALLY_FAST_SERIAL),			\
+		  [epoch_now] "i" (TALLY_FAST_EPOCH_WORD),			\
+		  [key] "i" (offsetof(struct tally_thread_cache, key)),	\
+		  [epoch_word] "i" (offsetof(struct tally_thread_cache, epoch_word)),	\
+		  [inflight] "i" (offsetof(struct tally_thread_cache, inflight)),	\
+		  [rows] "i" (offsetof(struct tally_thread_cache, rows)),	\
+		  [end] "i" (offsetof(struct tally_thread_cache, end)),	\
+		  [touched] "i" (offsetof(struct tally_thread_cache, touched)), \
 		  __VA_ARGS__						\
 		: clobbers						\
 		: slow)
 
 #define TALLY_RSEQ_ONE "addq %[amount], (%%rax,%[offset])"
 
-#define TALLY_RSEQ_TWO							\
-	"movdqu (%[amounts]), %%xmm0\n\t"				\
-	"paddq (%%rax,%[offset]), %%xmm0\n\t"				\
-	"movdqa %%xmm0, (%%rax,%[offset])"
-
-/* In halves: as a caller has just stored them, mostly. */
-#define TALLY_RSEQ_FOUR							\
-	"vmovdqu (%[amounts]), %%xmm0\n\t"				\
-	"vinserti128 $1, 16(%[amounts]), %%ymm0, %%ymm0\n\t"		\
-	"vpaddq (%%rax,%[offset]), %%ymm0, %%ymm0\n\t"			\
-	"vmovdqa %%ymm0, (%%rax,%[offset])"
-
 #define TALLY_RSEQ_WORDS "memory", "cc", "rax", "rcx", "rdx"
-#define TALLY_RSEQ_PAIR	 TALLY_RSEQ_WORDS, "xmm0"
-
-/* vzeroupper is for callers without AVX; others may hold something there. */
-#define TALLY_RSEQ_ALL_VECTORS						\
-	TALLY_RSEQ_WORDS, "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", \
-	"xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",	\
-	"xmm15"
-
 /* clang-format on */
 
-/* A test of an address that stays is taken for something to keep ready, in a
- * register that is needed. */
+/* Whether several processes may write. In C, compilers would keep the result
+ * of this test in a register, which the sequences need. */
 static inline __attribute__((always_inline)) bool
 tally_rseq_several(const struct tally_fast *fast)
 {
@@ -187,7 +169,7 @@ several:
 	return true;
 }
 
-/* Add one, two or four amounts side by side. false: nothing was added. */
+/* Add an amount. Return false if they added nothing. */
 static inline __attribute__((always_inline)) bool
 tally_rseq_add_bare(const struct tally_fast *fast, struct tally_account account,
 		    unsigned int resource, int64_t amount)
@@ -200,78 +182,28 @@ slow:
 }
 
 static inline __attribute__((always_inline)) bool
-tally_rseq_add_marked(const struct tally_fast *fast,
-		      struct tally_account account, unsigned int resource,
-		      int64_t amount)
+tally_rseq_add_inflight(const struct tally_fast *fast,
+			struct tally_account account, unsigned int resource,
+			int64_t amount)
 {
-	TALLY_RSEQ_MARKED(TALLY_RSEQ_ONE, "",
-			  TALLY_RSEQ_WORDS, [amount] "er"(amount));
+	TALLY_RSEQ_INFLIGHT(TALLY_RSEQ_ONE, "",
+			    TALLY_RSEQ_WORDS, [amount] "er"(amount));
 	return true;
 slow:
 	return false;
 }
 
-static inline __attribute__((always_inline)) bool
-tally_rseq_add2_bare(const struct tally_fast *fast,
-		     struct tally_account account, unsigned int resource,
-		     const int64_t amounts[2])
-{
-	TALLY_RSEQ_BARE(TALLY_RSEQ_TWO, "",
-			TALLY_RSEQ_PAIR, [amounts] "r"(amounts));
-	return true;
-slow:
-	return false;
-}
-
-static inline __attribute__((always_inline)) bool
-tally_rseq_add2_marked(const struct tally_fast *fast,
-		       struct tally_account account, unsigned int resource,
-		       const int64_t amounts[2])
-{
-	TALLY_RSEQ_MARKED(TALLY_RSEQ_TWO, "",
-			  TALLY_RSEQ_PAIR, [amounts] "r"(amounts));
-	return true;
-slow:
-	return false;
-}
-
-static inline __attribute__((always_inline)) bool
-tally_rseq_add4_bare(const struct tally_fast *fast,
-		     struct tally_account account, unsigned int resource,
-		     const int64_t amounts[4])
-{
-	TALLY_RSEQ_BARE(TALLY_RSEQ_FOUR, "vzeroupper\n\t",
-			TALLY_RSEQ_ALL_VECTORS, [amounts] "r"(amounts));
-	return true;
-slow:
-	return false;
-}
-
-static inline __attribute__((always_inline)) bool
-tally_rseq_add4_marked(const struct tally_fast *fast,
-		       struct tally_account account, unsigned int resource,
-		       const int64_t amounts[4])
-{
-	TALLY_RSEQ_MARKED(TALLY_RSEQ_FOUR, "vzeroupper\n\t",
-			  TALLY_RSEQ_ALL_VECTORS, [amounts] "r"(amounts));
-	return true;
-slow:
-	return false;
-}
-
+#ifndef TALLY_RSEQ_KEEP
 #undef TALLY_RSEQ_ABORT
-#undef TALLY_RSEQ_ALL_VECTORS
 #undef TALLY_RSEQ_BARE
 #undef TALLY_RSEQ_BEGIN
-#undef TALLY_RSEQ_FOUR
 #undef TALLY_RSEQ_INPUTS
 #undef TALLY_RSEQ_IS_STALE
 #undef TALLY_RSEQ_IS_TOUCHED
-#undef TALLY_RSEQ_MARKED
+#undef TALLY_RSEQ_INFLIGHT
 #undef TALLY_RSEQ_ONE
-#undef TALLY_RSEQ_PAIR
-#undef TALLY_RSEQ_TWO
 #undef TALLY_RSEQ_WORDS
+#endif
 
 TALLY_END
 

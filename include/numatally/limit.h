@@ -2,39 +2,46 @@
 /*
  * limit: reservations that never pass a limit, and are never refused falsely.
  *
- * A limit is the capacity of a node in a resource, or the quota of an account
- * in a resource. An account holds amounts on nodes through a reservation:
+ * A limit is the capacity of a node in a reservable resource, or the quota of
+ * an account in it. Limits alone change a reservable: nothing is added to it.
+ * An account has amounts on nodes through a reservation:
  *
  *	reserve ──> reserved ──commit──> committed ──release──> gone
  *	               │ ╰──cancel, or its lease or process ends──> gone
  *	adopt ───────────────────> committed
  *
- * What all accounts hold on a node, reserved and committed, is never more than
- * its capacity, at any instant, unless it was adopted or the capacity was
- * lowered. A reserve is refused only if at one instant during the call less was
- * free than it asks for: what a lease that has run out held is free.
+ * and while it has them, it may ask for more, give a part back, or move.
  *
- * Quotas nest by the keys of accounts: what batch/team/job holds is held by
- * batch/team/ and batch/ too, where there are accounts of these names, and all
- * of their quotas must allow it.
+ * What all accounts have on a node, reserved and committed, never exceeds the
+ * node's capacity, unless it was adopted or the capacity was lowered. A
+ * reserve is refused only if at one moment during the call less was free than
+ * it asks for; an expired lease counts as free.
  *
- * Everything here may be called by any number of threads and processes at
- * once. But for tally_limit_take() and tally_limit_give(), calls take turns at
- * a lock in the ledger's file, which is taken from a process that died: what
- * that one had not finished is undone by the next, so that each call has
- * happened or has not. None waits for longer than TALLY_LIMIT_WAIT_NS. Nothing
- * here is async-signal-safe.
+ * Quotas nest by keys: what batch/team/job has counts for batch/team/ and
+ * batch/ too, if accounts have these keys, and all of their quotas must allow
+ * it.
  *
- * Processes may be of several PID namespaces. Whether one of another namespace
- * lives is known by a file descriptor of the ledger: one that closes
- * descriptors which it did not open is taken for dead there; and where it could
- * not have one (no /proc, no descriptor free), for alive.
+ * Any number of threads and processes may call these functions at once. Except
+ * tally_limit_take() and tally_limit_give(), calls take turns at a lock in the
+ * ledger's file. If a process dies with the lock, the next caller takes the
+ * lock and undoes the unfinished change, so each call happens whole or not at
+ * all. No call waits longer than TALLY_LIMIT_WAIT_NS. No function here is
+ * async-signal-safe, or may be left by siglongjmp(3): the lock would stay taken.
  *
- * Every function that changes something may return
- * -EAGAIN	others, or one that is stopped, had the lock for so long
- * -EBADMSG	the file is damaged
- * -EPERM	a child of fork(2), in a ledger that one process writes to
- * -EUSERS	too many processes have the ledger open (a child of fork(2))
+ * Whether a process lives is known in every namespace: see numatally/ledger.h.
+ *
+ * Every function that changes something can also return
+ * -EAGAIN	other processes, or a stopped one, had the lock for all that time:
+ *		try again
+ * -EBADMSG	the file is damaged: tally_limit_repair(), or create another
+ * -EPERM	this process is a child of fork(2), and the ledger has a single
+ *		writing process: reserve in the parent
+ * -EUSERS	too many processes have the ledger open (in a child of fork(2))
+ * -ENOSYS	the kernel refuses membarrier(2) since the exclusive ledger was
+ *		opened, and idle credit had to be drawn back
+ *
+ * and every function that takes a structure with a size
+ * -EINVAL	its size is not set
  */
 #ifndef NUMATALLY_LIMIT_H
 #define NUMATALLY_LIMIT_H
@@ -50,38 +57,61 @@
 
 TALLY_BEGIN
 
-#define TALLY_LIMIT_WAIT_NS   INT64_C(1000000000)
-#define TALLY_LIMIT_NONE      INT64_MAX /* as a capacity or quota */
-#define TALLY_LIMIT_MAX_HOLDS 64	/* in a request */
+#define TALLY_LIMIT_WAIT_NS	INT64_C(1000000000)
+#define TALLY_LIMIT_NONE	INT64_MAX /* as a capacity or quota */
+#define TALLY_LIMIT_MAX_DEMANDS 64	  /* in a request */
 
 /*
- * Sets the capacity of a node in a resource, at any time. It may be less than
- * what is held: see tally_limit.over; then reserves are refused until it fits.
- * Without one, or with TALLY_LIMIT_NONE, all that 63 bits can count is free.
+ * Set the capacity of a node in a resource, at any time. It may be less than
+ * what accounts have (tally_limit.over): reserves are then refused until they
+ * fit. Without a capacity, or with TALLY_LIMIT_NONE, 63 bits are free.
  *
  * -ENOENT	the ledger has no such node
- * -EINVAL	the resource is no stock, or capacity is negative
+ * -EINVAL	the resource is not reservable, or the capacity is negative
  */
-TALLY_API int tally_limit_set_capacity(struct tally_ledger *ledger, int node,
-				       unsigned int resource, int64_t capacity);
+TALLY_API TALLY_NODISCARD int
+tally_limit_set_capacity(struct tally_ledger *ledger, int node,
+			 unsigned int resource, int64_t capacity);
 
 /*
- * The same for the quota of an account, over all nodes. Where the key ends with
- * a '/' it covers the accounts whose keys begin with it, too. An account's
- * first quota in a resource takes time by the number of accounts.
+ * Set the quota of an account in a resource, over all nodes. If its key ends
+ * with a '/', the quota also covers every account whose key begins with that
+ * key. An account's first quota in a resource takes time by the number of
+ * accounts.
  *
  * -ESTALE	the account is gone
- * -EINVAL	the resource is no stock, or quota is negative
+ * -EINVAL	the resource is not reservable, or the quota is negative
  * -E2BIG	the key ends with a '/', and has more than 24
- * -EOVERFLOW	what those below hold together is more than 63 bits
+ * -EOVERFLOW	the sum of what the covered accounts have exceeds 63 bits
  * -ENOSPC	the file system is full
  */
-TALLY_API int tally_limit_set_quota(struct tally_ledger *ledger,
-				    struct tally_account account,
-				    unsigned int resource, int64_t quota);
+TALLY_API TALLY_NODISCARD int
+tally_limit_set_quota(struct tally_ledger *ledger, struct tally_account account,
+		      unsigned int resource, int64_t quota);
+
+/*
+ * Set capacities and quotas at once, while all run: no call of another thread
+ * or process finds a part of them set. The caller's structures then contain the
+ * limits that they replaced, so that the same call puts these back. An account
+ * that a quota names is opened if there is none. Of a limit that is listed
+ * twice, the last one counts.
+ *
+ * -E2BIG	there are too many, where 4,096 is the most: a capacity counts
+ *		once, a quota twice for each resource and twice more; or a key as
+ *		in tally_limit_set_quota()
+ * -ESTALE	an account was ended meanwhile: try again
+ * -ENOMEM	no memory
+ * others	as tally_limit_set_capacity(), tally_limit_set_quota() and
+ *		tally_account_open()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_exchange(struct tally_ledger *ledger,
+		     struct tally_capacity *capacities,
+		     unsigned int nr_capacities, struct tally_quota *quotas,
+		     unsigned int nr_quotas);
 
 /* An amount of a resource on a node. */
-struct tally_hold {
+struct tally_demand {
 	int node; /* its number */
 	unsigned int resource;
 	int64_t amount;
@@ -89,116 +119,153 @@ struct tally_hold {
 
 /* What an account asks for: all of it or nothing. */
 struct tally_request {
-	const struct tally_hold *holds;
-	unsigned int nr_holds; /* TALLY_LIMIT_MAX_HOLDS at most (asserted) */
-	int64_t lease_ns; /* from now; 0: none. What is not committed until then
-			     is not held any more */
+	size_t size; /* the caller sets sizeof(struct tally_request) */
+	const struct tally_demand *demands;
+	unsigned int nr_demands; /* at most TALLY_LIMIT_MAX_DEMANDS (asserted) */
+	int64_t lease_ns; /* from now; the reservation ends then, or up to 20 ms
+			     later, unless it is committed; 0: no lease. The
+			     same in every time namespace */
 };
 
-/* A reservation: whose row, and the how-many-eth that row has had. Meaningful
- * in every process that shares the ledger. */
+/* A reservation: a row and its generation. Valid in every process that shares
+ * the ledger. */
 struct tally_token {
 	uint32_t row;
-	uint32_t generation;
+	uint64_t generation; /* never used again */
 };
 
-/* What a reserve was refused for: the first of its holds that didn't fit. */
+/* The limit that refused a reserve: that of the first demand that did not fit.
+ */
 struct tally_refusal {
+	size_t size; /* the caller sets sizeof(struct tally_refusal) */
 	int node;
 	unsigned int resource;
-	int64_t asked;		      /* by this request, of this limit */
-	int64_t free;		      /* of it */
-	struct tally_account account; /* -EDQUOT: whose quota; the one that
+	int64_t asked;		      /* by the whole request, of this limit */
+	int64_t free;		      /* of this limit */
+	struct tally_account account; /* -EDQUOT: with this quota; the one that
 					 asked, or one above it */
 };
 
 /*
- * Reserves what the request says for the account, for as long as this process
- * has the ledger open, unless it is committed, and for lease_ns at most.
- * *refusal is written where the result is -ENOSPC or -EDQUOT and refusal is not
- * NULL; it is all 0 where the file system is full.
+ * Reserve what @request asks for. The reservation ends when it is cancelled,
+ * when its lease runs out, or when this process closes the ledger or dies,
+ * unless it is committed before. @refusal may be NULL; it is written on
+ * -ENOSPC and -EDQUOT, and is all 0 if the file system is full.
  *
- * -ENOSPC	a node has not so much free, or the file system is full
- * -EDQUOT	a quota does not allow it
- * -EEXIST	the account holds a reservation already
+ * -ENOSPC	a node has less free than the request asks for: ask for less, or
+ *		another node; or the file system is full
+ * -EDQUOT	a quota does not allow it: ask for less, or raise the quota
+ * -EEXIST	the account has a reservation: tally_limit_find() returns it
  * -ESTALE	the account is gone
- * -ESHUTDOWN	the account is ending
+ * -ESHUTDOWN	the account is terminating
  * -ENOENT	the ledger has no such node
- * -EINVAL	a resource is no stock, or an amount or lease is negative
+ * -EINVAL	a resource is not reservable, or an amount or lease is negative
+ * -E2BIG	@request has a member set that this library does not know
  */
-TALLY_API int tally_limit_reserve(struct tally_ledger *ledger,
-				  struct tally_account account,
-				  const struct tally_request *request,
-				  struct tally_token *token,
-				  struct tally_refusal *refusal);
+TALLY_API TALLY_NODISCARD int
+tally_limit_reserve(struct tally_ledger *ledger, struct tally_account account,
+		    const struct tally_request *request,
+		    struct tally_token *token, struct tally_refusal *refusal);
 
 /*
- * Takes over what the account has already, whether it fits or not; committed at
- * once. Errors as tally_limit_reserve(), but -EDQUOT, and -ENOSPC only for a
- * full file system or more than 63 bits.
+ * Whether tally_limit_reserve() would grant @request at this moment, without
+ * granting it. A request that does not fit is not counted as refused. Errors as
+ * tally_limit_reserve().
  */
-TALLY_API int tally_limit_adopt(struct tally_ledger *ledger,
-				struct tally_account account,
-				const struct tally_request *request,
-				struct tally_token *token);
+TALLY_API TALLY_NODISCARD int
+tally_limit_fits(struct tally_ledger *ledger, struct tally_account account,
+		 const struct tally_request *request,
+		 struct tally_refusal *refusal);
 
 /*
- * The reservation is kept until it is released, whoever dies. One that is
- * committed already stays as it is. Never refused for what is free.
+ * Record what the account has already, whether it fits or not. The reservation
+ * is committed at once. Errors as tally_limit_reserve() without -EDQUOT;
+ * -ENOSPC only if the file system is full or a sum exceeds 63 bits.
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_adopt(struct tally_ledger *ledger, struct tally_account account,
+		  const struct tally_request *request,
+		  struct tally_token *token);
+
+/*
+ * Commit the reservation: it stays until it is released, even if every process
+ * dies. Does nothing to a committed one. No limit refuses a commit.
  *
- * -ESTALE	it is gone: cancelled, released, or its lease ran out
+ * -ESTALE	the reservation was cancelled or released, or its lease ran out:
+ *		reserve again
  */
-TALLY_API int tally_limit_commit(struct tally_ledger *ledger,
-				 struct tally_token token);
+TALLY_API TALLY_NODISCARD int tally_limit_commit(struct tally_ledger *ledger,
+						 struct tally_token token);
 
 /*
- * Gives back what is reserved.
+ * End a reservation that is not committed.
  *
- * -ESTALE	it is gone
- * -EBUSY	it is committed
+ * -ESTALE	it has ended
+ * -EBUSY	it is committed: release it
  */
-TALLY_API int tally_limit_cancel(struct tally_ledger *ledger,
-				 struct tally_token token);
+TALLY_API TALLY_NODISCARD int tally_limit_cancel(struct tally_ledger *ledger,
+						 struct tally_token token);
 
 /*
- * Gives back the whole reservation (nr_holds 0), or these holds of it: all of
- * them or none. It is gone when nothing of it is left.
+ * Release the whole reservation (nr_demands 0), or these demands of it: all of
+ * them or none. It ends when nothing of it is left.
  *
- * -ESTALE	it is gone
- * -ERANGE	it holds less than one of them
+ * -ESTALE	it has ended
+ * -ERANGE	it has less than one of the demands
  * -ENOENT, -EINVAL	as tally_limit_reserve()
  */
-TALLY_API int tally_limit_release(struct tally_ledger *ledger,
-				  struct tally_token token,
-				  const struct tally_hold *holds,
-				  unsigned int nr_holds);
+TALLY_API TALLY_NODISCARD int
+tally_limit_release(struct tally_ledger *ledger, struct tally_token token,
+		    const struct tally_demand *demands,
+		    unsigned int nr_demands);
 
 /*
- * Gives back what has been reserved, but not committed, by processes that have
- * died or closed the ledger, or under leases that have run out. Opening a
- * ledger does that too, and so does a reserve before it is refused: for leases
- * each time, for processes when the last look was over 10 ms ago.
- */
-TALLY_API int tally_limit_reap(struct tally_ledger *ledger);
-
-/*
- * What an account takes from a node of one resource by and by, and gives back,
- * without a reservation: each CPU has a part of it idle, which it takes from as
- * fast as it adds. What is idle counts as free: it is drawn back before
- * anybody is refused. What was taken is held as if it was committed, until it
- * is given back, whoever dies.
+ * Change a reservation, committed or not, by what @request lists: a positive
+ * amount is reserved, a negative one given back. All of it happens, or nothing;
+ * no other account can take in between what the reservation had. So amounts
+ * move between nodes, or grow where they are. A limit refuses only if the whole
+ * change brings what counts against it nearer to it. The reservation ends if the
+ * request only gives back, and nothing is left. A lease_ns other than 0 begins
+ * the lease of an uncommitted reservation anew. @refusal as in
+ * tally_limit_reserve().
  *
- * For the functions of numatally/limit_inline.h; frozen under the library's
- * soname. A credit tells where things are: any number of threads may use it,
- * until the ledger is closed; nothing ends it.
+ * -ESTALE	the reservation has ended: reserve again
+ * -ERANGE	it has less than is to be given back
+ * -ESHUTDOWN	its account is terminating, and gets no more
+ * -ENOSPC, -EDQUOT, -ENOENT, -EINVAL, -E2BIG	as tally_limit_reserve(), but
+ *		amounts may be negative
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_change(struct tally_ledger *ledger, struct tally_token token,
+		   const struct tally_request *request,
+		   struct tally_refusal *refusal);
+
+/*
+ * End every reservation that is not committed and whose process died or closed
+ * the ledger, or whose lease ran out. Opening a ledger does the same, and so
+ * does a reserve before it is refused: for leases each time, for processes if
+ * the last check, of any process, is over 20 ms old.
+ */
+TALLY_API TALLY_NODISCARD int tally_limit_reap(struct tally_ledger *ledger);
+
+/*
+ * A credit lets an account take a resource from a node without a reservation.
+ * Each CPU prefetches credit and takes from it locally, as fast as it adds.
+ * Idle credit counts as free: it is drawn back before any request is refused.
+ * What was taken counts as committed until it is given back, even if every
+ * process dies.
+ *
+ * Any number of threads may use a credit, in this process, until the ledger is
+ * closed; it needs no cleanup. The members are for the functions of
+ * numatally/limit_inline.h, and frozen under the library's soname.
  */
 struct tally_credit {
 	struct tally_ledger *ledger;
 	char *const *const *lanes; /* [CPU]: its words */
 	uint64_t offset;	   /* of the word, in bytes */
-	uint64_t tag;		   /* that it ends with */
-	ptrdiff_t rseq;		   /* from the thread pointer */
-	uint32_t atomic;	   /* not 0: not by sequences */
+	uint64_t tag;	 /* beside it; it ends with the lower 16 bits */
+	ptrdiff_t rseq;	 /* from the thread pointer */
+	uint32_t atomic; /* not 0: not by sequences */
 	uint32_t pad;
 	struct tally_account account;
 	int node;
@@ -206,76 +273,152 @@ struct tally_credit {
 };
 
 /*
- * Sets up *credit, for one account, node and resource.
+ * Set up *credit for one account, node and resource.
  *
  * -ESTALE	the account is gone
- * -ESHUTDOWN	the account is ending
+ * -ESHUTDOWN	the account is terminating
  * -ENOENT	the ledger has no such node
- * -EINVAL	the resource is no stock
- * -EUSERS	4096 of these hold something
+ * -EINVAL	the resource is not reservable
+ * -EUSERS	something is taken with 4096 credits: give it back first
  * -ENOSPC	the file system is full
  * -ENOMEM	no memory
  */
-TALLY_API int tally_limit_credit(struct tally_ledger *ledger,
-				 struct tally_account account, int node,
-				 unsigned int resource,
-				 struct tally_credit *credit);
+TALLY_API TALLY_NODISCARD int tally_limit_credit(struct tally_ledger *ledger,
+						 struct tally_account account,
+						 int node,
+						 unsigned int resource,
+						 struct tally_credit *credit);
 
 /*
- * Takes amount, or gives it back, whichever CPU took it. An amount is not
- * negative (asserted). Giving back more than is held is found out at times
- * only. numatally/limit_inline.h has the same without the call.
+ * Take @amount, or give it back, on any CPU. @amount is not negative
+ * (asserted). Giving back more than was taken is not always detected.
+ * numatally/limit_inline.h has the same without a call.
  *
- * -ENOSPC	take: the node has not so much free
+ * -ENOSPC	take: the node has less free
  * -EDQUOT	take: a quota does not allow it
- * -ERANGE	give: more than what is held
- * -ESTALE	nothing was held, and its place was given to another credit (set
- *		it up again); or the account is gone
- * -ESHUTDOWN	take: the account is ending
- * -E2BIG	as tally_limit_reserve()
+ * -ERANGE	give: more than was taken
+ * -ESTALE	nothing was taken, and another credit got the place of this one:
+ *		set it up again; or the account is gone
+ * -ESHUTDOWN	take: the account is terminating
  */
-TALLY_API int tally_limit_take(const struct tally_credit *credit,
-			       int64_t amount);
-TALLY_API int tally_limit_give(const struct tally_credit *credit,
-			       int64_t amount);
+TALLY_API TALLY_NODISCARD int
+tally_limit_take(const struct tally_credit *credit, int64_t amount);
+TALLY_API TALLY_NODISCARD int
+tally_limit_give(const struct tally_credit *credit, int64_t amount);
 
 /* A limit, and what counts against it. */
 struct tally_limit {
-	int64_t limit; /* TALLY_LIMIT_NONE: none */
-	int64_t held;  /* reserved and committed */
-	int64_t peak;  /* the most that was ever held at once, with what was
-			  idle, where tally_limit_take() is used */
-	uint64_t nr_refused; /* reserves that were refused for this one */
-	bool over;	     /* held is more than limit */
+	size_t size;	     /* the caller sets sizeof(struct tally_limit) */
+	int64_t limit;	     /* TALLY_LIMIT_NONE: none */
+	int64_t held;	     /* reserved and committed */
+	int64_t peak;	     /* the largest held was; with tally_limit_take(),
+			  including idle credit */
+	uint64_t nr_refused; /* reserves that this limit refused */
+	bool over;	     /* held exceeds limit */
 };
 
 /*
- * Of a node, or of an account. An account without a quota has its own holds
- * alone here, one with a quota those of the accounts below it too. As of now,
- * also in a snapshot, but each with all or nothing of a reservation.
+ * Get a limit of a node, or of an account: as of now, also in a snapshot, with
+ * each reservation whole or not at all. For an account with a quota held
+ * includes the accounts below it; for one without, its own alone.
  *
- * -ENOENT	no such node
+ * -ENOENT	the ledger has no such node
  * -ESTALE	the account is gone
- * -EAGAIN	somebody who was changing limits was stopped or killed in the
- *		middle, and nobody has come since
- * -EBADMSG	the file is damaged, or was cut short
- * resource < tally_view_nr_resources() is asserted.
+ * -EINVAL	no such resource, or limit->size is not set
+ * -EAGAIN	a process was stopped or killed in the middle of a change, and no
+ *		other has finished it yet: try again; tally_limit_reap() of a
+ *		process that may write finishes it
+ * -EBADMSG	the file is damaged or was cut short
  */
-TALLY_API int tally_limit_node(const struct tally_view *view, int node,
-			       unsigned int resource,
-			       struct tally_limit *limit);
-TALLY_API int tally_limit_account(const struct tally_view *view,
-				  struct tally_account account,
-				  unsigned int resource,
-				  struct tally_limit *limit);
+TALLY_API TALLY_NODISCARD int tally_limit_node(const struct tally_view *view,
+					       int node, unsigned int resource,
+					       struct tally_limit *limit);
+TALLY_API TALLY_NODISCARD int tally_limit_account(const struct tally_view *view,
+						  struct tally_account account,
+						  unsigned int resource,
+						  struct tally_limit *limit);
 
 /*
- * What the account itself holds on a node, or on all (TALLY_VIEW_ALL), into
+ * Iterate over the limits that are set: the capacities, by node and resource,
+ * and the quotas, by account and resource. *cursor is 0 at first, and belongs to
+ * the caller. Each limit is one that tally_limit_node() or tally_limit_account()
+ * got; one that is set meanwhile may be met or not.
+ *
+ * -ENOENT	no more
+ * others	as tally_limit_node()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_capacity_next(const struct tally_view *view, uint64_t *cursor,
+			  int *node, unsigned int *resource,
+			  struct tally_limit *limit);
+TALLY_API TALLY_NODISCARD int
+tally_limit_quota_next(const struct tally_view *view, uint64_t *cursor,
+		       struct tally_account *account, unsigned int *resource,
+		       struct tally_limit *limit);
+
+/*
+ * Get how much the account could reserve of a resource on a node: the least of
+ * what is left of the node's capacity and of every quota that covers the
+ * account. Idle credit counts as free. A reservation whose lease ran out, or
+ * whose process died, counts as held until a call of a writer has ended it
+ * (tally_limit_reap()). Without any limit, what is left of 63 bits is free.
+ *
+ * -EINVAL	the resource is not reservable
+ * -ESHUTDOWN	the account is terminating
+ * others	as tally_limit_node()
+ */
+TALLY_API TALLY_NODISCARD int tally_limit_free(const struct tally_view *view,
+					       struct tally_account account,
+					       int node, unsigned int resource,
+					       int64_t *amount);
+
+/*
+ * Get what the account itself has on a node, or on all (TALLY_VIEW_ALL), into
  * amounts[nr_resources]. Errors as tally_limit_node().
  */
-TALLY_API int tally_limit_held(const struct tally_view *view,
-			       struct tally_account account, int node,
-			       int64_t *amounts);
+TALLY_API TALLY_NODISCARD int tally_limit_holding(const struct tally_view *view,
+						  struct tally_account account,
+						  int node, int64_t *amounts);
+
+/* A node's roster: see tally_limit_roster(). The members are frozen under the
+ * library's soname. */
+struct tally_roster {
+	const struct tally_account *accounts; /* in the ledger's file */
+	uint32_t nr_accounts;
+	uint32_t index; /* of the node */
+	uint64_t edit;
+};
+
+/*
+ * Find the accounts that have something on a node by a reservation, in no order:
+ * as an array that the caller reads where it lies. No writer waits for a reader.
+ * The array stays as it is while up to three accounts come to the node or leave
+ * it. Whether it did, tally_limit_roster_check() tells afterwards:
+ *
+ *	do {
+ *		err = tally_limit_roster(view, node, &roster);
+ *		for (uint32_t i = 0; !err && i < roster.nr_accounts; i++)
+ *			... roster.accounts[i] ...
+ *		if (!err)
+ *			err = tally_limit_roster_check(view, &roster);
+ *	} while (err == -EAGAIN);
+ *
+ * If it succeeds, what was read are the accounts of one moment; else any entry
+ * may have been of another account. An account is in the array from when a
+ * reserve, adopt or change grants it something there until it has nothing left.
+ * If the process dies just then, a reader may have seen it, though the grant is
+ * undone.
+ *
+ * -ENOENT	the ledger has no such node
+ * -EAGAIN	the array was changed meanwhile: find it again
+ * -EBADMSG	the file is damaged or was cut short
+ */
+TALLY_API TALLY_NODISCARD int tally_limit_roster(const struct tally_view *view,
+						 int node,
+						 struct tally_roster *roster);
+TALLY_API TALLY_NODISCARD int
+tally_limit_roster_check(const struct tally_view *view,
+			 const struct tally_roster *roster);
 
 enum tally_reservation_state {
 	TALLY_RESERVED = 1,
@@ -283,46 +426,63 @@ enum tally_reservation_state {
 };
 
 struct tally_reservation {
+	size_t size; /* the caller sets sizeof(struct tally_reservation) */
 	struct tally_token token;
 	enum tally_reservation_state state;
-	int64_t deadline_ns; /* of its lease, in CLOCK_MONOTONIC; INT64_MAX:
-				none */
+	int64_t deadline_ns; /* of its lease, by the caller's CLOCK_MONOTONIC
+				and within 10 ms; INT64_MAX: none */
 };
 
 /*
- * The account's reservation: so that whoever starts anew finds what it had.
+ * Get the account's reservation; a program that was restarted finds what it
+ * had.
  *
  * -ENOENT	it has none
  * others	as tally_limit_account()
  */
-TALLY_API int tally_limit_find(const struct tally_view *view,
-			       struct tally_account account,
-			       struct tally_reservation *reservation);
+TALLY_API TALLY_NODISCARD int
+tally_limit_find(const struct tally_view *view, struct tally_account account,
+		 struct tally_reservation *reservation);
 
 /*
- * Whether what is held agrees with what counts it, and all that is uncommitted
- * is known: calls each(arg, problem), in words, for what does not, a thousand
- * times at most. A result of each that is not 0 ends that and is returned. A
- * limit that is passed is no such problem. Takes time by the number of
- * accounts. The problem belongs to the library.
+ * Iterate over the reservations, in the order of their accounts' rows. *cursor
+ * is 0 at first, and belongs to the caller. One that begins meanwhile may be met
+ * or not.
+ *
+ * -ENOENT	no more
+ * others	as tally_limit_account()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_reservation_next(const struct tally_view *view, uint64_t *cursor,
+			     struct tally_account *account,
+			     struct tally_reservation *reservation);
+
+/*
+ * Check that the totals equal the sums of the reservations, and that every
+ * reservation that is not committed is listed. Call each(arg, problem) for
+ * each deviation, in words, at most a thousand times; the string belongs to
+ * the library. If each returns a value other than 0, the check ends and
+ * returns it. A limit that is exceeded is not a problem. Takes time by the
+ * number of accounts.
  *
  * -ENOMEM	no memory
- * -EAGAIN	as tally_limit_node(), or something was changed each time that
- *		it looked, for TALLY_LIMIT_WAIT_NS
+ * -EAGAIN	as tally_limit_node(), or each look met a change, for
+ *		TALLY_LIMIT_WAIT_NS
  */
-TALLY_API int tally_limit_check(const struct tally_view *view,
-				int (*each)(void *arg, const char *problem),
-				void *arg);
+TALLY_API TALLY_NODISCARD int
+tally_limit_check(const struct tally_view *view,
+		  int (*each)(void *arg, const char *problem), void *arg);
 
 /*
- * The same, and puts right what follows from something else: what counts in
- * capacities and quotas, peaks that are less than what is held, and the list of
- * what is uncommitted. What accounts hold stays as it is, right or wrong. While
- * it looks nobody reserves. Each repair is told as the problem that was there.
+ * Check, and recompute from the reservations: the totals that capacities and
+ * quotas count against, peaks below them, and the list of what is not
+ * committed. Reservations themselves are never changed. Holds the lock
+ * meanwhile, so that reserves wait. each is called as in tally_limit_check(),
+ * for what was wrong.
  */
-TALLY_API int tally_limit_repair(struct tally_ledger *ledger,
-				 int (*each)(void *arg, const char *problem),
-				 void *arg);
+TALLY_API TALLY_NODISCARD int
+tally_limit_repair(struct tally_ledger *ledger,
+		   int (*each)(void *arg, const char *problem), void *arg);
 
 TALLY_END
 

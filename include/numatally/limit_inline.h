@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit_inline: takes and gives back without a call, what a CPU has idle of a
- * credit (numatally/limit.h).
+ * limit_inline: take from a credit and give back (numatally/limit.h), inlined
+ * into the caller.
  *
- * tally_limit_inline_take() and tally_limit_inline_give() do what
- * tally_limit_take() and tally_limit_give() do, with the same arguments and
- * errors: one restartable sequence where the ledger is one process's, one
- * compare-and-swap on the CPU's own word where it is not. Where the CPU has not
- * enough, or the word is closed, they call.
+ * tally_limit_inline_take() and tally_limit_inline_give() equal
+ * tally_limit_take() and tally_limit_give(). They change the CPU's own word of
+ * the credit: by one restartable sequence in an exclusive ledger, by one
+ * compare-and-swap in a shared one. If the CPU has too little idle credit, or
+ * its word is closed, they call.
  *
- *	word: 0: closed, else (idle + 1) << 16 | tag
+ *	word: 0: closed, else (idle + 1) << 16 | the tag's lower 16 bits,
+ *	followed by the whole tag
  */
 #ifndef NUMATALLY_LIMIT_INLINE_H
 #define NUMATALLY_LIMIT_INLINE_H
@@ -35,10 +36,8 @@ TALLY_BEGIN
 
 /* clang-format off */
 
-/*
- * rax: the word of this CPU, in the table that counts; rdx: what it holds, that
- * is its credit's and open.
- */
+/* rax: the address of this CPU's word, in the current table; rdx: the word,
+ * open and of this credit. */
 #define TALLY_CREDIT_SEQUENCE(change, credit, amount)			\
 	__asm__ goto(							\
 		TALLY_RSEQ_DESCRIPTOR					\
@@ -51,6 +50,8 @@ TALLY_BEGIN
 		"addq %[offset], %%rax\n\t"				\
 		"movq (%%rax), %%rdx\n\t"				\
 		"cmpw %w[tag], %%dx\n\t"				\
+		"jne %l[slow]\n\t"					\
+		"cmpq %[tag], 8(%%rax)\n\t"				\
 		"jne %l[slow]\n\t"					\
 		change "\n\t"						\
 		"movq %%rdx, (%%rax)\n"					\
@@ -85,7 +86,7 @@ TALLY_BEGIN
 
 /* clang-format off */
 
-/* x16: the word of this CPU; x17: what it holds */
+/* x16: the address of this CPU's word; x17: the word */
 #define TALLY_CREDIT_SEQUENCE(change, credit, amount)			\
 	__asm__ goto(							\
 		TALLY_RSEQ_DESCRIPTOR					\
@@ -97,9 +98,12 @@ TALLY_BEGIN
 		"ldr x16, [%[lanes]]\n\t"				\
 		"ldr x16, [x16, x17, lsl #3]\n\t"			\
 		"add x16, x16, %[offset]\n\t"				\
-		"ldr x17, [x16]\n\t"					\
-		"and x12, x17, #0xffff\n\t"				\
+		"ldar x17, [x16]\n\t"					\
+		"ldr x12, [x16, #8]\n\t"				\
 		"cmp x12, %[tag]\n\t"					\
+		"b.ne %l[slow]\n\t"					\
+		"eor x12, x12, x17\n\t"				\
+		"tst x12, #0xffff\n\t"					\
 		"b.ne %l[slow]\n\t"					\
 		change "\n\t"						\
 		"str x17, [x16]\n"					\
@@ -187,28 +191,31 @@ static inline int tally_credit_cpu(const struct tally_credit *credit)
 
 #endif
 
-/* By compare-and-swap: whoever draws back what is idle does so too. */
+/* Other threads draw idle credit back by the same compare-and-swap. */
 static inline bool tally_credit_swap(const struct tally_credit *credit, int cpu,
 				     int64_t words)
 {
 	char *lane = __atomic_load_n(&(*credit->lanes)[cpu], __ATOMIC_RELAXED);
 	int64_t *word = (int64_t *)(void *)(lane + credit->offset);
-	int64_t old = __atomic_load_n(word, __ATOMIC_RELAXED), changed;
+	int64_t old = __atomic_load_n(word, __ATOMIC_ACQUIRE), changed;
 
 	do {
-		if (((uint64_t)old & 0xffff) != credit->tag ||
+		uint64_t tag =
+			__atomic_load_n((uint64_t *)word + 1, __ATOMIC_RELAXED);
+
+		if (tag != credit->tag || (uint16_t)(tag ^ (uint64_t)old) ||
 		    __builtin_add_overflow(old, words, &changed) ||
 		    changed < TALLY_CREDIT_ONE)
 			return false;
 	} while (!__atomic_compare_exchange_n(
-		word, &old, changed, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+		word, &old, changed, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
 	return true;
 }
 
-/* The bare paths: false where nothing was done, and the function without try_
- * is to be called. */
-static inline bool tally_limit_try_take(const struct tally_credit *credit,
-					int64_t amount)
+/* The inlined parts alone. If one returns false it did nothing, and the caller
+ * calls the function without _fast. */
+static inline TALLY_NODISCARD bool
+tally_limit_take_fast(const struct tally_credit *credit, int64_t amount)
 {
 	int cpu;
 
@@ -221,8 +228,8 @@ static inline bool tally_limit_try_take(const struct tally_credit *credit,
 	       tally_credit_swap(credit, cpu, -amount * TALLY_CREDIT_ONE);
 }
 
-static inline bool tally_limit_try_give(const struct tally_credit *credit,
-					int64_t amount)
+static inline TALLY_NODISCARD bool
+tally_limit_give_fast(const struct tally_credit *credit, int64_t amount)
 {
 	int cpu;
 
@@ -236,18 +243,18 @@ static inline bool tally_limit_try_give(const struct tally_credit *credit,
 }
 
 /* The inlined twins of tally_limit_take() and tally_limit_give(). */
-static inline int tally_limit_inline_take(const struct tally_credit *credit,
-					  int64_t amount)
+static inline TALLY_NODISCARD int
+tally_limit_inline_take(const struct tally_credit *credit, int64_t amount)
 {
-	if (__builtin_expect(tally_limit_try_take(credit, amount), 1))
+	if (__builtin_expect(tally_limit_take_fast(credit, amount), 1))
 		return 0;
 	return tally_limit_take(credit, amount);
 }
 
-static inline int tally_limit_inline_give(const struct tally_credit *credit,
-					  int64_t amount)
+static inline TALLY_NODISCARD int
+tally_limit_inline_give(const struct tally_credit *credit, int64_t amount)
 {
-	if (__builtin_expect(tally_limit_try_give(credit, amount), 1))
+	if (__builtin_expect(tally_limit_give_fast(credit, amount), 1))
 		return 0;
 	return tally_limit_give(credit, amount);
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reader: attaches to a ledger read-only, from any process.
+ * reader: attach to a ledger read-only, from any process.
  *
- * A reader needs no write access, leaves no trace in the file, and slows no
- * writer. What describes the file is copied and checked once, when it is
- * opened; what changes is checked each time it is used.
+ * A reader needs no write permission, leaves no trace in the file, and slows
+ * no writer. It copies and checks the description of the file once, when it is
+ * opened, and checks everything that can change at each use. Any number of
+ * threads may call these functions at once, except tally_reader_close().
  *
- * A file that is cut short while it is read would raise SIGBUS. The first
- * ledger that a process opens, also for writing, installs a handler that turns
- * this into -EBADMSG of the call, and of all that follow; any other SIGBUS goes
- * to the handler that was there before, with its mask, stack and flags. See
- * tally_reader_fault() for a program that installs its own later. A thread that
- * reads must not block SIGBUS: the kernel ends a process for a fault that is
- * blocked.
+ * A read from a file that another process cut short raises SIGBUS. The first
+ * ledger that a process opens, for reading or writing, installs a handler,
+ * which turns this into -EBADMSG of the call, and of all later ones. It passes
+ * any other SIGBUS on to the handler that was installed before, with its mask,
+ * stack and flags. A program that installs its own handler later calls
+ * tally_reader_sigbus() from it. A thread that reads must not block SIGBUS:
+ * the kernel kills a process for a fault that is blocked.
  */
 #ifndef NUMATALLY_READER_H
 #define NUMATALLY_READER_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -30,80 +32,105 @@ TALLY_BEGIN
 struct tally_reader;
 
 /*
- * Attaches to the ledger at path. The caller closes it. A last component that
- * is a symbolic link is not followed.
+ * Attach to the ledger at @path. The caller closes the reader. The call does
+ * not follow a symbolic link in the last component.
  *
- * -EPROTO	of another format version, or of another kind of machine
+ * -EPROTO	another format version, or another kind of machine
  * -EBADMSG	not a ledger, or damaged
- * -EAGAIN	its maker has not finished it
- * other	what opening and mapping the file said
+ * -EAGAIN	the process that creates it has not finished: try again
+ * other	as open(2) and mmap(2)
  */
-TALLY_API int tally_reader_open(const char *path, struct tally_reader **reader);
+TALLY_API TALLY_NODISCARD int tally_reader_open(const char *path,
+						struct tally_reader **reader);
+
+/* Detach; takes NULL. Views of the reader are closed before, and no other
+ * thread may use it. */
 TALLY_API void tally_reader_close(struct tally_reader *reader);
 
-/* A live view, which the caller closes before the reader. -ENOMEM: no memory */
-TALLY_API int tally_reader_view(struct tally_reader *reader,
-				struct tally_view **view);
+/* Open a live view, which the caller closes before the reader. -ENOMEM: no
+ * memory. */
+TALLY_API TALLY_NODISCARD int tally_reader_view(struct tally_reader *reader,
+						struct tally_view **view);
 
 /*
- * For a handler of SIGBUS that was installed after the first ledger was opened,
- * and that does not call the handler before it: whether this one came from a
- * ledger, by the siginfo_t that SA_SIGINFO gives. 1: it did, and is dealt with,
- * and the handler returns; 0: it did not. Async-signal-safe.
+ * Handle a SIGBUS that a ledger caused, in a handler that was installed after
+ * the first ledger was opened and does not call the one before it. @siginfo is
+ * the siginfo_t of SA_SIGINFO. Return 1 if a ledger caused it: the handler
+ * returns, and the read fails with -EBADMSG; 0: the signal is not of a ledger.
+ * Async-signal-safe.
  */
-TALLY_API int tally_reader_fault(const void *siginfo);
+TALLY_API TALLY_NODISCARD int tally_reader_sigbus(const void *siginfo);
 
-/* What the file says of itself. -EBADMSG: it was cut short */
 struct tally_reader_info {
-	uint8_t instance[16]; /* random, new with every ledger */
+	size_t size; /* the caller sets sizeof(struct tally_reader_info) */
+	uint8_t instance[16]; /* random, and another in each ledger: it tells
+				 that a ledger was replaced */
 	uint32_t version;     /* of the file format */
 	int64_t created_ns;   /* since the epoch */
-	uint64_t file_bytes;  /* of addresses; pages that exist are fewer */
+	uint64_t file_bytes;  /* most of them a hole */
 	uint32_t max_accounts;
-	uint32_t nr_accounts; /* that are there */
+	uint32_t nr_accounts; /* existing ones */
 	unsigned int nr_nodes;
 	unsigned int nr_lanes;
-	int stale; /* 1: made before this machine was booted */
+	int stale; /* 1: created before this machine was booted */
 };
-TALLY_API int tally_reader_describe(const struct tally_reader *reader,
-				    struct tally_reader_info *info);
 
 /*
- * The processes that have the ledger open for writing, by slot, from *cursor
- * (0 at first) on.
+ * Get the description of the file.
+ *
+ * -EBADMSG	the file was cut short
+ * -EINVAL	info->size is not set
+ */
+TALLY_API TALLY_NODISCARD int
+tally_reader_describe(const struct tally_reader *reader,
+		      struct tally_reader_info *info);
+
+/* A process that has the ledger open for writing. */
+struct tally_writer {
+	size_t size; /* the caller sets sizeof(struct tally_writer) */
+	pid_t pid;   /* in its own PID namespace */
+	int alive;   /* 1, 0, or -1: not known, since the file system has no
+			locks */
+};
+
+/*
+ * Iterate over the processes that have the ledger open for writing. *cursor is
+ * 0 at first, and belongs to the caller.
  *
  * -ENOENT	no more
+ * -EINVAL	writer->size is not set
  * -EBADMSG	the file was cut short
  */
-struct tally_writer {
-	pid_t pid;	     /* in its own PID namespace */
-	uint64_t start_time; /* clock ticks after boot, as /proc/PID/stat has it
-			      */
-	int alive; /* 1, 0, or -1: in a PID namespace that we can't see */
-};
-TALLY_API int tally_reader_writer(const struct tally_reader *reader,
-				  uint32_t *cursor,
-				  struct tally_writer *writer);
+TALLY_API TALLY_NODISCARD int
+tally_reader_writer_next(const struct tally_reader *reader, uint64_t *cursor,
+			 struct tally_writer *writer);
 
-/* The region of the node at this index (as in tally_view_node()), to be
- * verified; it belongs to the reader. */
+/* Return the region of the node at @index, as in tally_view_node(), for
+ * tally_region_verify(). It belongs to the reader. */
 TALLY_API const struct tally_region *
 tally_reader_region(const struct tally_reader *reader, unsigned int index);
 
 /*
- * Saves what a view shows as a ledger of its own, in an ordinary file, which
- * takes the place of what is at path once it is whole. It is opened by
- * tally_reader_open(), on another machine too. A snapshot is saved as it
- * stands; of a live view each account is as it was at some moment. Amounts,
- * keys, lives, owners, limits, peaks, refusals and reservations are saved;
- * leases, doubts and the moment when the ledger was made are not. What is taken
- * without a reservation becomes part of one.
+ * Save what a view shows as a ledger in an ordinary file at @path, which
+ * appears once it is complete. It replaces a ledger that no process writes to,
+ * and no other file. tally_reader_open() opens it, on any machine of the same
+ * kind. A snapshot is saved as it stands; of a live view each account is saved
+ * as of some moment during the call.
  *
- * -EBADMSG	the ledger is damaged, or was cut short
- * other	as tally_ledger_create(), and what fsync(2) and rename(2) said
+ * The file contains amounts, keys, phases, owners, limits, peaks, refusals and
+ * reservations; it lacks leases, what is in doubt, and the time of creation.
+ * What was taken with credits becomes part of a reservation.
+ *
+ * -EEXIST	at @path is no ledger: remove it, or save elsewhere
+ * -EBUSY	at @path is the ledger that the view shows, or one that a
+ *		process writes to
+ * -EAGAIN	another process is replacing the file at @path, or was stopped
+ *		while it changed reservations: try again
+ * -EBADMSG	the ledger is damaged or was cut short
+ * other	as tally_ledger_create(), fsync(2) and rename(2)
  */
-TALLY_API int tally_reader_save(const struct tally_view *view, const char *path,
-				mode_t mode);
+TALLY_API TALLY_NODISCARD int tally_reader_save(const struct tally_view *view,
+						const char *path, mode_t mode);
 
 TALLY_END
 

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slice_ref: a slice header that is replaced as a whole while others read it.
+ * slice_ref: a slice header that a publisher replaces while others read it.
  *
- * A publisher swaps the header; a reader gets, in a read section, one whole
- * header, the one before or the one after, and what it leads to stays until
- * the section ends:
+ * In a read section, a reader gets one whole header, the old one or the new
+ * one. The header and the memory that it leads to stay until the section ends:
  *
  *	tally_slice_read_lock();
  *	s = tally_slice_ref_get(&ref);
  *	... elements of *s ...
  *	tally_slice_read_unlock();
  *
- * Reading takes no lock, writes to no memory that another thread writes to,
- * and can't fail. Read sections nest; they may be short or long, but
- * publishers come to wait for them.
+ * Reading takes no lock, writes to no memory that another thread writes to, and
+ * can't fail. Read sections nest. They may be long, but publishers wait for
+ * them.
  *
- * This is liburcu's "bp" flavour, since a library can't ask every thread of
- * its user's program to register: a thread's first read section does it. It
- * costs a read section one load more than the other flavours. A process that
- * forks with several threads and reads on in the child calls the
- * urcu_bp_before_fork() family around it.
+ * Read sections are those of liburcu's flavour "bp", because a library can't
+ * ask every thread of the program to register: a thread's first read section
+ * does. It costs a read section one load more than other flavours. A process
+ * with several threads that forks, and reads in the child, calls the
+ * urcu_bp_before_fork() family around the fork.
+ *
+ * This header alone needs liburcu's. Its inline functions are also exported
+ * under their names, for callers that can't inline.
  */
 #ifndef NUMATALLY_SLICE_REF_H
 #define NUMATALLY_SLICE_REF_H
@@ -29,7 +31,7 @@
 #include <numatally/export.h>
 #include <numatally/slice.h>
 
-/* ThreadSanitizer doesn't see liburcu's barriers: tell it what they order. */
+/* ThreadSanitizer does not see liburcu's barriers: tell it what they order. */
 #if defined(__SANITIZE_THREAD__)
 #define TALLY_TSAN 1
 #elif defined(__has_feature)
@@ -51,17 +53,22 @@ struct tally_slice_ref {
 	unsigned int nr_retired;
 };
 
-/* Each is a call into liburcu, or, where _LGPL_SOURCE is defined before any of
- * its headers is included, inlined: worth it where read sections are short (a
- * look-up without one takes 0.6 ns, in an inlined one 1.2, in a called one 7,
- * and 64 in an inlined one 0.6 each; tests/bench). Threads need nothing before
- * their first. */
-static inline void tally_slice_read_lock(void)
+/* With _LGPL_SOURCE, liburcu's own functions are static. */
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wstatic-in-inline"
+#endif
+
+/* Begin and end a read section. Each calls liburcu; if _LGPL_SOURCE is defined
+ * before the first of its headers, it is inlined. That pays for short sections:
+ * a look-up takes 0.6 ns without one, 1.2 in an inlined one, 7 in a called one,
+ * and 0.6 each if 64 share an inlined one (tests/bench). */
+TALLY_API inline void tally_slice_read_lock(void)
 {
 	urcu_bp_read_lock();
 }
 
-static inline void tally_slice_read_unlock(void)
+TALLY_API inline void tally_slice_read_unlock(void)
 {
 #ifdef TALLY_TSAN
 	__tsan_release(&tally_slice_checks);
@@ -69,44 +76,50 @@ static inline void tally_slice_read_unlock(void)
 	urcu_bp_read_unlock();
 }
 
-/* The header as it was published last, in a read section, until whose end it
- * stays as it is. */
-static inline const struct tally_slice *
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#endif
+
+/* Return the header published last. The caller must be in a read section; the
+ * header does not change until that ends. */
+TALLY_API inline const struct tally_slice *
 tally_slice_ref_get(const struct tally_slice_ref *ref)
 {
 	return __atomic_load_n(&ref->current, __ATOMIC_ACQUIRE);
 }
 
 /*
- * Publishes a copy of *first. The caller destroys *ref.
+ * Publish a copy of *@first as the first header. The caller destroys *@ref.
  *
  * -ENOMEM	no memory
  */
-TALLY_API int tally_slice_ref_init(const struct tally_slice *first,
-				   struct tally_slice_ref *ref);
+TALLY_API TALLY_NODISCARD int
+tally_slice_ref_init(const struct tally_slice *first,
+		     struct tally_slice_ref *ref);
 
-/* Waits for the readers, and frees what was published; takes NULL. No reader
- * may come any more. The memory under the last header is its owner's. */
+/* Wait for the readers, and free all headers; NULL is allowed. No reader may
+ * begin any more. The memory under the last header stays its owner's. */
 TALLY_API void tally_slice_ref_destroy(struct tally_slice_ref *ref);
 
 /*
- * Publishes a copy of *next; elements that the caller wrote before are visible
- * to whoever gets it. One thread at a time publishes, destroys or reclaims.
+ * Publish a copy of *@next in place of the current header. A reader that gets
+ * it sees the elements that the caller wrote before. One thread at a time may
+ * publish, destroy or reclaim.
  *
- * The header that it replaces is freed when no reader can have it any more;
- * then retire(arg) is called, where retire is not NULL: to free the memory
- * that only the old header leads to. Headers are freed by the publisher, 64 at
- * a time, after waiting for one grace period (no thread is started, and no
- * publisher outruns the memory); so publish and reclaim are not called in a
- * read section, and retire must not use *ref.
+ * Once no reader can have the old header, it is freed and @retire, unless NULL,
+ * is called with @arg, to free the memory to which only the old header leads.
+ * The publisher does so for 64 headers at a time, after one grace period: no
+ * thread is needed, and memory stays bounded. Do not publish or reclaim in a
+ * read section; @retire must not use *@ref.
  *
  * -ENOMEM	no memory: nothing changed
  */
-TALLY_API int tally_slice_ref_publish(struct tally_slice_ref *ref,
-				      const struct tally_slice *next,
-				      void (*retire)(void *arg), void *arg);
+TALLY_API TALLY_NODISCARD int
+tally_slice_ref_publish(struct tally_slice_ref *ref,
+			const struct tally_slice *next,
+			void (*retire)(void *arg), void *arg);
 
-/* Waits for the readers and frees, retires, all that was replaced. */
+/* Wait for the readers, then free and retire all replaced headers. */
 TALLY_API void tally_slice_ref_reclaim(struct tally_slice_ref *ref);
 
 TALLY_END

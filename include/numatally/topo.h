@@ -1,20 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * topo: the NUMA nodes and CPUs of a machine, their distances and tiers.
+ * topo: the NUMA nodes and CPUs of a machine, or of several; their distances
+ * and tiers.
  *
- * Nodes are inventoried from sysfs, under the numbers that sysfs gives them
- * (sparse: 0, 1, 33, 72): every online node is listed, with no CPU or with no
- * memory too. hwloc adds what kind of memory a node has. A kernel without
- * NUMA has one node, 0, with every CPU and all memory.
+ * A topology is read from this machine, from a captured one, or from hwloc's
+ * description of one; or the caller describes machines itself, as a cluster's
+ * scheduler does. Numbers of nodes and CPUs are those of their machine.
  *
- * A topology is a picture of one moment, immutable once open: any number of
- * threads may read it. Where nodes or CPUs come and go, open another one and
- * compare.
+ * Of this machine, sysfs lists the nodes, under its own numbers, which may be sparse (0, 1, 33,
+ * 72). Every online node is listed, also one without CPUs or without memory.
+ * hwloc adds the kind of a node's memory. A kernel without NUMA has one node,
+ * 0, with all CPUs and all memory.
+ *
+ * A topology shows one moment and never changes. To follow nodes or CPUs that
+ * come and go, open another one and compare.
+ *
+ * Thread-safe: any number of threads may read one topology until it is closed.
  */
 #ifndef NUMATALLY_TOPO_H
 #define NUMATALLY_TOPO_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <numatally/export.h>
@@ -24,63 +31,132 @@ TALLY_BEGIN
 struct tally_topo;
 
 struct tally_node {
-	int id;		      /* sysfs's number */
+	size_t size;	      /* sizeof(struct tally_node); a caller that
+				 describes a node sets it */
+	unsigned int machine; /* its index; ignored in a description */
+	int id;		      /* its number on its machine, as sysfs has it */
 	int tier;	      /* 0 is the fastest; -1: not known */
 	const char *memory;   /* "DRAM", "HBM", "NVM", "GPU", "CXL", "SPM"
-				 (specific-purpose: set aside by the firmware
-				 for those who ask for it) or NULL: not known */
+				 (specific-purpose: the firmware sets it aside
+				 for programs that ask for it); NULL: not
+				 known */
 	int64_t memory_bytes; /* MemTotal of the node; 0: none; -1: not known */
-	const int *cpus;      /* its online CPUs, ascending */
+	const int *cpus;      /* its online CPUs, ascending; NULL: not known */
 	unsigned int nr_cpus;
-	const int *distances; /* to each node of the topology, by index, as
-				 the firmware's SLIT has it (10: local);
-				 NULL: not known */
+	const int *distances; /* to each node of its machine, in their order,
+				 as in the firmware's SLIT (10: local); NULL:
+				 not known */
+};
+
+/* The nodes that share memory. */
+struct tally_machine {
+	size_t size;	  /* sizeof(struct tally_machine), as of a node */
+	const char *name; /* unlike any other machine's, of 1 to 255 bytes;
+			     NULL: it has none, and is alone in its topology */
+	const struct tally_node *nodes; /* ascending by number */
+	unsigned int nr_nodes;
 };
 
 /*
- * Reads the machine's topology, or, where root is not NULL, that of the
- * captured /sys and /proc tree below it. The caller owns *topo. What a file
- * does not say, or says in garbage, is not known (-1, NULL), and a node is
- * listed only if it is there before and after everything was read.
+ * Read the topology of this machine (@root NULL), or of the captured /sys and
+ * /proc tree below @root. A value that a file lacks or garbles is not known
+ * (-1, NULL). The caller closes *@topo.
  *
- * Tiers are the kernel's (memory_tiering), numbered anew from 0; where it has
- * none, nodes are ranked by the bandwidth that their firmware states (HMAT),
- * alike being within a quarter; nodes without a figure then have no tier.
+ * Tiers are the kernel's (memory_tiering), renumbered from 0. If it has none,
+ * nodes are ranked by the bandwidth that their firmware states (HMAT); nodes
+ * within a quarter of each other share a tier, and nodes without a figure have
+ * none.
  *
- * Safe to call from any thread. A captured tree is shown to hwloc by a child
- * process, which is created and waited for meanwhile.
+ * Thread-safe. The function forks a child, which runs hwloc, and waits for it:
+ * hwloc prints on stderr. Without the child, memory kinds are not known.
  *
- * -ENOENT	no such root; it has no sys/devices/system/cpu, or no CPUs there
+ * -ENOENT	no such root, or no CPUs in its sys/devices/system/cpu, nor in
+ *		proc/stat, proc/cpuinfo or a node's list
  * -ENOTDIR	root is not a directory
  * -ENOMEM	no memory
- * -EMFILE	too many open files, and -ENFILE
- * -EAGAIN	nodes or CPUs kept coming and going while we read
- * other	what opening the directories said
+ * -EMFILE, -ENFILE
+ *		too many open files
+ * -EAGAIN	nodes or CPUs came or went during each of several readings: try
+ *		again
+ * other	as opening the directories
  */
-TALLY_API int tally_topo_open(const char *root, struct tally_topo **topo);
+TALLY_API TALLY_NODISCARD int tally_topo_open(const char *root,
+					      struct tally_topo **topo);
 TALLY_API void tally_topo_close(struct tally_topo *topo);
 
-/* All that follow read the picture only: any number of threads may call them
- * until it is closed. */
+/*
+ * Read the topology of a machine from hwloc's XML at @path (as lstopo writes
+ * it), or from hwloc's synthetic description in @text ("numa:2 core:4 pu:2";
+ * hwloc's manual has the grammar). The machine's name is the host's name in the
+ * XML. A CPU belongs to the narrowest node around it, of those to the one with
+ * the lowest number. The caller closes *@topo.
+ *
+ * Thread-safe. The function forks a child, which runs hwloc, and waits for it.
+ *
+ * -EBADMSG	hwloc cannot read the XML, or what it reads makes no machine
+ * -EINVAL	hwloc cannot read the description, or it makes no machine
+ * -EFBIG	the XML has over 64 MiB
+ * -ETIMEDOUT	hwloc took over 10 s: describe a smaller machine
+ * -ENOMEM	no memory
+ * other	as open(2), read(2) and fork(2); -EISDIR and -ENXIO where @path
+ *		is no regular file
+ */
+TALLY_API TALLY_NODISCARD int tally_topo_open_xml(const char *path,
+						  struct tally_topo **topo);
+TALLY_API TALLY_NODISCARD int
+tally_topo_open_synthetic(const char *text, struct tally_topo **topo);
 
-/* The nodes, ascending by number; index counts from 0. The node belongs to the
- * topology. index < nr_nodes is asserted. */
+/*
+ * Make the topology of the @nr_machines @machines that the caller describes.
+ * The function copies them. All machines have one size, and so have all nodes
+ * of one machine. The caller closes *@topo.
+ *
+ * -EINVAL	there is no machine; a machine has no node or no CPU, its name
+ *		is missing, empty or too long; a machine's nodes, or a node's
+ *		CPUs, do not ascend or have numbers outside 0 to 65535; two nodes
+ *		share a CPU; a distance is not positive, memory_bytes or tier is
+ *		below -1, memory is none of the words above; or a size is not
+ *		set
+ * -EEXIST	two machines have one name
+ * -E2BIG	a member is set that this library does not know
+ * -ENOMEM	no memory
+ */
+TALLY_API TALLY_NODISCARD int
+tally_topo_create(const struct tally_machine *machines,
+		  unsigned int nr_machines, struct tally_topo **topo);
+
+/* The machines, in the order of their description. A machine belongs to the
+ * topology. The function asserts that @index < nr_machines. */
+TALLY_API unsigned int tally_topo_nr_machines(const struct tally_topo *topo);
+TALLY_API const struct tally_machine *
+tally_topo_machine(const struct tally_topo *topo, unsigned int index);
+
+/* The nodes of all machines, machine after machine; those of a machine ascend
+ * by number. A node belongs to the topology. The function asserts that
+ * @index < nr_nodes. */
 TALLY_API unsigned int tally_topo_nr_nodes(const struct tally_topo *topo);
 TALLY_API const struct tally_node *
 tally_topo_node(const struct tally_topo *topo, unsigned int index);
 
-/* The index of the node with this number, or -ENOENT. */
+/* The index of the node with the number @node on the first machine, or on the
+ * machine at index @machine; -ENOENT: there is none. */
 TALLY_API int tally_topo_index(const struct tally_topo *topo, int node);
+TALLY_API int tally_topo_index_on(const struct tally_topo *topo,
+				  unsigned int machine, int node);
 
-/* One more than the highest CPU number that the kernel calls possible: CPUs
- * that are offline now, or not plugged in, are counted. */
+/* The CPUs of the first machine. Their number is one more than the highest
+ * possible one; it includes CPUs that are offline or not plugged in. */
 TALLY_API unsigned int tally_topo_nr_cpus(const struct tally_topo *topo);
 
-/* The number of the node that the CPU belongs to, one of the topology's, or
- * -ENOENT where it belongs to none of these, or it is not known. An offline
- * CPU has a node where sysfs still links it to one. */
+/* The number of the CPU's node, which is one of the topology's; -ENOENT: none,
+ * or not known. An offline CPU has a node while sysfs links it to one. */
 TALLY_API int tally_topo_cpu_node(const struct tally_topo *topo, int cpu);
 TALLY_API bool tally_topo_cpu_online(const struct tally_topo *topo, int cpu);
+
+/* Whether sysfs, of this machine or of the captured tree below @root, shows no nodes
+ * although the kernel may have several: a container hides them, or the capture
+ * lacks them. A topology then has node 0 alone, with everything. */
+TALLY_API bool tally_topo_hidden(const char *root);
 
 TALLY_END
 

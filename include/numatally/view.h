@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * view: the amounts of a ledger where they lie, summed over lanes on demand.
+ * view: the amounts of a ledger, read where they lie and summed over lanes.
  *
- * A view is one slice header per node, over the records of the lanes in that
- * node's region; these hold slices over bucket headers, these over cells.
- * Opening one copies as many headers as there are nodes, and no cell, however
- * many accounts there are.
+ * A view has one slice header per node, over the records of the lanes in that
+ * node's region; these contain slices over bucket headers, and these over
+ * cells. Opening a view copies one header per node and no cell, for any number
+ * of accounts.
  *
- * A live view reads each cell as it is at that moment: a sum over lanes holds
- * every add that had returned before the call, and may or may not hold those
- * that run beside it. A snapshot stands still: it holds each add and charge
- * whole or not at all, and none that came after one that it lacks.
+ * A live view reads each cell as it is at that moment: a sum contains every
+ * add that returned before the call, and may contain adds that run beside it.
+ * A snapshot stands still: it contains each add and charge whole or not at
+ * all, and none that came after one that it lacks.
  *
- * A view is borrowed from a ledger or a reader, which must outlive it. Threads
- * may share one. Amounts that are for a node are asked for by its number;
- * TALLY_VIEW_ALL stands for all of them.
+ * The amount of a reservable is what accounts have reserved
+ * (numatally/limit.h) at the moment of the call, also in a snapshot.
  *
- * What accounts hold through reservations (numatally/limit.h) is in the amounts
- * of stocks, as it is at that moment, also in a snapshot.
+ * A view belongs to a ledger or a reader, which must outlive it. Threads may
+ * share one. Nodes are named by their numbers; TALLY_VIEW_ALL is all of them.
  *
- * Every function that reads amounts may return
- * -EBADMSG	a header in the file is damaged, or the file was cut short
- * -EAGAIN	somebody who was changing reservations was stopped or killed in
- *		the middle, and nobody has come since
+ * Every function that reads amounts can return
+ * -EBADMSG	the file is damaged or was cut short: close it, create another
+ * -EAGAIN	a process was stopped or killed while it changed reservations, and
+ *		no other has finished the change yet: try again;
+ *		tally_limit_reap() of a process that may write finishes it
  */
 #ifndef NUMATALLY_VIEW_H
 #define NUMATALLY_VIEW_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <numatally/account.h>
@@ -41,129 +42,138 @@ struct tally_view;
 #define TALLY_VIEW_ALL (-1)
 
 /*
- * Opens a live view of the ledger. The caller closes it.
+ * Open a live view of the ledger. The caller closes it.
  *
  * -ENOMEM	no memory
  */
-TALLY_API int tally_view_open(struct tally_ledger *ledger,
-			      struct tally_view **view);
+TALLY_API TALLY_NODISCARD int tally_view_open(struct tally_ledger *ledger,
+					      struct tally_view **view);
 
-/* Rather than -EBUSY: pin what is pinned already, though it is older. */
+/* Instead of failing with -EBUSY, open the older snapshot. */
 #define TALLY_SNAPSHOT_JOIN 1u
 
 /*
- * Takes a snapshot of the ledger, without stopping anybody who adds, and
- * whatever the number of accounts: adds go to another bank of cells from now
- * on. Closing the view gives the first one back, which is then folded into
- * settled cells: that takes time by the number of accounts that were touched.
- * Any number of views may pin the same snapshot (TALLY_SNAPSHOT_JOIN), in any
- * process that has the ledger open; a newer one can be taken when the last of
- * them is closed. A process that dies holds no pin.
+ * Take a snapshot of the ledger and open a view of it. The caller closes the
+ * view. The call stops no writer, and takes the same time for any number of
+ * accounts: from now on writers add to another bank of cells.
  *
- * -EBUSY	an older snapshot is held, and flags lack TALLY_SNAPSHOT_JOIN
- * -EAGAIN	a thread was in the middle of an add, or another process of
- *		taking or folding a snapshot, for timeout_ns
- * -ENOSYS	membarrier(2) is refused to us, and others rely on it
- * -EPERM	a child of fork(2), in a ledger that one process writes to
- * -ENOSPC, -ENOMEM	no memory, or no room to settle an older snapshot
- * -EBADMSG	the file was cut short
+ * Any number of views, in any process that has the ledger open, may share a
+ * snapshot (TALLY_SNAPSHOT_JOIN). When the last of them is closed, the frozen
+ * bank is folded into the cells of earlier epochs, which takes time by the
+ * number of accounts that changed; then another snapshot can be taken. The
+ * snapshot of a process that dies is closed. @timeout_ns limits how long the
+ * call waits for adds that are under way and for other processes.
+ *
+ * -EBUSY	an older snapshot is open, and flags lack TALLY_SNAPSHOT_JOIN
+ * -EAGAIN	an add, or another process that takes or folds a snapshot, took
+ *		longer than timeout_ns: try again
+ * -ENOSYS	the kernel refuses membarrier(2), which writers rely on
+ * -EPERM	this process is a child of fork(2), and the ledger has a single
+ *		writing process
+ * -ENOSPC, -ENOMEM	no memory, or no space to fold an older snapshot
+ * -EBADMSG	the file is damaged or was cut short
  */
-TALLY_API int tally_view_snapshot(struct tally_ledger *ledger,
-				  unsigned int flags, int64_t timeout_ns,
-				  struct tally_view **view);
+TALLY_API TALLY_NODISCARD int tally_view_snapshot(struct tally_ledger *ledger,
+						  unsigned int flags,
+						  int64_t timeout_ns,
+						  struct tally_view **view);
+
+/* Close a view; takes NULL. No other thread may use it. */
 TALLY_API void tally_view_close(struct tally_view *view);
 
-/* Of a snapshot; NULL for a live view. Belongs to the view. */
 struct tally_snapshot_info {
-	uint64_t epoch;	    /* grows with every snapshot of the ledger */
-	uint64_t nr_doubts; /* tally_view_nr_doubts() when it was taken */
+	size_t size; /* the library sets sizeof(struct tally_snapshot_info) */
+	uint64_t epoch;	      /* grows with every snapshot of the ledger */
+	uint64_t nr_in_doubt; /* tally_view_nr_in_doubt() when it was taken */
 };
+
+/* Return the facts of a snapshot, which belong to the view; NULL for a live
+ * view. */
 TALLY_API const struct tally_snapshot_info *
 tally_view_snapshot_info(const struct tally_view *view);
 
 /*
- * An add or a charge that was under way when its process was killed: the view
- * holds all of it, a part, or nothing. An add of one sequence is never in part,
- * and where one process alone writes it leaves no trace, done or not.
+ * An add or a charge in whose middle a process was killed, or which a signal
+ * handler of its thread left by siglongjmp(3). The ledger contains all of it, a
+ * part, or nothing, and reports it as in doubt. What one sequence adds is never
+ * there in part; in an exclusive ledger, or where the thread adds again, it is
+ * not reported, whether it was done or not.
  */
-#define TALLY_DOUBT_ACCOUNTS 10
-struct tally_doubt {
-	uint64_t epoch; /* that it was for: snapshots up to that one lack it */
+#define TALLY_IN_DOUBT_ACCOUNTS 10
+struct tally_in_doubt {
+	size_t size;	/* the caller sets sizeof(struct tally_in_doubt) */
+	uint64_t epoch; /* snapshots up to this one lack it */
 	pid_t pid;
-	unsigned int nr_accounts; /* or more, where an account came again */
-	/* The first of them; gone ones are of generation 0. */
-	struct tally_account accounts[TALLY_DOUBT_ACCOUNTS];
+	unsigned int nr_accounts; /* or more, if an account came twice */
+	/* The first of them; a gone account has generation 0. */
+	struct tally_account accounts[TALLY_IN_DOUBT_ACCOUNTS];
 };
 
-/*
- * How many were found since the ledger was made: by those who took snapshots,
- * and by those who opened it. The last 256 are kept. In a damaged file it is
- * anything, and tally_view_doubt() says -EBADMSG of any index below.
- */
-TALLY_API uint64_t tally_view_nr_doubts(const struct tally_view *view);
+/* Return how many were found since the ledger was created: by processes that
+ * took a snapshot or opened it. In a damaged file the number is arbitrary, and
+ * tally_view_in_doubt() returns -EBADMSG for it. */
+TALLY_API uint64_t tally_view_nr_in_doubt(const struct tally_view *view);
 
 /*
- * The index-th of them, from 0.
+ * Get one of them, by its index from 0. The ledger keeps the last 256.
  *
- * -ENOENT	there is none, or it is not kept any more
- * -EBADMSG	the file is damaged, or was cut short
+ * -ENOENT	no such index, or it is not kept any more
+ * -EINVAL	doubt->size is not set
+ * -EBADMSG	the file is damaged or was cut short
  */
-TALLY_API int tally_view_doubt(const struct tally_view *view, uint64_t index,
-			       struct tally_doubt *doubt);
+TALLY_API TALLY_NODISCARD int tally_view_in_doubt(const struct tally_view *view,
+						  uint64_t index,
+						  struct tally_in_doubt *doubt);
 
-/* The columns, in the order in which they were declared. The resource belongs
- * to what the view was opened from. index < nr_resources is asserted. */
+/* Return the number of resources, or one of them by its index (asserted to be
+ * in range), as they were declared. A resource belongs to the ledger or
+ * reader. */
 TALLY_API unsigned int tally_view_nr_resources(const struct tally_view *view);
 TALLY_API const struct tally_resource *
 tally_view_resource(const struct tally_view *view, unsigned int index);
 
-/* The nodes, ascending: the number of the one at this index. */
+/* Return the number of nodes, or the number of one by its index (asserted to
+ * be in range), in ascending order. */
 TALLY_API unsigned int tally_view_nr_nodes(const struct tally_view *view);
 TALLY_API int tally_view_node(const struct tally_view *view,
 			      unsigned int index);
 
+/* Return the directory of accounts. It belongs to the ledger or reader. */
 TALLY_API const struct tally_accounts *
 tally_view_accounts(const struct tally_view *view);
 
 /*
- * Sums over all lanes, for one node or all, into amounts[nr_resources]: of all
- * accounts together, or of one. Amounts wrap at 64 bits. Totals have what gone
- * accounts counted, and no stocks of theirs.
+ * Sum over all lanes, for one node or all (TALLY_VIEW_ALL), into
+ * amounts[nr_resources]: of all accounts together, or of one. Sums wrap at 64
+ * bits. Totals contain what gone accounts counted, but not their gauges.
  *
- * -ENOENT	no such node
+ * -ENOENT	the ledger has no such node
  * -ESTALE	the account is gone, and was when the snapshot was taken
  */
-TALLY_API int tally_view_totals(const struct tally_view *view, int node,
-				int64_t *amounts);
-TALLY_API int tally_view_account(const struct tally_view *view,
-				 struct tally_account account, int node,
-				 int64_t *amounts);
-
-/* One amount, and all that a reader of it needs to know. */
-struct tally_value {
-	const char *key; /* of the account; valid during the call */
-	struct tally_account account;
-	int node;
-	const struct tally_resource *resource;
-	int64_t amount;
-};
+TALLY_API TALLY_NODISCARD int tally_view_totals(const struct tally_view *view,
+						int node, int64_t *amounts);
+TALLY_API TALLY_NODISCARD int tally_view_account(const struct tally_view *view,
+						 struct tally_account account,
+						 int node, int64_t *amounts);
 
 /*
- * Calls each(arg, value) for every amount that is not 0, account by account,
- * then node by node; over a snapshot also of accounts that are gone since. A
- * non-zero result of each ends the walk and is returned.
+ * Iterate over the accounts of the view: those that exist or, in a snapshot,
+ * existed when it was taken. *cursor is 0 at first, and belongs to the caller.
+ * An account that is added meanwhile may be met or not. Copies the account's
+ * key, with a NUL, into key[0 .. bytes), unless key is NULL.
  *
- * -ENOMEM	no memory
+ * -ENOENT	no more
+ * -ERANGE	the key does not fit; tally_account_key_bytes() are always enough.
+ *		*cursor still stands before the account
  */
-TALLY_API int tally_view_each(const struct tally_view *view,
-			      int (*each)(void *arg,
-					  const struct tally_value *value),
-			      void *arg);
+TALLY_API TALLY_NODISCARD int tally_view_next(const struct tally_view *view,
+					      uint64_t *cursor,
+					      struct tally_account *account,
+					      char *key, size_t bytes);
 
-/*
- * The header over the lane records in the region of the node at this index,
- * and the origin that it counts from: what the view consists of.
- */
+/* Return the header over the lane records in the region of the node at @index,
+ * and set *origin to the address that it counts from: what the view consists
+ * of. */
 TALLY_API const struct tally_slice *
 tally_view_slice(const struct tally_view *view, unsigned int index,
 		 const void **origin);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Adding 1 to a counter: over 64 of them, to one, over a million. */
+/* Adding 1 to a counter: to 64 in turn, to one, to a million at random. */
 #include "config.h"
 
 #include <errno.h>
@@ -17,12 +17,12 @@
 #include "peers.h"
 #include "rseq.h"
 
-/* Lanes of the contenders that have some: a power of two apart. */
+/* Lanes of the contenders that have them: a power of two apart. */
 #define SMALL_SHIFT 13
 #define LARGE_SHIFT 23
 #define LARGE_BYTES ((size_t)1 << LARGE_SHIFT)
 
-/* The random ones: accounts of 8 resources, a line each. */
+/* For the random adds: accounts of 8 resources, a cache line each. */
 #define NR_COLUMNS  8u
 #define NR_ACCOUNTS (PATTERN_NR_RANDOM / NR_COLUMNS)
 
@@ -108,8 +108,8 @@ BENCH_ALIGN(bare_rseq_scattered)
 #define BARE(order) NULL
 #endif
 
-/* Ours. Handles are made up as needed: an array of them would be one load
- * more, and be in the cache as well. */
+/* Ours. Handles are computed: an array of them would cost a load each, and
+ * cache. */
 struct target {
 	struct tally_ledger *ledger;
 	uint32_t generation;
@@ -127,30 +127,30 @@ struct target {
 	}                                                            \
 	BENCH_ALIGN(name)
 
-/* Rotating, each account has its counter in the same column. */
+/* In turn; each account has its counter in the same column. */
 BENCH_LOOP void inlined(const struct target *t, uint64_t k)
 {
-	tally_ledger_inline_add(
+	(void)!tally_ledger_inline_add(
 		t->ledger, (struct tally_account){(uint32_t)k, t->generation},
 		0, 1);
 }
 OURS_LOOP(inlined_rot, inlined, rot)
 OURS_LOOP(inlined_hot, inlined, hot)
 
-/* The same over the ledger of several. */
-OURS_LOOP(marked_rot, inlined, rot)
-OURS_LOOP(marked_hot, inlined, hot)
+/* The same for a ledger of several writers. */
+OURS_LOOP(inflight_rot, inlined, rot)
+OURS_LOOP(inflight_hot, inlined, hot)
 
 BENCH_LOOP void call(const struct target *t, uint64_t k)
 {
-	tally_ledger_add(t->ledger,
-			 (struct tally_account){(uint32_t)k, t->generation}, 0,
-			 1);
+	(void)!tally_ledger_add(
+		t->ledger, (struct tally_account){(uint32_t)k, t->generation},
+		0, 1);
 }
 OURS_LOOP(call_rot, call, rot)
 OURS_LOOP(call_hot, call, hot)
 
-/* A call that does next to nothing: what a call alone costs. */
+/* A call that does next to nothing: the price of a call. */
 BENCH_LOOP void no_add(const struct target *t, uint64_t k)
 {
 	(void)k;
@@ -161,7 +161,7 @@ OURS_LOOP(no_add_rot, no_add, rot)
 /* A cell of the million. */
 BENCH_LOOP void inlined_cell(const struct target *t, uint64_t k)
 {
-	tally_ledger_inline_add(
+	(void)!tally_ledger_inline_add(
 		t->ledger,
 		(struct tally_account){(uint32_t)(k / NR_COLUMNS),
 				       t->generation},
@@ -189,7 +189,7 @@ static int set_up(uint32_t nr_accounts, size_t bytes)
 	err = bench_ledger_create_alone(nr_accounts, NR_COLUMNS, &ledger);
 	if (err)
 		return err;
-	/* As a ledger's memory is: shared, and of small pages. */
+	/* Like a ledger's memory: shared, in small pages. */
 	for (unsigned int t = 0; t <= BENCH_MAX_THREADS; t++) {
 		size_t size = t < BENCH_MAX_THREADS ? bytes : lane_bytes;
 		void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -323,7 +323,7 @@ static const struct bench_contender rot_contenders[] = {
 	 .second_thread_target = 1.05},
 	{.name = "numatally: the same, several processes",
 	 .kind = BENCH_OURS,
-	 .loops = &marked_rot_loops,
+	 .loops = &inflight_rot_loops,
 	 .arg = several_arg,
 	 .row = "add, inline, several processes write",
 	 .target_ratio = 2.2,
@@ -352,7 +352,7 @@ static const struct bench_contender hot_contenders[] = {
 	 .arg = ledger_arg},
 	{.name = "numatally: the same, several processes",
 	 .kind = BENCH_OURS,
-	 .loops = &marked_hot_loops,
+	 .loops = &inflight_hot_loops,
 	 .arg = several_arg},
 	{.name = "numatally: tally_ledger_add",
 	 .kind = BENCH_OURS,

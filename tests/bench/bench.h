@@ -15,21 +15,22 @@
  *
  * and {.name = "plain", .loops = &add_plain_loops} in its group's table.
  */
-#ifndef BENCH_H
-#define BENCH_H
+#ifndef TEST_BENCH_BENCH_H
+#define TEST_BENCH_BENCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-/* How often each loop is there, at a different place in a cache line. */
+/* How many copies of each loop there are, each at another place in a cache
+ * line. */
 #define BENCH_NR_ALIGNMENTS 9
 #define BENCH_MAX_THREADS   2
 
 typedef void (*bench_loop)(void *arg, uint64_t nr);
 
-/* The same loop, at each place. */
+/* Copies of one loop. */
 struct bench_loops {
 	const char *name; /* the functions': name_at0, name_at1, … */
 	bench_loop at[BENCH_NR_ALIGNMENTS];
@@ -65,7 +66,7 @@ struct bench_loops {
 
 /* The compiler must have stored *p before, and knows nothing of it after. */
 #define bench_stored(p) __asm__ volatile("" : "+m"(*(p)))
-/* The value is needed, for nothing. */
+/* The compiler must compute the value. */
 #define bench_used(value) __asm__ volatile("" ::"r"(value))
 
 enum bench_kind {
@@ -78,7 +79,7 @@ struct bench_contender {
 	const char *name;
 	enum bench_kind kind;
 	const struct bench_loops *loops;
-	/* What this thread's loops get; NULL: nothing. */
+	/* The argument of this thread's loops; NULL: none. */
 	void *(*arg)(unsigned int thread);
 	/* Called untimed before each of the rounds. */
 	void (*before)(void *arg, uint64_t nr);
@@ -94,6 +95,9 @@ struct bench_contender {
 	const char *base;
 	double target_ratio, target_ns;
 	double second_thread_target; /* ratio of two threads to one */
+	/* How many times as long a round with the second thread is: where the
+	 * two take turns, it has to have many of them. 0: as long as others */
+	unsigned int pair_rounds;
 };
 
 struct bench_group {
@@ -102,11 +106,11 @@ struct bench_group {
 	const char *unit; /* what is timed: "add" */
 	const struct bench_contender *contenders;
 	size_t nr_contenders;
-	/* 0, or says on stderr why not. */
+	/* 0, or prints on stderr why not. */
 	int (*setup)(void);
 	void (*teardown)(void);
-	/* Fewer rounds, 20 times as long, each behind an untimed one: of what
-	 * has to be in the cache first, and fills it. */
+	/* Fewer rounds, each 20 times as long and after an untimed one: for
+	 * loops that fill the cache first. */
 	bool large;
 	/* Whether the contender can run here: NULL, or why not. */
 	const char *(*missing)(const struct bench_contender *contender);
@@ -135,11 +139,11 @@ struct bench_result {
 /* Runs a group; results has one for each contender. */
 int bench_run(const struct bench_group *group, struct bench_result *results);
 
-/* Runs nr turns of each contender's first loop, untimed, and says on stdout
- * which function, group, contender and how many operations that was. */
+/* Run nr turns of each contender's first loop, untimed, and print which
+ * function, group, contender and how many operations that was. */
 int bench_turn(const struct bench_group *group, uint64_t nr);
 
-/* The result's index that the contender is measured against. */
+/* The index of the result that the contender is measured against. */
 size_t bench_base(const struct bench_group *group,
 		  const struct bench_contender *contender);
 
@@ -158,8 +162,10 @@ extern const struct bench_group bench_bucket_groups[];
 extern const size_t bench_nr_bucket_groups;
 extern const struct bench_group bench_limit_groups[];
 extern const size_t bench_nr_limit_groups;
+extern const struct bench_group bench_refusal_groups[];
+extern const size_t bench_nr_refusal_groups;
 
-/* Results, in four forms. report_rows() says how each row of the table of
+/* Results in four forms. report_rows() prints how each row of the table of
  * targets came out. */
 void report_machine(FILE *to);
 void report_group(FILE *to, const struct bench_group *group,

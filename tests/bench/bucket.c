@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A bucket's first touch: a header laid over memory that is there already, or
- * a ledger's first add, beside malloc. */
+/* A bucket's first touch: a header laid over populated memory, or a ledger's
+ * first add, beside malloc(). */
 #include "config.h"
 
 #include <malloc.h>
@@ -31,10 +31,10 @@ static int set_up(void)
 				      &region);
 
 	tally_slice_set_checked(false);
-	/* What was freed stays with the process. */
+	/* Freed memory stays with the process. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
-	return err ? err : tally_region_fault(&region, 0, region.bytes);
+	return err ? err : tally_region_populate(&region, 0, region.bytes);
 }
 
 static void free_blocks(void *arg, uint64_t nr)
@@ -116,8 +116,8 @@ BENCH_LOOP void touch(void *arg, uint64_t nr)
 {
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++)
-		tally_ledger_add(ledger.ledger, ledger.accounts[i * ROWS], 0,
-				 1);
+		(void)!tally_ledger_add(ledger.ledger,
+					ledger.accounts[i * ROWS], 0, 1);
 }
 BENCH_ALIGN(touch)
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * filler LEDGER LANES: charges 1 of every resource to every account, on each
- * of the lanes 0, 1, … in turn, whatever CPUs the machine has. The library
- * asks sched_getcpu() where there are no restartable sequences, and so gets
- * the answer from here; all else is its own doing.
+ * filler LEDGER LANES: charges 1 of every resource to every account, on each of
+ * the lanes 0, 1, … in turn, whatever CPUs the machine has. Without restartable
+ * sequences the library calls sched_getcpu(), which this program replaces.
  */
 #include "config.h"
 
@@ -15,11 +14,11 @@
 #include <numatally/ledger.h>
 #include <numatally/view.h>
 
-/* None while the ledger is opened: an instruction that tells the truth is not
- * relied on then. */
+/* -1 while the ledger is opened: then the library does not trust an instruction
+ * that reads the real CPU. */
 static int lane = -1;
 
-/* Takes the place of the C library's in this program. */
+/* Replaces the C library's in this program. */
 __attribute__((visibility("default"))) int sched_getcpu(void)
 {
 	return lane;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Timing. In every round each contender runs once at each alignment, so that
- * what the machine does meanwhile falls on all of them alike; a round is too
- * short for most of what would interrupt it, and medians leave out the rest.
+ * Timing. In every round each contender runs once at each alignment, so that a
+ * disturbance hits all of them alike; a round is too short for most
+ * interruptions, and medians leave out the rest.
  */
 #include "config.h"
 
@@ -24,8 +24,8 @@ struct bench_options bench_options = {
 	.cpus = {-1, -1},
 };
 
-/* A long round is interrupted more often than not where others run: there the
- * time on the CPU counts. Asking for it takes longer than a short one may. */
+/* A long round is usually interrupted on a busy machine, so its CPU time
+ * counts. For a short one reading that clock takes too long. */
 static bool large;
 
 static double now_ns(void)
@@ -62,9 +62,9 @@ static void pin(int cpu)
 }
 
 /*
- * The second thread. It runs the order's loop over and over for as long as the
- * order stands. It lives for a group: what threads keep of a group's memory
- * goes with it.
+ * The second thread. It runs the loop of its order until the order changes. It
+ * lives as long as a group, because threads keep pointers into the group's
+ * memory.
  */
 enum state { IDLE, RUNNING, STOPPING, ENDING };
 
@@ -112,7 +112,7 @@ static void order(bench_loop loop, void *arg, uint64_t nr)
 {
 	second.loop = loop;
 	second.arg = arg;
-	/* In small portions: it is to stop soon. */
+	/* In small portions, to stop soon. */
 	second.nr = nr / 8 + 1;
 	second.turns = 0;
 	set_second(RUNNING);
@@ -127,8 +127,8 @@ static void withdraw(void)
 		sched_yield();
 }
 
-/* The group's rounds; fewer with the second thread, since starting and stopping
- * it takes time. */
+/* The group's rounds; fewer with the second thread, which takes time to start
+ * and stop. */
 static unsigned int nr_rounds(void)
 {
 	return large ? (bench_options.rounds + 3) / 4 : bench_options.rounds;
@@ -174,7 +174,7 @@ static double time_round(const struct runner *r, unsigned int at, uint64_t nr)
 	return ns / ((double)nr * scale(r->c));
 }
 
-/* The least of some, since nothing was interrupted then. */
+/* The least of a few: it was not interrupted. */
 static double time_least(const struct runner *r, uint64_t nr)
 {
 	double least = time_round(r, 0, nr);
@@ -215,10 +215,12 @@ static bool has_pair(const struct runner *r)
 	       (!r->c->before || r->c->company);
 }
 
-/* A round in which the second thread got on as well, if it can: on a busy
- * machine its CPU is not always ours, but soon is again. */
+/* A round in which the second thread ran as well, if possible: on a busy
+ * machine another process may have its CPU. */
 static double time_met(const struct runner *r, unsigned int at)
 {
+	bool is_long = r->c->pair_rounds && !bench_options.quick;
+	uint64_t nr = r->nr * (is_long ? r->c->pair_rounds : 1);
 	double start = now_ns();
 	double ns;
 
@@ -226,7 +228,7 @@ static double time_met(const struct runner *r, unsigned int at)
 		unsigned int turns =
 			__atomic_load_n(&second.turns, __ATOMIC_ACQUIRE);
 
-		ns = time_round(r, at, r->nr);
+		ns = time_round(r, at, nr);
 		if (__atomic_load_n(&second.turns, __ATOMIC_ACQUIRE) - turns >=
 		    2)
 			break;
@@ -234,7 +236,7 @@ static double time_met(const struct runner *r, unsigned int at)
 	return ns;
 }
 
-/* One round at each alignment, while the second thread is at it too. */
+/* One round at each alignment while the second thread runs. */
 static void time_pair(struct runner *r, unsigned int round)
 {
 	const struct bench_loops *loops = r->c->company ? r->c->company
@@ -358,7 +360,7 @@ int bench_turn(const struct bench_group *group, uint64_t nr)
 		if (group->missing && group->missing(c))
 			continue;
 		arg = c->arg ? c->arg(0) : NULL;
-		/* What is done once only is done by another of its loops. */
+		/* What is done only once is done by another of its loops. */
 		if (c->before)
 			c->before(arg, turns);
 		c->loops->at[1](arg, turns);

@@ -122,6 +122,7 @@ static int create_over(const struct tally_topo *topo, int alone,
 		       struct bench_ledger *b)
 {
 	struct tally_ledger_options options = {
+		.size = sizeof(options),
 		.max_accounts = b->nr_accounts,
 		.max_key_bytes = 31,
 		.exclusive = alone,
@@ -238,8 +239,8 @@ static int check_sums(const struct bench_ledger *b, unsigned int nr_lanes)
 
 int bench_ledger_fill(const struct bench_ledger *b, unsigned int nr_lanes)
 {
-	/* Without restartable sequences a CPU's number is asked for by a call,
-	 * which that program answers itself. */
+	/* Without restartable sequences the CPU's number comes from a call,
+	 * which that program replaces. */
 	char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
 	char lanes[16], filler[PATH_MAX];
 	char *argv[] = {filler, (char *)b->path, lanes, NULL};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Ledgers to measure: over this machine, or over one that is made up. */
-#ifndef LEDGERS_H
-#define LEDGERS_H
+/* Ledgers to measure, over this machine or a made-up one. */
+#ifndef TEST_BENCH_LEDGERS_H
+#define TEST_BENCH_LEDGERS_H
 
 #include <stdint.h>
 
@@ -12,14 +12,14 @@ struct bench_ledger {
 	struct tally_account *accounts; /* row i; all of one generation */
 	uint32_t nr_accounts;
 	unsigned int nr_resources;
-	char dir[64]; /* that the file is in, and nothing else */
+	char dir[64]; /* the file's directory, which holds nothing else */
 	char path[96];
 };
 
 /*
- * A ledger with nr_accounts accounts and resources r0, r1, …, over this
- * machine (nr_lanes 0), or one of a node for each 64 CPUs at most. Several
- * processes may write to it, or, if alone, only we.
+ * A ledger with nr_accounts accounts and resources r0, r1, …, over this machine
+ * (nr_lanes 0), or over one with a node for each 64 CPUs. Several processes may
+ * write to it; if alone, only this one.
  */
 int bench_ledger_create(unsigned int nr_lanes, uint32_t nr_accounts,
 			unsigned int nr_resources, struct bench_ledger *b);
@@ -27,9 +27,8 @@ int bench_ledger_create_alone(uint32_t nr_accounts, unsigned int nr_resources,
 			      struct bench_ledger *b);
 void bench_ledger_destroy(struct bench_ledger *b);
 
-/* Has nr_lanes lanes, from 0 on, each charge 1 of every resource to every
- * account: a program of its own does it, which believes itself on those
- * CPUs. Checks the sums. */
+/* Have nr_lanes lanes, from 0 on, charge 1 of every resource to every account
+ * each, by a program that believes itself on those CPUs. Checks the sums. */
 int bench_ledger_fill(const struct bench_ledger *b, unsigned int nr_lanes);
 
 /* Bytes of memory that the file takes. */

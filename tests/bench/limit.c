@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Reserving or taking one, and giving it back: far from a limit, at it, and
- * where there is nothing; beside what would be written by hand. */
+/* Reserving or taking 1 and giving it back: far from a limit, at it, and with
+ * nothing free; beside what one would write by hand. */
 #include "config.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <urcu/arch.h>
 
 #include <numatally/ledger_inline.h>
 #include <numatally/limit_inline.h>
@@ -16,29 +17,35 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define FAR	     1000000
 
-/* What is shared stands alone in its cache lines. */
+/* Shared words have cache lines of their own. */
 static struct {
 	int64_t held, capacity;
 	pthread_mutex_t lock;
+	pthread_mutex_t robust;
 } counter __attribute__((aligned(128))) = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct {
+	uint64_t next __attribute__((aligned(128)));
+	uint64_t served __attribute__((aligned(128)));
+} tickets;
 
 static struct {
 	int64_t held __attribute__((aligned(128)));
 	int64_t capacity;
 } private[BENCH_MAX_THREADS];
 
-/* Of each thread: an account has one reservation. */
+/* Each thread has one account with one reservation. */
 struct seat {
 	struct tally_ledger *ledger __attribute__((aligned(128)));
 	struct tally_account account;
-	struct tally_hold hold;
-	/* Of other accounts: where several processes write, or we alone */
+	struct tally_demand demand;
+	/* Of other accounts: with several writers, or exclusive */
 	struct tally_credit credit, alone;
 };
 static struct seat seats[BENCH_MAX_THREADS];
 static struct tally_ledger *ledger;
 
-/* One that we alone write to. */
+/* An exclusive ledger. */
 static struct tally_ledger *alone;
 enum { EVENTS, CORES };
 static struct tally_account counted;
@@ -56,7 +63,9 @@ static void *seat_arg(unsigned int thread)
 	return &seats[thread];
 }
 
-/* ---- what each does ------------------------------------------------------ */
+/*
+ * ---- the contenders --------------------------------------------------------
+ */
 
 BENCH_LOOP void plain(void *arg, uint64_t nr)
 {
@@ -93,34 +102,49 @@ BENCH_LOOP void cas(void *arg, uint64_t nr)
 			__atomic_fetch_sub(&counter.held, 1, __ATOMIC_RELEASE);
 }
 
-BENCH_LOOP bool take_by_lock(void)
+BENCH_LOOP void ticket_lock(void)
 {
-	bool fits;
+	uint64_t mine = __atomic_fetch_add(&tickets.next, 1, __ATOMIC_RELAXED);
 
-	pthread_mutex_lock(&counter.lock);
-	fits = counter.held + 1 <= counter.capacity;
-	counter.held += fits;
-	pthread_mutex_unlock(&counter.lock);
-	return fits;
+	while (__atomic_load_n(&tickets.served, __ATOMIC_ACQUIRE) != mine)
+		caa_cpu_relax();
 }
 
-BENCH_LOOP void mutex(void *arg, uint64_t nr)
+BENCH_LOOP void ticket_unlock(void)
 {
-	(void)arg;
-	for (uint64_t i = 0; i < nr; i++) {
-		if (!take_by_lock())
-			continue;
-		pthread_mutex_lock(&counter.lock);
-		counter.held--;
-		pthread_mutex_unlock(&counter.lock);
+	__atomic_store_n(&tickets.served, tickets.served + 1, __ATOMIC_RELEASE);
+}
+
+#define LOCKED(name, lock, unlock)                                   \
+	BENCH_LOOP void name(void *arg, uint64_t nr)                 \
+	{                                                            \
+		(void)arg;                                           \
+		for (uint64_t i = 0; i < nr; i++) {                  \
+			bool fits;                                   \
+                                                                     \
+			lock;                                        \
+			fits = counter.held + 1 <= counter.capacity; \
+			counter.held += fits;                        \
+			unlock;                                      \
+			if (!fits)                                   \
+				continue;                            \
+			lock;                                        \
+			counter.held--;                              \
+			unlock;                                      \
+		}                                                    \
 	}
-}
+LOCKED(mutex, pthread_mutex_lock(&counter.lock),
+       pthread_mutex_unlock(&counter.lock))
+LOCKED(robust_mutex, pthread_mutex_lock(&counter.robust),
+       pthread_mutex_unlock(&counter.robust))
+LOCKED(by_ticket, ticket_lock(), ticket_unlock())
 
 BENCH_LOOP void reserve(void *arg, uint64_t nr)
 {
 	const struct seat *seat = (const struct seat *)arg;
-	const struct tally_request request = {.holds = &seat->hold,
-					      .nr_holds = 1};
+	const struct tally_request request = {.size = sizeof(request),
+					      .demands = &seat->demand,
+					      .nr_demands = 1};
 	uint64_t refused = 0;
 
 	for (uint64_t i = 0; i < nr; i++) {
@@ -163,8 +187,8 @@ BENCH_LOOP void add_twice(void *arg, uint64_t nr)
 {
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++) {
-		tally_ledger_inline_add(alone, counted, EVENTS, 1);
-		tally_ledger_inline_add(alone, counted, EVENTS, -1);
+		(void)!tally_ledger_inline_add(alone, counted, EVENTS, 1);
+		(void)!tally_ledger_inline_add(alone, counted, EVENTS, -1);
 	}
 }
 BENCH_ALIGN(add_twice)
@@ -180,6 +204,8 @@ BENCH_ALIGN(add_twice)
 	LOOP(plain, group)        \
 	LOOP(cas, group)          \
 	LOOP(mutex, group)        \
+	LOOP(robust_mutex, group) \
+	LOOP(by_ticket, group)    \
 	LOOP(reserve, group)      \
 	LOOP(take, group)         \
 	LOOP(take_several, group) \
@@ -189,7 +215,9 @@ LOOPS(far)
 LOOPS(last)
 LOOPS(none)
 
-/* ---- how much there is --------------------------------------------------- */
+/*
+ * ---- capacities ------------------------------------------------------------
+ */
 
 static int open_credit(struct tally_ledger *l, const char *key, int node,
 		       unsigned int resource, struct tally_credit *credit)
@@ -204,15 +232,15 @@ static int open_credit(struct tally_ledger *l, const char *key, int node,
 static int open_seat(unsigned int thread, int node)
 {
 	static const char *const keys[BENCH_MAX_THREADS][2] = {
-		{"first", "first, by and by"},
-		{"second", "second, by and by"},
+		{"first", "first, from credits"},
+		{"second", "second, from credits"},
 	};
 	struct seat *seat = &seats[thread];
 	int err = tally_account_open(tally_ledger_accounts(ledger),
 				     keys[thread][0], &seat->account);
 
 	seat->ledger = ledger;
-	seat->hold = (struct tally_hold){node, 0, 1};
+	seat->demand = (struct tally_demand){node, 0, 1};
 	if (!err)
 		err = open_credit(ledger, keys[thread][1], node, 0,
 				  &seat->credit);
@@ -225,10 +253,11 @@ static int open_seat(unsigned int thread, int node)
 static int open_ledgers(const struct tally_topo *topo)
 {
 	static const struct tally_resource resources[] = {
-		[EVENTS] = {"events", "", TALLY_COUNTER},
-		[CORES] = {"cores", "", TALLY_STOCK},
+		[EVENTS] = {"events", "", TALLY_GAUGE},
+		[CORES] = {"cores", "", TALLY_RESERVABLE},
 	};
-	static const struct tally_ledger_options exclusive = {.exclusive = 1};
+	static const struct tally_ledger_options exclusive = {
+		.size = sizeof(exclusive), .exclusive = 1};
 	int err = tally_ledger_create(NULL, topo, &resources[CORES], 1, NULL,
 				      &ledger);
 
@@ -260,8 +289,20 @@ static int open_all(int64_t capacity)
 	return err;
 }
 
+static void make_robust(void)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	pthread_mutex_init(&counter.robust, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 static int set_up(int64_t capacity)
 {
+	make_robust();
 	counter.held = 0;
 	counter.capacity = capacity;
 	for (unsigned int i = 0; i < BENCH_MAX_THREADS; i++) {
@@ -289,6 +330,7 @@ static int set_up_none(void)
 
 static void tear_down(void)
 {
+	pthread_mutex_destroy(&counter.robust);
 	tally_ledger_close(ledger);
 	tally_ledger_close(alone);
 	ledger = alone = NULL;
@@ -312,7 +354,10 @@ static void note_refused(FILE *to)
 		 .loops = &cas_##group##_loops},                          \
 		{.name = "a shared counter, pthread mutex",               \
 		 .loops = &mutex_##group##_loops},                        \
-		{OURS("reserve, release", reserve, group)},               \
+		{.name = "a shared counter, robust pthread mutex",        \
+		 .loops = &robust_mutex_##group##_loops},                 \
+		{.name = "a shared counter, ticket lock",                 \
+		 .loops = &by_ticket_##group##_loops},                    \
 		{OURS("take, give, called", take, group)},                \
 	{                                                                 \
 		OURS("take, give, several processes write", take_several, \
@@ -321,8 +366,12 @@ static void note_refused(FILE *to)
 #define INLINED "take, give, inlined"
 #define ADDS	"numatally: two adds, inlined"
 
+#define RESERVE "reserve, release"
 static const struct bench_contender far_ones[] = {
 	OTHERS(far),
+	{OURS(RESERVE, reserve, far), .row = "reserve and release, by a token",
+	 .base = "a shared counter, robust pthread mutex", .target_ratio = 10,
+	 .second_thread_target = 2.1, .pair_rounds = 40},
 	{.name = ADDS, .kind = BENCH_OURS, .loops = &add_twice_loops},
 	{OURS(INLINED, take_inlined, far),
 	 .row = "take and give, far from the limit", .base = ADDS,
@@ -330,10 +379,12 @@ static const struct bench_contender far_ones[] = {
 };
 static const struct bench_contender last_ones[] = {
 	OTHERS(last),
+	{OURS(RESERVE, reserve, last), .pair_rounds = 40},
 	{OURS(INLINED, take_inlined, last)},
 };
 static const struct bench_contender none_ones[] = {
 	OTHERS(none),
+	{OURS(RESERVE, reserve, none), .pair_rounds = 40},
 	{OURS(INLINED, take_inlined, none)},
 };
 

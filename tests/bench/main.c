@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The program: options, and which groups there are. */
+/* The program: its options, and its groups. */
 #include "config.h"
 
 #include <errno.h>
@@ -22,6 +22,7 @@ static const struct {
 	{bench_slice_groups, &bench_nr_slice_groups},
 	{bench_bucket_groups, &bench_nr_bucket_groups},
 	{bench_limit_groups, &bench_nr_limit_groups},
+	{bench_refusal_groups, &bench_nr_refusal_groups},
 };
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 #define MAX_GROUPS  64
@@ -78,7 +79,7 @@ static bool wanted(const struct program *p, const char *name)
 	return p->nr_wanted == 0;
 }
 
-/* One CPU for each thread, of those that we may use. */
+/* A CPU for each thread, of those allowed. */
 static void choose_cpus(void)
 {
 	unsigned int nr = 0;
@@ -108,7 +109,7 @@ static int draw(const struct program *p, size_t i)
 	return fclose(f) ? -errno : 0;
 }
 
-/* A group that can't be set up has said so, and the others go on. */
+/* A group that cannot be set up has said why; the others run. */
 static int run_group(struct program *p, const struct bench_group *group)
 {
 	struct bench_result *results =

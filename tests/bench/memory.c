@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* What a ledger's file takes of memory: counted by the file system, in whole
- * pages. */
+/*
+ * The memory of a ledger's file, as the file system counts it, in whole pages.
+ */
 #include "config.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* In which order counters are added to. */
-#ifndef PATTERN_H
-#define PATTERN_H
+/* The order in which counters are added to. */
+#ifndef TEST_BENCH_PATTERN_H
+#define TEST_BENCH_PATTERN_H
 
 #include <stdint.h>
 
@@ -22,8 +22,10 @@ BENCH_LOOP uint64_t hot(uint64_t i)
 	return 0;
 }
 
-/* Over 1M counters, in no order that a prefetcher knows; no turn waits for the
- * one before. The constants are those of splitmix64's last steps. */
+/*
+ * Over 1M counters, in an order that no prefetcher knows, and in which no turn
+ * waits for the one before. The constants are those of splitmix64's last steps.
+ */
 BENCH_LOOP uint64_t scattered(uint64_t i)
 {
 	i *= UINT64_C(0xbf58476d1ce4e5b9);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-/* Read sections and uatomic_add() are inlined, as a program may have them. The
- * analyzer doesn't see that a thread's first read section registers it. */
+/* Inline read sections and uatomic_add(), as a program may. The analyzer does
+ * not see that a thread's first read section registers it. */
 #ifndef __clang_analyzer__
 #define _LGPL_SOURCE
 #endif

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters as others have them: in a hash table, in liburcu, in PCP. */
-#ifndef PEERS_H
-#define PEERS_H
+/* Counters as others offer them: in a hash table, in liburcu, in PCP. */
+#ifndef TEST_BENCH_PEERS_H
+#define TEST_BENCH_PEERS_H
 
 #include "bench.h"
 
-/* Sets up the counters of all of them, 64 each, and takes them down. */
+/* Set up all of their counters, 64 each, and take them down. */
 int peers_setup(void);
 void peers_teardown(void);
 
 extern const struct bench_loops hsearch_add_rot_loops, hsearch_add_hot_loops;
 void *hsearch_arg(unsigned int thread);
 
-/* The loops are NULL where the library was not found by configure. */
+/* The loops are NULL if configure did not find the library. */
 #ifdef HAVE_UTHASH_H
 extern const struct bench_loops uthash_add_rot_loops, uthash_add_hot_loops;
 #define PEERS_UTHASH(order) &uthash_add_##order##_loops
@@ -40,7 +40,7 @@ extern const struct bench_loops mmv_add_one_rot_loops, mmv_add_one_hot_loops;
 #define PEERS_MMV_INC(order) NULL
 #define PEERS_MMV_ADD(order) NULL
 #endif
-/* NULL where the library could not make its file. */
+/* NULL if the library could not make its file. */
 void *mmv_arg(unsigned int thread);
 
 #endif

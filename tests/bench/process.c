@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * process [PAGES [ROUNDS]]: what a reading of a large process costs, walked and
+ * process [PAGES [ROUNDS]]: the cost of reading a large process, walked and
  * sampled in turn, and how often the bounds of a sample hold what the walk
  * found. The process has 1,000,000 pages of 4 KiB, three quarters of them
- * private, on every node with memory, unevenly; and another that it forked,
- * which copied some of them and has some of what is shared.
+ * private, unevenly on all nodes with memory; a process that it forked has
+ * copied some of them, and shares some.
  */
 #include "config.h"
 
@@ -65,7 +65,7 @@ static void be_large(size_t pages, int to)
 		if (pieces[i] == MAP_FAILED)
 			err(1, "mmap");
 		madvise(pieces[i], pages * PAGE, MADV_NOHUGEPAGE);
-		/* Where that is refused, it lies anywhere. */
+		/* If that is refused, the memory is anywhere. */
 		(void)mbind(pieces[i], pages * PAGE, MPOL_BIND, &mask, 65, 0);
 		touch(pieces[i], pages);
 	}
@@ -96,7 +96,7 @@ static pid_t begin(size_t pages)
 		err(1, "fork");
 	if (!pid)
 		be_large(pages / PIECES, said[1]);
-	/* It, and the other. */
+	/* The process and the one that it forked. */
 	for (int i = 0; i < 2; i++)
 		if (read(said[0], &x, 1) != 1)
 			errx(1, "it ended");
@@ -116,14 +116,16 @@ static double cpu_ms(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static struct tally_processes *open_one(pid_t pid, int64_t large_bytes,
-					uint64_t seed)
+static struct tally_process_stats *open_one(pid_t pid, int64_t large_bytes,
+					    uint64_t seed)
 {
-	struct tally_process_filter f = {.pids = &pid, .nr_pids = 1};
-	struct tally_mem_options o = {.budget_ppm = 1000000,
+	struct tally_process_filter f = {
+		.size = sizeof(f), .pids = &pid, .nr_pids = 1};
+	struct tally_mem_options o = {.size = sizeof(o),
+				      .budget_ppm = 1000000,
 				      .large_bytes = large_bytes,
 				      .seed = seed};
-	struct tally_processes *l;
+	struct tally_process_stats *l;
 	int error = tally_kernel_processes_open(NULL, topo, &f, &o, &l);
 
 	if (error)
@@ -131,7 +133,7 @@ static struct tally_processes *open_one(pid_t pid, int64_t large_bytes,
 	return l;
 }
 
-static double timed_read(struct tally_processes *l)
+static double timed_read(struct tally_process_stats *l)
 {
 	double from = cpu_ms();
 	int error = tally_kernel_processes_read(l);
@@ -204,7 +206,7 @@ int main(int argc, char **argv)
 	double *sample = calloc(rounds + 1, sizeof(*sample));
 	double *ratio = calloc(rounds + 1, sizeof(*ratio));
 	struct score all = {0}, kinds = {0};
-	struct tally_processes *walker, *sampler;
+	struct tally_process_stats *walker, *sampler;
 	pid_t pid;
 	int error = tally_topo_open(NULL, &topo);
 
@@ -214,7 +216,7 @@ int main(int argc, char **argv)
 	pid = begin(pages);
 	walker = open_one(pid, INT64_MAX, 0);
 	sampler = open_one(pid, 1, 1);
-	/* Once each, untimed: memory is allocated then. */
+	/* Once each, untimed: the first reading allocates memory. */
 	timed_read(walker);
 	timed_read(sampler);
 	for (unsigned int i = 0; i < rounds; i++) {

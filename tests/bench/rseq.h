@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bare restartable add, as a reference: nothing but this CPU's number, and
- * one instruction that commits. glibc has registered the thread.
- *
- * The number is read inside of the sequence, so that it needs no check: who is
- * moved to another CPU before the add starts anew.
+ * A bare restartable add, for comparison: this CPU's number, and one
+ * instruction that commits. glibc has registered the thread. The number is read
+ * inside the sequence and needs no check: a thread that moves to another CPU
+ * before the add restarts.
  */
-#ifndef RSEQ_H
-#define RSEQ_H
+#ifndef TEST_BENCH_RSEQ_H
+#define TEST_BENCH_RSEQ_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,8 +48,7 @@ BENCH_LOOP void rseq_add(char *lanes, uint64_t index, int shift)
 }
 
 /* Whether the thread is registered. Under valgrind no thread can be: to count
- * instructions, the area is made to say CPU 0 (there is one thread then, and
- * nobody to move it). */
+ * instructions, the area is made to say CPU 0 (there is only one thread). */
 static inline bool rseq_ready(bool pretend)
 {
 	struct rseq *area = (struct rseq *)((char *)__builtin_thread_pointer() +
@@ -65,8 +63,8 @@ static inline bool rseq_ready(bool pretend)
 }
 #endif
 
-/* Takes the thread's registration off, and puts it on again, so that the C
- * library and ours find none meanwhile. false: it has none, or keeps it. */
+/* Unregister the thread, and register it again, so that the C library and ours
+ * see no registration meanwhile. false: it has none, or keeps it. */
 bool rseq_off(void);
 void rseq_on(void);
 

@@ -2,8 +2,8 @@
 /* What slices cost, beside what would be done without them. */
 #include "config.h"
 
-/* Lets the read section be inlined, as a program that needs it would. The
- * analyzer doesn't see that a thread's first read section registers it. */
+/* Inline the read section, as a program that needs it would. The analyzer does
+ * not see that a thread's first read section registers it. */
 #ifndef __clang_analyzer__
 #define _LGPL_SOURCE
 #endif
@@ -30,14 +30,16 @@ static uint32_t items[NR_ITEMS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t nr_references;
 
-/* Cutting items off the head of a list, by header and by copying the rest. */
+/*
+ * Remove items from the head of a list: by its header, and by copying the rest.
+ */
 BENCH_LOOP void cut(void *arg, uint64_t nr)
 {
 	struct tally_slice s = {.len = NR_ITEMS, .cap = NR_ITEMS};
 
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++) {
-		tally_slice_cut(items, &s, sizeof(*items), 2);
+		(void)!tally_slice_cut(items, &s, sizeof(*items), 2);
 		if (!s.len)
 			s = (struct tally_slice){.len = NR_ITEMS,
 						 .cap = NR_ITEMS};
@@ -60,7 +62,7 @@ BENCH_LOOP void cut_by_copy(void *arg, uint64_t nr)
 }
 BENCH_ALIGN(cut_by_copy)
 
-/* Appending, with the barrier that readers need, without, and with a full one
+/* Append: with the barrier that readers need, without one, and with a full one,
  * as a plain store to a sequentially consistent atomic has. */
 static uint64_t pushed[NR_PUSHES];
 static struct tally_slice list;
@@ -76,7 +78,7 @@ BENCH_LOOP void push(void *arg, uint64_t nr)
 {
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++)
-		tally_slice_push(pushed, &list, sizeof(i), &i);
+		(void)!tally_slice_push(pushed, &list, sizeof(i), &i);
 }
 BENCH_ALIGN(push)
 
@@ -110,7 +112,7 @@ BENCH_LOOP void push_full(void *arg, uint64_t nr)
 }
 BENCH_ALIGN(push_full)
 
-/* Looking an item up through a published header. */
+/* Look an item up through a published header. */
 static struct tally_slice_ref ref;
 
 BENCH_LOOP uint32_t item_of(const struct tally_slice *s, uint64_t i)
@@ -121,7 +123,7 @@ BENCH_LOOP uint32_t item_of(const struct tally_slice *s, uint64_t i)
 	return *base;
 }
 
-/* How others keep the header from changing meanwhile, or don't. */
+/* Ways to keep the header from changing meanwhile, or none. */
 #define NOTHING
 #define MUTEX_LOCK   pthread_mutex_lock(&lock);
 #define MUTEX_UNLOCK pthread_mutex_unlock(&lock);
@@ -129,7 +131,7 @@ BENCH_LOOP uint32_t item_of(const struct tally_slice *s, uint64_t i)
 #define COUNT_DOWN   __atomic_fetch_sub(&nr_references, 1, __ATOMIC_RELEASE);
 
 /* As many look-ups at once as the CPU can do; or, "chained", each for what the
- * one before found, as one that walks from item to item. */
+ * one before found. */
 #define LOOK_UP(name, begin, end)                                              \
 	BENCH_LOOP void name(void *arg, uint64_t nr)                           \
 	{                                                                      \
@@ -160,7 +162,7 @@ LOOK_UP(look_up_call, urcu_bp_read_lock();, urcu_bp_read_unlock();)
 LOOK_UP(look_up_mutex, MUTEX_LOCK, MUTEX_UNLOCK)
 LOOK_UP(look_up_counted, COUNT_UP, COUNT_DOWN)
 
-/* Several in one section, which publishers wait for a little longer. */
+/* Several in one section, for which publishers wait a little longer. */
 BENCH_LOOP void look_up_64(void *arg, uint64_t nr)
 {
 	(void)arg;
@@ -175,7 +177,7 @@ BENCH_LOOP void look_up_64(void *arg, uint64_t nr)
 }
 BENCH_ALIGN(look_up_64)
 
-/* What any section for each of them has at least: a store to the thread's own
+/* The least that a section for each look-up costs: a store to the thread's own
  * memory. It protects nothing. */
 static __thread unsigned long mark;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Taking a snapshot, of few and of many accounts, beside a bare membarrier. The
+/* Taking a snapshot of few and of many accounts, beside a bare membarrier. The
  * second thread adds meanwhile. */
 #include "config.h"
 
@@ -17,7 +17,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* A ledger that we alone write to, and the snapshot that is held of it. */
+/* An exclusive ledger, and the snapshot that is pinned. */
 static struct subject {
 	struct bench_ledger ledger;
 	struct tally_view *view;
@@ -41,7 +41,7 @@ static void *many_arg(unsigned int thread)
 	return &many;
 }
 
-/* Untimed: the last one is given back, and folded. */
+/* Untimed: the last snapshot is released, and folded. */
 static void release(void *arg, uint64_t nr)
 {
 	struct subject *s = (struct subject *)arg;
@@ -53,8 +53,7 @@ static void release(void *arg, uint64_t nr)
 		s->view = NULL;
 }
 
-/* The same, and then the caches hold something else, as they do when many
- * accounts have just been folded. */
+/* The same with other data in the caches, as after folding many accounts. */
 static void release_cold(void *arg, uint64_t nr)
 {
 	static uint64_t other[1 << 22]; /* 32 MiB */
@@ -64,7 +63,7 @@ static void release_cold(void *arg, uint64_t nr)
 		other[i]++;
 }
 
-/* All of its accounts hold something, in both banks. */
+/* All of its accounts have amounts in both banks. */
 static int make(struct subject *s, uint32_t nr_accounts)
 {
 	int err = bench_ledger_create_alone(nr_accounts, 8, &s->ledger);
@@ -113,8 +112,8 @@ BENCH_LOOP void writer(void *arg, uint64_t nr)
 
 	/* As many as take about as long as a snapshot. */
 	for (uint64_t i = 0; i < nr * 10000; i++)
-		tally_ledger_inline_add(s->ledger.ledger,
-					s->ledger.accounts[i % 512], 0, 1);
+		(void)!tally_ledger_inline_add(
+			s->ledger.ledger, s->ledger.accounts[i % 512], 0, 1);
 }
 BENCH_ALIGN(writer)
 
@@ -164,7 +163,9 @@ static const char *missing(const struct bench_contender *c)
 #define BUSY .company = &writer_loops, .company_arg = few_arg
 #define ONCE .before = release, .max_nr = 1
 
-/* One at a time, each released untimed; the barrier is timed in the same way. */
+/*
+ * One at a time, each released untimed; the barrier is timed in the same way.
+ */
 static const struct bench_contender contenders[] = {
 	{.name = "bare membarrier",
 	 .kind = BENCH_FLOOR,

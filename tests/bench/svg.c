@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A picture of a group: a bar for each contender, from the left edge to its
- * time per operation, on a logarithmic axis where the range needs one; a line
- * from the least to the most over alignments; a mark at our target.
- *
- * It is drawn on a ground of its own, so that it is read alike on a light and
- * a dark page; where the page asks for dark, the ground is dark too.
+ * time per operation, on a logarithmic axis if the range needs one; a line from
+ * the least to the most over alignments; a mark at the target. It has a
+ * background of its own, dark if the page asks for dark, so that it is readable
+ * on any page.
  */
 #include "config.h"
 

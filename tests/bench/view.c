@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Reading: one account over 64 lanes, and everything there is over 8. */
+/* Reading one account over 64 lanes, and a whole ledger over 8. */
 #include "config.h"
 
 #include <errno.h>
@@ -22,7 +22,7 @@
 
 static struct bench_ledger ledger;
 static struct tally_view *view;
-static int64_t *words; /* what a bare loop reads: as many bytes */
+static int64_t *words; /* a bare loop reads as many bytes */
 static size_t words_bytes;
 
 static int set_up(unsigned int nr_lanes, uint32_t nr_accounts, size_t bytes)
@@ -77,7 +77,7 @@ static int set_up_totals(void)
 			      sizeof(*words));
 }
 
-/* One account's cell of one resource, or its row, in each lane. */
+/* The cell of one resource, or the row, of one account in each lane. */
 BENCH_LOOP void sum_cells(uint64_t nr, size_t stride)
 {
 	for (uint64_t i = 0; i < nr; i++) {
@@ -110,8 +110,8 @@ BENCH_LOOP void sum_ours(void *arg, uint64_t nr)
 
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++) {
-		tally_view_account(view, ledger.accounts[7], TALLY_VIEW_ALL,
-				   amounts);
+		(void)!tally_view_account(view, ledger.accounts[7],
+					  TALLY_VIEW_ALL, amounts);
 		bench_used(amounts[0]);
 	}
 }
@@ -133,7 +133,7 @@ static const struct bench_contender sum_contenders[] = {
 	 .target_ns = 30},
 };
 
-/* Eight sums, as rows have columns; the compiler vectorises it. */
+/* Eight sums, a row's columns; the compiler vectorizes it. */
 BENCH_LOOP void read_linear(void *arg, uint64_t nr)
 {
 	typedef int64_t vector __attribute__((vector_size(64), may_alias));
@@ -161,7 +161,7 @@ BENCH_LOOP void totals_ours(void *arg, uint64_t nr)
 
 	(void)arg;
 	for (uint64_t i = 0; i < nr; i++) {
-		tally_view_totals(view, TALLY_VIEW_ALL, amounts);
+		(void)!tally_view_totals(view, TALLY_VIEW_ALL, amounts);
 		bench_used(amounts[0]);
 	}
 }

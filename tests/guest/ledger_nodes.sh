@@ -1,48 +1,33 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A ledger on real nodes: nothing is lost while threads hop over CPUs that come
-# and go, and every page is where check says that it is.
-command -v jq >/dev/null || { echo "1..0 # SKIP there is no jq"; exit 0; }
+# A ledger on real nodes: no add is lost while threads hop over CPUs that come and
+# go, and every page is where numatally check reports it.
+in_memory=yes
+. "${srcdir:-.}/tests/support/tap.sh"
+logs="check err"
+command -v jq >/dev/null || skip_all "there is no jq"
 tool=${NUMATALLY:-numatally}
-dir=$(TMPDIR=/dev/shm mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-export NUMATALLY_DIR="$dir/ledgers"
-count=0
+export NUMATALLY_DIR="$tmp/ledgers"
 names=
 program=
 nodes=/sys/devices/system/node
-# Ten million, once.
+# Ten million in one machine.
 sum=500000
 [ "$NUMATALLY_GUEST" = four ] && [ "$(id -u)" -eq 0 ] && sum=10000000
 
-# report NAME COMMAND...
-report()
-{
-	count=$((count + 1))
-	name=$1
-	shift
-	if "$@" >"$dir/said" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		cat "$dir/said" "$dir/check" "$dir/err" 2>/dev/null |
-			sed 's/^/# /'
-	fi
-}
-
-# check [COMMAND...]: what check says of the ledger into $dir/check, and its
-# exit status into $status
-check()
+# look LEDGER [COMMAND...]: what numatally check prints of LEDGER, run by COMMAND,
+# is then in $tmp/check, and its exit status in $status
+look()
 {
 	ledger=$1
 	shift
 	"$@" "$tool" check "$ledger" --json --verbose \
-		>"$dir/check" 2>"$dir/err"
+		>"$tmp/check" 2>"$err"
 	status=$?
 }
 
-# is NAME EXPRESSION: to be true of what check said, when judge asks. jq takes
-# long to start under emulation, so it is asked once for all of them.
+# is NAME EXPRESSION: a result of judge: EXPRESSION is true of the report. jq
+# starts slowly under emulation, so judge asks it once for all of them.
 is()
 {
 	names="$names$1
@@ -52,12 +37,12 @@ is()
 
 judge()
 {
-	jq "$program" "$dir/check" >"$dir/verdicts" 2>>"$dir/err"
+	jq "$program" "$tmp/check" >"$tmp/verdicts" 2>>"$err"
 	while read -r name <&4; do
 		verdict=none
 		read -r verdict <&3
-		report "$name" test "$verdict" = true
-	done 3<"$dir/verdicts" 4<<-END
+		check "$name" test "$verdict" = true
+	done 3<"$tmp/verdicts" 4<<-END
 		${names%?}
 	END
 	names='' program=''
@@ -94,14 +79,14 @@ done | xargs)
 cpu=$(ls -d /sys/devices/system/cpu/cpu[0-9]*/online 2>/dev/null |
 	sort -V | tail -n 1)
 [ "$(id -u)" -eq 0 ] || cpu=
-tests/adder -c -t 8 -n $sum adds >"$dir/sum" 2>"$dir/err" &
+tests/support/adder -c -t 8 -n $sum adds >"$tmp/sum" 2>"$err" &
 adder=$!
 turns=0
 until [ -e "$NUMATALLY_DIR/adds.ledger" ]; do
 	kill -0 $adder || break
 	sleep 0.05
 done
-# At least once, whoever is faster.
+# At least once, however fast the adds are.
 while [ -n "$cpu" ]; do
 	echo 0 >"$cpu"
 	sleep 0.1
@@ -111,23 +96,23 @@ while [ -n "$cpu" ]; do
 	kill -0 $adder 2>/dev/null || break
 done
 wait $adder
-report "eight threads add" test $? -eq 0
+check "eight threads add" test $? -eq 0
 echo "# a CPU went and came $turns times"
-report "every add is in the sum" test "$(cat "$dir/sum")" = $sum
-"$tool" show adds --json >"$dir/show"
+check "every add is in the sum" test "$(cat "$tmp/sum")" = $sum
+"$tool" show adds --json >"$tmp/show"
 jq -c '([.nodes[].totals.adds] | add),
-	(.nodes[] | select(.totals.adds > 0) | .id)' "$dir/show" >"$dir/totals"
-report "show has the same" test "$(head -n 1 "$dir/totals")" = $sum
-report "on all nodes with CPUs, and no other" test \
-	"$(tail -n +2 "$dir/totals" | xargs)" = "$with_cpus"
+	(.nodes[] | select(.totals.adds > 0) | .id)' "$tmp/show" >"$tmp/totals"
+check "show prints the same sum" test "$(head -n 1 "$tmp/totals")" = $sum
+check "the adds are on all nodes with CPUs, and on no other" test \
+	"$(tail -n +2 "$tmp/totals" | xargs)" = "$with_cpus"
 
 # ---- placement
-check adds
+look adds
 is "check: every page is counted" \
 	'.pages > 0 and .pages == .placed + .misplaced + .unplaced and
 	([.nodes[].pages] | add) == .pages and
 	all(.nodes[]; ([.on[]] | add) == .pages and .pages > 0)'
-is "check: no problem but of placement" '.problems == []'
+is "check: no problem except of placement" '.problems == []'
 is "check: every node of the machine" \
 	"[.nodes[].id] == [$(echo "$all" | tr ' ' ,)]"
 for node in $with_memory; do
@@ -147,54 +132,54 @@ for node in $bare; do
 done
 judge
 if [ -d $nodes ] && [ -z "$bare" ]; then
-	report "check: exits with 0" test $status -eq 0
+	check "check: exits with 0" test $status -eq 0
 else
-	report "check: exits with 1" test $status -eq 1
+	check "check: exits with 1" test $status -eq 1
 fi
 
-# ---- where placing is refused
+# ---- mbind refused
 sum=500000
-tests/refuse mbind -- tests/adder -c -t 8 -n $sum apart \
-	>"$dir/sum" 2>"$dir/err"
-report "mbind refused: eight threads add" test $? -eq 0
-report "mbind refused: every add is in the sum" \
-	test "$(cat "$dir/sum")" = $sum
-check apart
+tests/support/refuse mbind -- tests/support/adder -c -t 8 -n $sum apart \
+	>"$tmp/sum" 2>"$err"
+check "mbind refused: eight threads add" test $? -eq 0
+check "mbind refused: every add is in the sum" \
+	test "$(cat "$tmp/sum")" = $sum
+look apart
 is "mbind refused: check says unplaced" \
 	'.unplaced == .pages and .placed == 0 and .misplaced == 0 and
 	all(.nodes[]; .why | contains("not permitted"))'
 judge
-report "mbind refused: check exits with 1" test $status -eq 1
+check "mbind refused: check exits with 1" test $status -eq 1
 
-# ---- where asking is refused
-check adds tests/refuse move_pages --
+# ---- move_pages refused
+look adds tests/support/refuse move_pages --
 is "move_pages refused: check says unplaced" \
 	'.unplaced == .pages and .pages > 0 and
 	all(.nodes[]; .on == {"unknown": .pages})'
 judge
-report "move_pages refused: check exits with 1" test $status -eq 1
+check "move_pages refused: check exits with 1" test $status -eq 1
 
 # ---- pages that moved after they were placed
 set -- $with_memory
 if [ $# -ge 2 ] && [ "$NUMATALLY_GUEST" != off ] &&
 	command -v migratepages >/dev/null; then
-	# Those that this process alone has mapped, since it read them.
-	"$tool" show adds --interval 0.05 >"$dir/again" &
+	# The pages that this process has mapped, because it read them.
+	"$tool" show adds --interval 0.05 >"$tmp/again" &
 	shower=$!
-	until [ -s "$dir/again" ]; do
+	until [ -s "$tmp/again" ]; do
 		kill -0 $shower || break
 		sleep 0.05
 	done
 	migratepages $shower "$1" "$2"
 	kill $shower
 	wait $shower
-	check adds
+	look adds
 	is "moved: check says misplaced" \
 		".misplaced > 0 and .placed > 0 and
 		(.nodes[] | select(.id == $1) |
 		.on[\"$2\"] == .misplaced and
 		([.elsewhere[] | select(.on == $2)] | length) == .misplaced)"
 	judge
-	report "moved: check exits with 1" test $status -eq 1
+	check "moved: check exits with 1" test $status -eq 1
 fi
-echo "1..$count"
+plan

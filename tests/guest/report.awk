@@ -15,9 +15,9 @@ function verdict(ok, what, note) {
 # What the test itself did not report as failed.
 function close_test(status,    why) {
 	if (status == 137)
-		why = "was killed, or took too long"
+		why = "was killed"
 	else if (bailed)
-		why = "bailed out"
+		why = "bailed out: " bailed
 	else if (!has_plan)
 		why = "printed no plan"
 	else if (seen != planned)
@@ -35,7 +35,8 @@ function close_test(status,    why) {
 	name = $2
 	who = $3
 	in_test = 1
-	has_plan = planned = seen = failed = bailed = 0
+	has_plan = planned = seen = failed = 0
+	bailed = ""
 	notes = ""
 	next
 }
@@ -71,7 +72,10 @@ line ~ /^1\.\.[0-9]+/ {
 }
 
 line ~ /^Bail out!/ {
-	bailed = 1
+	bailed = substr(line, 11)
+	sub(/^ */, "", bailed)
+	if (bailed == "")
+		bailed = "for no reason"
 	next
 }
 

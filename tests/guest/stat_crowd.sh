@@ -1,51 +1,49 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# numatally stat where there are 64 nodes. What it costs beside numastat is said,
-# not judged: it is CPU time under emulation.
-[ "$NUMATALLY_GUEST" = crowd ] || { echo "1..0 # SKIP no crowd of nodes"; exit 0; }
-. "$srcdir/tests/guest/sysfs.sh"
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
+# numatally stat on 64 nodes. Its cost beside that of numastat is printed, not
+# judged: it is CPU time under emulation.
+. "${srcdir:-.}/tests/guest/sysfs.sh"
+[ "$NUMATALLY_GUEST" = crowd ] || skip_all "no crowd of nodes"
 export COLUMNS=80
 
 table()
 {
-	"$NUMATALLY" stat --by node >"$dir/table" &&
-		[ "$(grep -c '^ *[0-9]*  .*iB' "$dir/table")" -eq 64 ] &&
-		! grep -q '.\{81\}' "$dir/table"
+	"$NUMATALLY" stat --by node >"$tmp/table" &&
+		[ "$(grep -c '^ *[0-9]*  .*iB' "$tmp/table")" -eq 64 ] &&
+		! grep -q '.\{81\}' "$tmp/table"
 }
-report "64 nodes in 80 columns" table
-head -n 8 "$dir/table" | sed 's/^/# /'
+check "64 nodes in 80 columns" table
+head -n 8 "$tmp/table" | sed 's/^/# /'
 
-# Of what doesn't move, on a node that nobody uses.
+# A constant figure of an unused node.
 figures()
 {
 	file=$sysfs/node63/meminfo
 	bytes=$(sed -n 's/.*MemTotal: *\([0-9]*\) kB/\1/p' "$file")
-	"$NUMATALLY" stat --json >"$dir/json" &&
-		[ "$(grep -o '"id":[0-9]*' "$dir/json" | wc -l)" -eq 64 ] &&
+	"$NUMATALLY" stat --json >"$tmp/json" &&
+		[ "$(grep -o '"id":[0-9]*' "$tmp/json" | wc -l)" -eq 64 ] &&
 		grep -q "\"id\":63,.*\"MemTotal\":$((bytes * 1024)),.*\"errors\":{}" \
-			"$dir/json"
+			"$tmp/json"
 }
-report "all of their figures" figures
+check "figures of all nodes" figures
 
 again()
 {
-	"$NUMATALLY" stat -mn --json --interval 0.05 --count 5 >"$dir/json" &&
-		[ "$(wc -l <"$dir/json")" -eq 5 ] &&
-		[ "$(grep -o '"errors":{}' "$dir/json" | wc -l)" -eq 320 ]
+	"$NUMATALLY" stat -mn --json --interval 0.05 --count 5 >"$tmp/json" &&
+		[ "$(wc -l <"$tmp/json")" -eq 5 ] &&
+		[ "$(grep -o '"errors":{}' "$tmp/json" | wc -l)" -eq 320 ]
 }
-report "again and again" again
+check "repeated readings" again
 
 matter()
 {
-	"$NUMATALLY" stat -n --top 3 >"$dir/table" &&
-		sed 1d "$dir/table" | grep -q '^numa_hit' &&
-		head -n 1 "$dir/table" | grep -q 'node 0 .*rest  *all$'
+	"$NUMATALLY" stat -n --top 3 >"$tmp/table" &&
+		sed 1d "$tmp/table" | grep -q '^numa_hit' &&
+		head -n 1 "$tmp/table" | grep -q 'node 0 .*rest  *all$'
 }
-report "those that matter most" matter
+check "the nodes that matter most" matter
 
-# In hundredths of a second: of children that we waited for.
+# CPU time of this shell's children, in hundredths of a second
 spent()
 {
 	awk '{ print $16 + $17 }' /proc/$$/stat
@@ -66,4 +64,4 @@ if command -v numastat >/dev/null; then
 			"$(((d - c - (c - b)) * 100)) us"
 	done
 fi
-echo "1..$count"
+plan

@@ -1,22 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# Sourced by tests that compare what numatally says with sysfs.
-
+# The tests that compare numatally with sysfs read this file first.
+. "${srcdir:-.}/tests/support/tap.sh"
 sysfs=/sys/devices/system/node
-count=0
-
-# report NAME COMMAND...
-report()
-{
-	count=$((count + 1))
-	name=$1
-	shift
-	if "$@"; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-	fi
-}
 
 # The nodes as topo --json should have them, from sysfs, one a line.
 sysfs_nodes()
@@ -52,13 +38,13 @@ sysfs_nodes()
 	}' "$@"
 )
 
-# The same of what topo says. jq would take longer, under emulation, than topo.
+# The same from topo. jq would take longer under emulation than topo.
 topo_nodes()
 {
 	"$NUMATALLY" topo --json | grep -o '{"id":[^}]*}'
 }
 
-# Whether topo and sysfs say the same; prints both where they don't.
+# Whether topo and sysfs agree; prints both if not.
 topo_agrees()
 {
 	said=$(topo_nodes)

@@ -1,15 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# A node's memory comes and goes, and in the end the node itself. This can't be
-# undone: no test that needs the node comes after it.
+# A node's memory comes and goes, and in the end the node itself goes. This can't
+# be undone: no test that needs the node comes after it.
+. "${srcdir:-.}/tests/guest/sysfs.sh"
 [ "$NUMATALLY_GUEST" = sparse ] ||
-	{ echo "1..0 # SKIP no node can be taken out here"; exit 0; }
-[ "$(id -u)" -eq 0 ] || { echo "1..0 # SKIP not root"; exit 0; }
-. "$srcdir/tests/guest/sysfs.sh"
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
+	skip_all "no node can be taken out here"
+[ "$(id -u)" -eq 0 ] || skip_all "not root"
 
-# The node of a DIMM, by its blocks, which alone are removable from the start.
+# The node of a DIMM: only its memory blocks are offline at the start.
 node=$(grep -l offline $sysfs/node*/memory*/state | head -n 1 |
 	sed 's|.*/\(node[0-9]*\)/.*|\1|')
 
@@ -27,28 +25,30 @@ memory()
 		"s/^{\"id\":${node#node},.*\"memory_bytes\":\([0-9]*\),.*/\1/p"
 }
 
-# What topo says while nodes change, for as long as there is $dir/go.
+# Runs topo while nodes change, until $tmp/go is removed.
 watch()
 {
-	while [ -e "$dir/go" ]; do
-		"$NUMATALLY" topo --json >>"$dir/said" || echo >>"$dir/failed"
+	while [ -e "$tmp/go" ]; do
+		"$NUMATALLY" topo --json >>"$tmp/said" || echo >>"$tmp/failed"
 	done
 }
 
-report "a node without memory and CPUs" test "$(memory)" = 0
+check "a node without memory and CPUs" test "$(memory)" = 0
 state online_movable
-report "gets memory" test "$(memory)" = 268435456
-report "as sysfs says" topo_agrees
+check "the node gets memory" test "$(memory)" = 268435456
+check "topo agrees with sysfs" topo_agrees
 state offline
-report "loses it" test "$(memory)" = 0
-report "as sysfs says too" topo_agrees
+check "the node loses its memory" test "$(memory)" = 0
+check "topo agrees with sysfs again" topo_agrees
 
-: >"$dir/go"
-: >"$dir/said"
+: >"$tmp/go"
+: >"$tmp/said"
 watch &
-"$NUMATALLY" stat --json --interval 0.05 >"$dir/stat" 2>"$dir/stat.err" &
+"$NUMATALLY" stat --json --interval 0.05 >"$tmp/stat" 2>"$tmp/stat.err" &
 stat=$!
-sleep 0.5
+until [ -s "$tmp/said" ] && [ -s "$tmp/stat" ]; do
+	sleep 0.1
+done
 for _ in 1 2 3 4 5; do
 	state online_movable
 	state offline
@@ -56,12 +56,16 @@ done
 for dimm in /sys/bus/acpi/devices/PNP0C80:*; do
 	echo 1 >"$dimm/eject"
 done 2>/dev/null
-sleep 1
-rm "$dir/go"
+# The line after the next is of a reading that began after this.
+lines=$(wc -l <"$tmp/stat")
+until [ "$(wc -l <"$tmp/stat")" -ge $((lines + 2)) ]; do
+	sleep 0.1
+done
+rm "$tmp/go"
 kill -TERM $stat
 wait
-# A row whose node goes while it is read may say so; the first and the last ones
-# are of nodes that stayed.
+# A row whose node goes while it is read may have an error; the first and the
+# last readings are of nodes that stayed.
 ids()
 {
 	grep -o '"id":[0-9]*' | sed 's/.*://' | tr '\n' ' '
@@ -74,17 +78,17 @@ here()
 
 stat_agrees()
 {
-	[ "$(wc -l <"$dir/stat")" -gt 2 ] &&
-		[ "$(grep -vc '^{"version":1,.*}$' "$dir/stat")" -eq 0 ] &&
-		head -n 1 "$dir/stat" | grep -q "\"id\":${node#node}," &&
-		[ "$(tail -n 1 "$dir/stat" | ids)" = "$(here)" ] &&
-		! tail -n 1 "$dir/stat" | grep -q '"errors":{"'
+	[ "$(wc -l <"$tmp/stat")" -gt 2 ] &&
+		[ "$(grep -vc '^{"version":1,.*}$' "$tmp/stat")" -eq 0 ] &&
+		head -n 1 "$tmp/stat" | grep -q "\"id\":${node#node}," &&
+		[ "$(tail -n 1 "$tmp/stat" | ids)" = "$(here)" ] &&
+		! tail -n 1 "$tmp/stat" | grep -q '"errors":{"'
 }
-report "stat went on, and has the nodes that there are" stat_agrees
-report "the node is gone" test ! -e "$sysfs/$node"
-report "as topo says" topo_agrees
-report "topo never failed meanwhile" test ! -e "$dir/failed"
-report "and was asked" test "$(wc -l <"$dir/said")" -gt 1
-report "and said something whole each time" test \
-	"$(grep -vc '^{"version":1,"nodes":\[{.*}\],.*}$' "$dir/said")" -eq 0
-echo "1..$count"
+check "stat kept running, and lists the nodes that exist" stat_agrees
+check "the node is gone" test ! -e "$sysfs/$node"
+check "topo lists it no more" topo_agrees
+check "topo never failed meanwhile" test ! -e "$tmp/failed"
+check "topo ran several times" test "$(wc -l <"$tmp/said")" -gt 1
+check "topo printed a whole document each time" test \
+	"$(grep -vc '^{"version":1,"nodes":\[{.*}\],.*}$' "$tmp/said")" -eq 0
+plan

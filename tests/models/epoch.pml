@@ -1,52 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The epoch flip: writers choose a bank, movers freeze one (lib/epoch.c,
- * lib/mark.h, lib/ledger_add.c).
+ * How the epoch moves on: writers choose a bank, movers freeze one
+ * (lib/snapshot/epoch.c, lib/add/inflight.h, post.c and add.c).
  *
- *   writer, for each charge                  mover, who owns
+ *   writer, for each charge                  mover, with the epoch lock
  *
- *   ┌─ mark_thread: a slot, nr_threads       ┌─ epoch_pin: own
+ *   ┌─ inflight_thread: slot, nr_threads     ┌─ epoch_pin: own
  *   │                                        │
- *   ├─ mark_enter: mark = tag                ├─ move_on ─ pinned ──▶ join, or
- *   │    (a fence where no membarrier is)    │    │                  -EBUSY
- *   ├─ enter: bank = tag & 1                 │    ├─ settle: fold ─▶ folded
- *   ├─ is the generation as it was?          │    ├─ epoch + 1
- *   ├─ add, add: to the bank's cells         │    └─ grace: tag, barrier, wait
- *   │                                        │         for older marks ─▶ frozen
- *   └─ mark_leave: mark = 0                  ├─ pins + 1, disown
+ *   ├─ inflight_enter: the word in flight    ├─ move_on ─ pinned ──▶ join, or
+ *   │    = epoch word (and a fence if        │    │                  -EBUSY
+ *   │    membarrier is refused)              │    ├─ finish_fold ─▶ folded
+ *   ├─ enter: bank = epoch word & 1          │    ├─ epoch + 1
+ *   ├─ is the generation still the same?     │    └─ grace: epoch word, barrier,
+ *   ├─ add, add: to the bank's cells         │         wait_for_inflight ─▶ frozen
+ *   │                                        │
+ *   └─ inflight_leave: the word = 0          ├─ pins + 1, disown
  *                                            ├─ the sums
  *   or, -DSEQUENCES, in one sequence,        │
- *   that a membarrier restarts:              └─ epoch_unpin: the last one
- *      bank = tag & 1, add                        settles
+ *   which a membarrier restarts:             └─ epoch_unpin: the last one calls
+ *      bank = epoch word & 1, add                 finish_fold
  *
- * The inlined marked sequence is the writer's left side, in which the tag that
- * the mark was made of may be an older one; it then adds nothing unless the
- * second look shows the same.
+ * The inlined sequence that sets the word in flight is the writer's left side. It
+ * may make the word of an older epoch word; then it adds nothing unless a second
+ * look finds the same.
  *
- * Writer 0 posts A, of two amounts, and says so to writer 1, which then adds
- * B. Each is a process of its own, that may be stopped or killed at any step.
+ * Writer 0 adds A, of two amounts, and tells writer 1, which then adds B. Each is
+ * a process that may be stopped or killed at any step.
  *
- * Holds: a snapshot has A whole or not at all, or names it as doubtful; it has
- * no B without A; it stands still; two that pin one epoch see the same; nobody
- * waits for ever for one that is stopped; what was acknowledged counts once.
- * With ENDS mover 0 first ends the account of B, whose row another may have
- * after the grace period: nothing is added to B then.
+ * Holds: a snapshot has A whole or not at all, or reports it as in doubt; it has
+ * no B without A; it does not change; two pins of one epoch see the same; no
+ * mover waits for ever for a stopped writer; an acknowledged add counts once.
+ * With ENDS mover 0 first ends the account of B, whose row another account may
+ * get after the grace period: nothing is added to B then.
  *
  *   -DFENCED		no membarrier: writers and movers have fences
- *   -DSEQUENCES	B is added by a sequence, unmarked
+ *   -DSEQUENCES	B is added by a sequence, which sets no word in flight
  *   -DENDS		B's account ends
  * must fail:
- *   -DNO_BARRIER	the mover goes without the membarrier
- *   -DNO_FENCE		with FENCED: the writers' fence is left out
- *   -DNO_RESTART	with SEQUENCES: a membarrier that restarts no sequence
- *   -DUNCHECKED	with ENDS: the generation is not looked at
- *   -DGENERATION_EARLY	with ENDS: it is, before the mark is stored
- *   -DMARK_LATE	the bank is read before the mark is stored
+ *   -DNO_BARRIER	the mover calls no membarrier
+ *   -DNO_FENCE		with FENCED: the writers have no fence
+ *   -DNO_RESTART	with SEQUENCES: a membarrier restarts no sequence
+ *   -DUNCHECKED	with ENDS: the generation is not compared
+ *   -DGENERATION_EARLY	with ENDS: it is compared before the word is set
+ *   -DINFLIGHT_LATE	the bank is read before the word is set
  *   -DTHREADS_EARLY	nr_threads is read before the barrier
- *   -DLEAVE_EARLY	the mark is cleared before the second amount
- *   -DNO_WAIT		marks are not waited for
- *   -DNO_DEADLINE	they are waited for without a bound
- *   -DNO_DOUBT		the mark of one who died is dropped, and not named
+ *   -DLEAVE_EARLY	the word is cleared before the second amount
+ *   -DNO_WAIT		the mover does not wait for adds in flight
+ *   -DNO_DEADLINE	the mover waits for them without a time-out
+ *   -DNO_IN_DOUBT	the word of a dead writer is cleared and not reported
  *   -DPIN_AFTER	the pin is set after disown
  */
 #define NR_CPUS	 4
@@ -57,8 +58,8 @@
 #endif
 #define NR_SLOTS 3
 
-#define TAG		 0
-#define MARK(t)		 (1 + (t))
+#define EPOCH_WORD		 0
+#define INFLIGHT(t)		 (1 + (t))
 #define SAID		 3
 #define CELL(bank, t, h) (4 + (bank) * 4 + (t) * 2 + (h))
 #define GENERATION	 12
@@ -72,28 +73,28 @@ bool dead[2];
 bool gone; /* writer 0, with A said or not */
 byte nr_acked[2];
 
-/* Under owner, whose compare-and-exchange orders them. */
+/* Protected by the epoch lock, whose compare-and-exchange orders them. */
 byte owner;
 byte epoch_word;
 byte frozen;
 byte folded;
 byte pins;
 
-byte settled[4];
+byte folded_cells[4];
 #ifdef ENDS
-bool ended; /* B's account, and what was under way was waited for */
+bool ended; /* B's account, after a grace period */
 #define NOT_ENDED !ended
 #else
 #define NOT_ENDED true
 #endif
-bool doubted; /* a charge was ever named as doubtful */
+bool in_doubt; /* a charge was ever reported */
 byte nr_done;
 
-/* In the sequence, and to start it again. */
+/* A sequence runs; it must restart. */
 bool in_sequence;
 bool restart;
 
-/* It may be stopped here for good, or killed. */
+/* The writer may be stopped here for ever, or killed. */
 inline fate(t)
 {
 	if
@@ -113,10 +114,10 @@ inline take_slot(t)
 	}
 }
 
-inline mark(t)
+inline set_inflight(t)
 {
-	load(t, TAG, e);
-	store(t, MARK(t), e << 1 | 1);
+	load(t, EPOCH_WORD, e);
+	store(t, INFLIGHT(t), e << 1 | 1);
 #if defined(FENCED) && !defined(NO_FENCE)
 	fence(t);
 #endif
@@ -124,12 +125,12 @@ inline mark(t)
 
 inline enter(t)
 {
-#ifdef MARK_LATE
-	load(t, TAG, b);
-	mark(t);
+#ifdef INFLIGHT_LATE
+	load(t, EPOCH_WORD, b);
+	set_inflight(t);
 #else
-	mark(t);
-	load(t, TAG, b);
+	set_inflight(t);
+	load(t, EPOCH_WORD, b);
 #endif
 	b = b & 1;
 	fate(t)
@@ -137,10 +138,10 @@ inline enter(t)
 
 inline leave(t)
 {
-	store_release(t, MARK(t), 0)
+	store_release(t, INFLIGHT(t), 0)
 }
 
-/* tally_ledger_post(): atomic adds. */
+/* A charge by atomic adds. */
 proctype post_a()
 {
 	byte e, b;
@@ -164,14 +165,14 @@ out:
 	nr_done++
 }
 
-/* Of B's account, in is_stale(): it may have been ended. */
+/* is_stale(): B's account may have ended. */
 inline check_generation()
 {
 #if defined(ENDS) && !defined(UNCHECKED)
 	load(1, GENERATION, v);
 	if
 	:: v != 0 ->
-		store_release(1, MARK(1), 0);
+		store_release(1, INFLIGHT(1), 0);
 		goto out
 	:: else
 	fi
@@ -180,8 +181,8 @@ inline check_generation()
 #endif
 }
 
-/* tally_ledger_add(), with a mark or in the inlined sequence: its cell is
- * its CPU's alone. */
+/* tally_ledger_add(), with a word in flight or in the inlined sequence: only this
+ * CPU writes to the cell. */
 proctype add_b()
 {
 	byte e, b, v;
@@ -193,7 +194,7 @@ proctype add_b()
 #ifdef SEQUENCES
 again:
 	atomic { in_sequence = true; restart = false };
-	load(1, TAG, b);
+	load(1, EPOCH_WORD, b);
 	b = b & 1;
 	check_generation();
 	fate(1);
@@ -241,20 +242,20 @@ inline barrier(m)
 #endif
 }
 
-/* wait_for_mark(), and doubt_reap() of one who died. A process is known to be
- * dead after its stores are out. */
-inline wait_for_mark(t)
+/* wait_for_inflight(), and in_doubt_reap() of a dead writer. A process is known to
+ * be dead only after its stores have reached memory. */
+inline wait_for_inflight(t)
 {
 	do
-	:: d_step { mem[MARK(t)] == 0 || mem[MARK(t)] >> 1 >= epoch } -> break
-	:: d_step { mem[MARK(t)] != 0 && dead[t] && is_drained(t) ->
-			mem[MARK(t)] = 0;
-#ifndef NO_DOUBT
-			doubted = true
+	:: d_step { mem[INFLIGHT(t)] == 0 || mem[INFLIGHT(t)] >> 1 >= epoch } -> break
+	:: d_step { mem[INFLIGHT(t)] != 0 && dead[t] && is_drained(t) ->
+			mem[INFLIGHT(t)] = 0;
+#ifndef NO_IN_DOUBT
+			in_doubt = true
 #endif
 		}
 #ifndef NO_DEADLINE
-	:: d_step { mem[MARK(t)] != 0 && mem[MARK(t)] >> 1 < epoch } ->
+	:: d_step { mem[INFLIGHT(t)] != 0 && mem[INFLIGHT(t)] >> 1 < epoch } ->
 		err = true;
 		break
 #endif
@@ -263,7 +264,7 @@ inline wait_for_mark(t)
 
 inline grace(m)
 {
-	store_release(MOVER(m), TAG, epoch);
+	store_release(MOVER(m), EPOCH_WORD, epoch);
 #ifdef THREADS_EARLY
 	nr = nr_threads;
 	barrier(m);
@@ -273,11 +274,11 @@ inline grace(m)
 #endif
 #ifndef NO_WAIT
 	if
-	:: nr > 0 -> wait_for_mark(0)
+	:: nr > 0 -> wait_for_inflight(0)
 	:: else
 	fi;
 	if
-	:: nr > 1 && !err -> wait_for_mark(1)
+	:: nr > 1 && !err -> wait_for_inflight(1)
 	:: else
 	fi;
 #endif
@@ -287,14 +288,14 @@ inline grace(m)
 	fi
 }
 
-/* The fold is one step here; fold.pml has it in its own. */
+/* One step here; fold.pml has the steps. */
 inline fold()
 {
 	d_step {
 		i = 0;
 		do
 		:: i < 4 ->
-			settled[i] = settled[i] + mem[4 + bank * 4 + i];
+			folded_cells[i] = folded_cells[i] + mem[4 + bank * 4 + i];
 			mem[4 + bank * 4 + i] = 0;
 			i++
 		:: else -> break
@@ -303,7 +304,7 @@ inline fold()
 	}
 }
 
-inline settle(m)
+inline finish_fold(m)
 {
 	if
 	:: folded != epoch ->
@@ -332,20 +333,20 @@ inline disown(m)
 	atomic { fence(MOVER(m)) -> owner = 0 }
 }
 
-#define IN(i) (settled[i] + mem[4 + bank * 4 + (i)])
+#define IN(i) (folded_cells[i] + mem[4 + bank * 4 + (i)])
 
 inline look()
 {
 	d_step {
-		assert(doubted || IN(0) == IN(1));
-		assert(doubted || IN(2) == 0 || IN(0) == 1);
+		assert(in_doubt || IN(0) == IN(1));
+		assert(in_doubt || IN(2) == 0 || IN(0) == 1);
 		assert(IN(0) <= 1 && IN(1) <= 1 && IN(2) <= 1);
 		sum = IN(0) + IN(1) + IN(2)
 	}
 }
 
-/* Takes NR snapshots, each of which may be an older one that it joins. Two
- * movers with one each use both banks anew. */
+/* Takes NR snapshots, or joins older ones. Two movers with one each use both
+ * banks again. */
 #ifndef NR
 #define NR 1
 #endif
@@ -374,7 +375,7 @@ proctype mover(byte m)
 			:: err = true /* -EBUSY */
 			fi
 		:: else ->
-			settle(m);
+			finish_fold(m);
 			if
 			:: !err ->
 				epoch++;
@@ -416,7 +417,7 @@ proctype mover(byte m)
 			if
 			:: pins == 0 ->
 				epoch = epoch_word;
-				settle(m)
+				finish_fold(m)
 			:: else
 			fi;
 			disown(m)
@@ -427,7 +428,7 @@ proctype mover(byte m)
 	nr_done++
 }
 
-#define ALL(i) (settled[i] + mem[4 + (i)] + mem[8 + (i)])
+#define ALL(i) (folded_cells[i] + mem[4 + (i)] + mem[8 + (i)])
 
 init {
 	atomic {

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The fold of a frozen bank into the settled copies (lib/fold.c), by movers
- * that may be killed at any step, beside a live view (add_live() in lib/sum.c)
- * and a writer. One bucket of two cells.
+ * The fold of a frozen bank into the folded cells (lib/snapshot/fold.c), by movers
+ * that may be killed at any step, beside a live view (lib/view/sum.c) and a
+ * writer. One bucket of two cells.
  *
- *   mover: own ─▶ settle ─▶ epoch + 1 ─▶ frozen ─▶ snapshot ─▶ settle ─▶ disown
+ *   mover: own ─▶ fold ─▶ epoch + 1 ─▶ frozen ─▶ snapshot ─▶ fold ─▶ disown
  *
- *   settle: fold_bucket:
- *                state says this epoch? ──────────── yes ──┐
+ *   fold: fold_bucket:
+ *                does the state have this epoch? ─── yes ──┐
  *                   │ no                                   │
  *                sum_lanes                                 │
  *                   │                                      │
  *                other copy = this copy + sums             │
  *                   │                                      │
  *                state = epoch << 1 | other copy           │
- *                   │        counts from here on           │
+ *                   │        it counts from here on        │
  *                fence                                     │
  *                   │                                      │
  *                zero_lanes  ◀─────────────────────────────┘
  *                   │
  *                folded = epoch
  *
- * Killed anywhere the next owner goes through the same steps once more.
+ * If a mover is killed anywhere, the next owner repeats the same steps.
  *
- * Holds: a snapshot has exactly what was added before its epoch; a live view
- * has all that was added before it began, and nothing twice; at the end, all
+ * Holds: a snapshot has exactly what was added before its epoch; a live view has
+ * all that was added before it began, and nothing twice; at the end, with all
  * movers dead or done, each add counts once.
  *
  * must fail:
  *   -DZERO_FIRST	zero_lanes before the state is stored
  *   -DIN_PLACE		sums are added to the copy that counts
- *   -DSTATE_UNREAD	what was folded in this epoch is folded again
+ *   -DSTATE_UNREAD	what this epoch has folded is folded again
  *   -DFOLDED_EARLY	folded is stored before zero_lanes
  *   -DNO_FENCE		zeros may overtake the state (fails on weak machines)
- *   -DOVERTAKEN		the view takes a state of a later epoch than its own
- *   -DNO_AGAIN		the view does not look at the state again
- *   -DSTEAL_LIVE	an owner that lives is taken for a dead one
+ *   -DOVERTAKEN		the view accepts a state of a later epoch than its own
+ *   -DNO_AGAIN		the view does not read the state again
+ *   -DSTEAL_LIVE	the lock is taken from a live owner
  */
 #define NR_CPUS	 2
 #define NR_WORDS 10
@@ -147,7 +147,7 @@ inline fold_bucket()
 	d_step { bank = 0; state = 0; value = 0; sum0 = 0; sum1 = 0 }
 }
 
-inline settle()
+inline fold()
 {
 	if
 	:: folded != epoch ->
@@ -178,7 +178,7 @@ inline disown()
 	atomic { fence(m) -> owner = 0 }
 }
 
-/* A snapshot's amount: the copy that counts and the frozen bank. */
+/* A snapshot's amount: the copy that counts, and the frozen bank. */
 #define TAKEN(i) \
 	(mem[COPY(mem[STATE] & 1, i)] + mem[CELL((epoch - 1) & 1, i)])
 #define BEFORE(i) (nr_in[i] + (epoch > 1 -> nr_in[2 + (i)] : 0))
@@ -193,7 +193,7 @@ proctype mover(byte m)
 	:: frozen != epoch -> frozen = epoch
 	:: else
 	fi;
-	settle();
+	fold();
 	epoch++;
 	store_release(m, EPOCH, epoch);
 	fate();
@@ -206,7 +206,7 @@ proctype mover(byte m)
 		assert(TAKEN(0) == BEFORE(0));
 		assert(TAKEN(1) == BEFORE(1))
 	};
-	settle();
+	fold();
 	disown();
 out:
 	nr_done++
@@ -216,8 +216,8 @@ out:
 #define NR_ADDS 2
 #endif
 
-/* Each add in one step: epoch.pml has the steps, and says that none goes on
- * in a bank that is frozen. */
+/* Each add in one step: epoch.pml has the steps, and proves that a frozen bank
+ * has no add in flight. */
 proctype writer()
 {
 	byte n;
@@ -235,7 +235,7 @@ proctype writer()
 	nr_done++
 }
 
-/* add_live(), of one of the cells. */
+/* The live sum of one cell. */
 proctype view()
 {
 	byte epoch, state, sum, least;

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Changes of reservations under the lock (lib/limit_lock.c), by callers that
- * may be killed at any step, beside a reader (lib/held.c). Two words, A and B,
- * are to be changed together, and one of them twice.
+ * Changes of reservations under the lock (lib/limit/lock.c), by callers that may be
+ * killed at any step, beside a reader (lib/file/reserved.c). Two words, A and B,
+ * are changed together, and one of them twice.
  *
  *   caller:
  *	lock ─▶ undo_all ─▶ set A ─▶ set B ─▶ set A ─▶ keep or undo_all ─▶ unlock
  *
- *   set:	sequence odd, fence		where nothing is noted yet
+ *   set:	sequence odd, fence		if nothing is noted yet
  *		note of the old value
  *		count of notes + 1
  *		the word
- *   keep:	count = 0		counts from here on
+ *   keep:	count = 0		the call counts from here on
  *		sequence even
- *   undo_all:	the word of the last note, count - 1; until there is none
+ *   undo_all:	the word of the last note, count - 1; until no note is left
  *		sequence even
  *
- * The lock is taken from whoever has died, and whoever has it next sees all
- * that this one has stored.
+ * The lock is taken from a dead process, and its next holder sees all stores of
+ * the last one.
  *
- * Holds: whoever has the lock finds, after undo_all, each call that was kept and
+ * Holds: after undo_all the holder of the lock finds every call that was kept and
  * none that was not, in both words; a reader finds both words of the same calls,
  * all that were unlocked before it began, and none that is undone later.
  *
@@ -34,8 +34,8 @@
  *   -DKEEP_LATE	keep after unlock
  *   -DUNDO_FORWARD	the first note is put back first
  *   -DUNDO_COUNT_FIRST	undo_all counts down before it puts back
- *   -DNO_UNDO		whoever has the lock next does not undo
- *   -DNO_AGAIN		the reader does not look at the sequence again
+ *   -DNO_UNDO		the next holder of the lock does not undo
+ *   -DNO_AGAIN		the reader does not read the sequence again
  */
 #define NR_CPUS	 2
 #define NR_WORDS 10
@@ -50,7 +50,7 @@
 
 #include "memory.pml"
 
-byte owner; /* 0: nobody */
+byte owner; /* 0: none */
 bool dead[2];
 byte nr_done;
 
@@ -125,7 +125,7 @@ inline store_word(w, n)
 	fate()
 }
 
-/* The old value, as it was before the word was stored. */
+/* The value before the word was stored. */
 inline set(w, n)
 {
 #ifndef ODD_LATE
@@ -193,7 +193,7 @@ inline undo_all()
 	make_even()
 }
 
-/* Behind it the call has happened. */
+/* From here on the call has happened. */
 inline drop_notes()
 {
 	atomic {
@@ -264,7 +264,7 @@ proctype reader()
 again:
 	sequence = mem[SEQUENCE];
 	if
-	:: sequence & 1 -> goto out /* somebody is at it, or is dead */
+	:: sequence & 1 -> goto out /* a change is in progress, or was interrupted */
 	:: else
 	fi;
 	a = mem[A];
@@ -284,7 +284,7 @@ out:
 	nr_done++
 }
 
-/* Whoever comes after all of them. */
+/* The next process, after all of them. */
 init {
 	byte word;
 

@@ -2,17 +2,17 @@
 /*
  * Memory with store buffers, for the models beside it, which define
  *
- *	NR_CPUS		who stores; one model process each
+ *	NR_CPUS		how many CPUs store; one model process each
  *	NR_WORDS	shared words
  *	NR_SLOTS	stores that a buffer holds
  *
  * A store goes into its CPU's buffer and reaches memory some time later, by
- * the process memory(); a load sees its own CPU's newest store, else memory.
- * So a store and a later load of one CPU trade places, as on x86 (TSO).
+ * the process memory(); a load reads its own CPU's newest store, else memory. So
+ * a store and a later load of one CPU are reordered, as on x86 (TSO).
  *
  * With -DWEAK stores to different words leave a buffer in any order, as on
- * aarch64, but that a release leaves it behind all that were before it. Loads
- * are taken in program order: every one that the models need so is an acquire.
+ * aarch64, except that a release leaves it after all stores before it. Loads run
+ * in program order: each load that a model needs in order is an acquire.
  */
 byte mem[NR_WORDS];
 
@@ -64,7 +64,7 @@ inline load(cpu, a, v)
 
 #define is_drained(cpu) (buffers[cpu].nr == 0)
 
-/* A full fence: goes on when the buffer is empty. */
+/* A full fence: waits until the buffer is empty. */
 #define fence(cpu) is_drained(cpu)
 
 /* The slot-th store reaches memory. */

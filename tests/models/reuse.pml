@@ -1,45 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A row of the directory that goes from one account to another (free_row() in
- * lib/account_rows.c), beside those who search and add without a lock (find()
- * and add() in lib/account.c). Two chains; the row stands in the first one,
- * before another; it is used again in either. What a load or a store there
- * needs to be seen in order is an acquire or a release: so memory is in order
- * here.
+ * lib/account/reclaim.c), beside processes that search and add without a lock
+ * (search_find() in lib/account/search.c, and adding a key). Two chains; the row
+ * is in the first one, before another row; it is used again in either. A load or
+ * store whose order matters there is an acquire or a release, so memory is in
+ * order here.
  *
- *   who ends and frees, a mover         who adds
+ *   a mover ends and frees              a process adds
  *
  *   ┌─ GONE                             ┌─ find ── found ──▶ a handle
- *   ├─ generation: even                 ├─ FREE ─▶ CLAIMED, by one who may
+ *   ├─ generation: even                 ├─ FREE ─▶ CLAIMED, by one process
  *   ├─ unlink_row: off the chain        ├─ fill: key, then generation: odd
  *   ├─ n + 1                            ├─ next = head
- *   └─ FREE                             ├─ head, n ─▶ row, n + 1  ── not as
- *                                       │     │          found: find again;
+ *   └─ FREE                             ├─ head, n ─▶ row, n + 1  ── changed
+ *                                       │     │          since find: find again;
  *   find                                │     │          then give the row back
  *                                       │     ▼
  *   ┌─ head, n                          └─ READY
  *   ├─ row: generation, key, phase,
  *   │       generation again
  *   ├─ next, …
- *   └─ not certain: n is as it was? else once more
+ *   └─ not certain: is n the same? else once more
  *
- * All but who finds may be killed at any step; another mover goes on.
+ * Every process but the one that finds may be killed at any step; another mover
+ * continues.
  *
- * Holds: who searches for a key that is there finds it; what is found is an
- * account of that key, and linked; a key has one row; who lives loses none.
+ * Holds: a search for an existing key finds it; what it finds is an account of
+ * that key, and linked; a key has one row; a live process loses no row.
  *
- *   -DOTHER		one adds to the other chain, and one searches for what is
- *			there all the time
+ *   -DOTHER		one adds to the other chain, and one searches for a key that
+ *			exists all the time
  *   -DOLD		one searches for the account that ends
  * must fail:
  *   -DNO_COUNT		a row is unlinked without n + 1
- *   -DCOUNT_LATE	n + 1 behind FREE
+ *   -DCOUNT_LATE	n + 1 after FREE
  *   -DCOUNT_ONCE	a mover that finds the row unlinked does not count
- *   -DNO_AGAIN		find does not look at n again
- *   -DROW_ALONE	who links compares the row of the head, not n
- *   -DONE_LOOK		the generation is not looked at again
- *   -DCLAIMED_TOO	what is claimed is certain
- *   -DODD_FIRST	the generation is odd before the key is there
+ *   -DNO_AGAIN		find does not read n again
+ *   -DROW_ALONE	linking compares the row of the head, not n
+ *   -DONE_LOOK		the generation is not read again
+ *   -DCLAIMED_TOO	a claimed row counts as certain
+ *   -DODD_FIRST	the generation is odd before the key is written
  */
 #define NR_ROWS 3
 
@@ -114,7 +115,7 @@ inline fate()
 #define IS_AS_IT_WAS(c) (c.head == head && c.n == n)
 #endif
 
-/* cur: found + 1, or 0; of generation g. */
+/* cur: the row found + 1, or 0; g: its generation. */
 inline find(k)
 {
 	do
@@ -308,7 +309,7 @@ out:
 	nr_done++
 }
 
-/* Of what is there all the time, or of what was. */
+/* Searches for a key that exists all the time, or that did. */
 proctype finder(byte k)
 {
 	byte head, n, cur, steps, ph, g;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First touch of a bucket (ledger_touch() in lib/ledger_add.c), by two that
- * race in one lane, may be killed at any step and may find no room, beside a
- * view (add_lane() in lib/sum.c). Two buckets, each with a page of its own for
- * its header and for its cells; what touches a page that is not there is a
- * SIGBUS.
+ * First touch of a bucket (ledger_touch() in lib/ledger/touch.c), by two processes
+ * that race in one lane, may be killed at any step and may find no room, beside a
+ * view (lib/view/sum.c). Two buckets, each with a page for its header and one for
+ * its cells; touching a page that does not exist is a SIGBUS.
  *
  *   toucher of bucket b                     view
  *
  *   ┌─ from = headers.len                   ┌─ b < headers.len?
- *   ├─ tally_region_fault: cells of b       ├─ header b: len > 0?
+ *   ├─ tally_region_populate: cells of b    ├─ header b: len > 0?
  *   ├─ … : headers from … b                 ├─ header b: base as planned?
  *   ├─ tally_slice_place: base of header b  └─ the cells of b
  *   ├─ tally_slice_grow: len of header b
@@ -17,16 +16,16 @@
  *   ├─ touched (in its process)
  *   └─ the add
  *
- * Holds: whoever sees a len finds the pages, and base; an add that has
- * returned is seen; no add is lost to one who makes its page.
+ * Holds: a process that reads a len finds the pages, and base; an add that has
+ * returned is visible; populating a page loses no add.
  *
  * must fail:
- *   -DRELAXED		lens are shown without the publication barrier,
+ *   -DRELAXED		lens are stored without the publication barrier,
  *			TALLY_SLICE_PUBLISH (fails on weak machines)
- *   -DLEN_FIRST	a header's len is grown before its cells' page is made
+ *   -DLEN_FIRST	a header's len grows before its cells' page exists
  *   -DOWN_PAGE		only the header's own page is made, not those before it
  *   -DGROW_STORE	a len is stored, not raised
- *   -DTOUCHED_EARLY	touched is set before the headers say so
+ *   -DTOUCHED_EARLY	touched is set before the headers are
  *   -DTOUCH_STORE	a page is made by storing what was loaded from it
  */
 #define NR_CPUS	 2
@@ -40,7 +39,7 @@
 
 #include "memory.pml"
 
-/* Of the file: the kernel makes them, for all at once. */
+/* The file's pages: the kernel makes each for all processes at once. */
 bool headers[2];
 bool cells[2];
 
@@ -55,8 +54,8 @@ inline fate()
 	fi
 }
 
-/* tally_region_fault(): there may be no room. */
-inline fault(page)
+/* tally_region_populate(): there may be no room. */
+inline populate(page)
 {
 	if
 	:: page = true
@@ -64,9 +63,9 @@ inline fault(page)
 	fi
 }
 
-inline fault_cells()
+inline populate_cells()
 {
-	fault(cells[b]);
+	populate(cells[b]);
 #ifdef TOUCH_STORE
 	load(t, CELL(b), value);
 	store(t, CELL(b), value);
@@ -74,23 +73,23 @@ inline fault_cells()
 	fate()
 }
 
-inline fault_headers()
+inline populate_headers()
 {
 	if
 	:: from <= b ->
 #ifndef OWN_PAGE
 		if
-		:: from == 0 -> fault(headers[0])
+		:: from == 0 -> populate(headers[0])
 		:: else
 		fi;
 #endif
-		fault(headers[b])
+		populate(headers[b])
 	:: else
 	fi;
 	fate()
 }
 
-/* A compare-and-exchange, with release: behind what was stored before. */
+/* A compare-and-exchange with release. */
 inline grow(word, to)
 {
 	atomic {
@@ -132,9 +131,9 @@ proctype toucher(bit t)
 	:: n < 2 ->
 		load(t, LEN, from);
 #ifndef LEN_FIRST
-		fault_cells();
+		populate_cells();
 #endif
-		fault_headers();
+		populate_headers();
 		assert(headers[b]);
 		store(t, BASE(b), 1);
 #ifdef TOUCHED_EARLY
@@ -142,7 +141,7 @@ proctype toucher(bit t)
 #endif
 		grow(HLEN(b), 1);
 #ifdef LEN_FIRST
-		fault_cells();
+		populate_cells();
 #endif
 		grow(LEN, b + 1);
 #ifndef TOUCHED_EARLY

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <numatally/error.h>
+
+struct words {
+	const char *of; /* prefix of functions' names */
+	int error;
+	const char *text;
+};
+
+#define GONE	   "the account is gone"
+#define NO_NODE	   "the ledger has no such node"
+#define FORKED	   "a child of fork(2) can't write to a ledger of one process"
+#define NO_BARRIER "the kernel refuses membarrier(2)"
+#define NO_LOCKS \
+	"neither file system nor kernel have locks of open file descriptions"
+#define NO_PROC "/proc is not mounted, and no path leads to the ledger"
+#define LOCKED	"another process keeps the ledger locked"
+
+/* clang-format off */
+#define UPDATES(error, text)						\
+	{"tally_ledger_add", error, text},				\
+	{"tally_ledger_charge", error, text},				\
+	{"tally_ledger_post", error, text},				\
+	{"tally_ledger_set", error, text}
+/* clang-format on */
+
+/* The first match counts, so longer names stand before shorter ones. */
+static const struct words words[] = {
+	{"tally_account_declare", EEXIST, "an account has this key"},
+	{"tally_account_declare", EINVAL, "the key is empty"},
+	{"tally_account_declare", ENOSPC, "the ledger has no row free"},
+	{"tally_account_find", ENOENT, "no such account"},
+	{"tally_account_next", ENOENT, "no more accounts"},
+	{"tally_account_open", EINVAL, "the key is empty"},
+	{"tally_account_open", ENOSPC, "the ledger has no row free"},
+	{"tally_account_owner", ENOENT, "the account has no owner"},
+	{"tally_account_set_owner", EEXIST, "the account has another owner"},
+	{"tally_account_set_owner", ELOOP, "the account would own itself"},
+	{"tally_account_", EAGAIN, LOCKED},
+	{"tally_account_", ENAMETOOLONG, "the key is too long"},
+	{"tally_account_", EPERM, FORKED},
+	{"tally_account_", ERANGE, "the key does not fit"},
+	{"tally_account_", EROFS, "the ledger is open for reading alone"},
+	{"tally_account_", ESTALE, GONE},
+
+	{"tally_kernel_", EBADMSG, "malformed"},
+	{"tally_kernel_", EFBIG, "too many figures"},
+	{"tally_kernel_", ENODATA, "not known"},
+	{"tally_kernel_", ERANGE, "a number out of range"},
+
+	{"tally_ledger_create", E2BIG,
+	 "too many accounts, nodes and CPUs for the address space"},
+	{"tally_ledger_create", EEXIST,
+	 "the path exists, or two resources have one name"},
+	{"tally_ledger_create", EINVAL,
+	 "a resource is malformed, or the nodes are not of one machine"},
+	{"tally_ledger_find", ENOENT, "no such ledger"},
+	{"tally_ledger_find", EPERM,
+	 "other users can write to the directory of ledgers"},
+	{"tally_ledger_find", EINVAL, "not a name for a ledger"},
+	{"tally_ledger_make_dir", EPERM,
+	 "other users can write to the directory of ledgers"},
+	{"tally_ledger_open_or_create", E2BIG,
+	 "too many accounts, nodes and CPUs for the address space"},
+	{"tally_ledger_open_or_create", EAGAIN,
+	 "other processes keep opening or creating the ledger"},
+	{"tally_ledger_open_or_create", EBADMSG, "a file that is no ledger"},
+	{"tally_ledger_open_or_create", EEXIST,
+	 "the ledger has other resources"},
+	{"tally_ledger_open_or_create", EINVAL, "a resource is malformed"},
+	{"tally_ledger_open", EAGAIN, "its maker has not finished it"},
+	{"tally_ledger_create", EOPNOTSUPP, NO_LOCKS},
+	{"tally_ledger_create", ENOSYS, NO_PROC},
+	{"tally_ledger_open", EOPNOTSUPP, NO_LOCKS},
+	{"tally_ledger_open", ENOSYS, NO_PROC},
+	{"tally_ledger_open", EBUSY, "one process alone writes to the ledger"},
+	{"tally_ledger_open", ELOOP, "a symbolic link, which is not followed"},
+	{"tally_ledger_open", ESTALE, "the ledger is of an earlier boot"},
+	{"tally_ledger_path", EINVAL, "not a name for a ledger"},
+	{"tally_ledger_resource", ENOENT, "no such resource"},
+	{"tally_ledger_set", EINVAL, "the resource is not a gauge"},
+	UPDATES(EINVAL, "no such resource, or its kind does not allow this"),
+	UPDATES(ENOENT, NO_NODE),
+	UPDATES(EPERM, FORKED),
+	UPDATES(ESTALE, GONE),
+
+	{"tally_limit_capacity_next", ENOENT, "no more capacities"},
+	{"tally_limit_quota_next", ENOENT, "no more quotas"},
+	{"tally_limit_reservation_next", ENOENT, "no more reservations"},
+	{"tally_limit_cancel", EBUSY, "the reservation is committed"},
+	{"tally_limit_cancel", ESTALE, "the reservation is gone"},
+	{"tally_limit_change", ENOSPC, "not enough is free on a node"},
+	{"tally_limit_change", ERANGE, "more than what is held"},
+	{"tally_limit_change", ESTALE, "the reservation is gone"},
+	{"tally_limit_commit", ESTALE, "the reservation is gone"},
+	{"tally_limit_find", ENOENT, "the account has no reservation"},
+	{"tally_limit_give", ERANGE, "more than what is held"},
+	{"tally_limit_release", ERANGE, "more than what is held"},
+	{"tally_limit_release", ESTALE, "the reservation is gone"},
+	{"tally_limit_exchange", E2BIG,
+	 "too many limits at once, or a key has too many '/'"},
+	{"tally_limit_fits", EEXIST, "the account has a reservation"},
+	{"tally_limit_fits", ENOSPC, "not enough is free on a node"},
+	{"tally_limit_reserve", EEXIST, "the account has a reservation"},
+	{"tally_limit_reserve", ENOSPC, "not enough is free on a node"},
+	{"tally_limit_adopt", EEXIST, "the account has a reservation"},
+	{"tally_limit_set_quota", E2BIG, "the key has too many '/'"},
+	{"tally_limit_set_quota", EOVERFLOW,
+	 "the accounts below hold more than 63 bits"},
+	{"tally_limit_take", ENOSPC, "not enough is free on the node"},
+	{"tally_limit_", EAGAIN, LOCKED},
+	{"tally_limit_", EINVAL,
+	 "not a reservable resource, or an amount is negative"},
+	{"tally_limit_", ENOENT, NO_NODE},
+	{"tally_limit_", ENOSYS, NO_BARRIER},
+	{"tally_limit_", EPERM, FORKED},
+	{"tally_limit_", ESTALE, GONE},
+
+	{"tally_reader_open", EAGAIN, "its maker has not finished it"},
+	{"tally_reader_open", ELOOP, "a symbolic link, which is not followed"},
+	{"tally_reader_save", EBUSY, "a ledger that is in use"},
+	{"tally_reader_save", EEXIST, "a file that is no ledger"},
+	{"tally_reader_writer_next", ENOENT, "no more writers"},
+
+	{"tally_slice_", ENOSPC, "the slice is full"},
+
+	{"tally_topo_create", EEXIST, "two machines have one name"},
+	{"tally_topo_create", EINVAL, "a machine is malformed"},
+	{"tally_topo_index", ENOENT, "the topology has no such node"},
+	{"tally_topo_cpu_node", ENOENT, "the CPU's node is not known"},
+	{"tally_topo_open_synthetic", EINVAL,
+	 "hwloc makes no machine of the description"},
+	{"tally_topo_open_xml", EBADMSG, "hwloc finds no machine in the file"},
+	{"tally_topo_open_xml", EFBIG, "more than 64 MiB"},
+	{"tally_topo_open_xml", ENXIO, "not a regular file"},
+	{"tally_topo_open_", ETIMEDOUT, "hwloc takes too long"},
+	{"tally_topo_", EBADMSG, "malformed"},
+
+	{"tally_view_in_doubt", ENOENT, "no such entry"},
+	{"tally_view_next", ENOENT, "no more accounts"},
+	{"tally_view_next", ERANGE, "the key does not fit"},
+	{"tally_view_snapshot", EAGAIN,
+	 "an add or another snapshot is under way"},
+	{"tally_view_snapshot", EBUSY, "an older snapshot is in use"},
+	{"tally_view_snapshot", ENOSYS, NO_BARRIER},
+	{"tally_view_snapshot", EPERM, FORKED},
+	{"tally_view_", EAGAIN, LOCKED},
+	{"tally_view_", ENOENT, NO_NODE},
+	{"tally_view_", ESTALE, GONE},
+
+	/* of every function */
+	{"", E2BIG, "a member is set that this library does not know"},
+	{"", EAGAIN, "busy for too long: try again"},
+	{"", EBADMSG, "not a ledger, or damaged"},
+	{"", EDQUOT, "a quota does not allow it"},
+	{"", EEXIST, "it exists already"},
+	{"", EPROTO, "of another format version, or kind of machine"},
+	{"", ESHUTDOWN, "the account is terminating"},
+	{"", ESTALE, "it is gone, or of an earlier boot"},
+	{"", EUSERS, "too many processes or threads use the ledger"},
+};
+
+const char *tally_strerror_of(const char *function, int err)
+{
+	const char *text;
+
+	if (!function)
+		function = "";
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (err == -words[i].error &&
+		    !strncmp(function, words[i].of, strlen(words[i].of)))
+			return words[i].text;
+	text = err > 0 || err == INT_MIN ? NULL : strerrordesc_np(-err);
+	return text ? text : "unknown error";
+}
+
+const char *tally_strerror(int err)
+{
+	return tally_strerror_of(NULL, err);
+}

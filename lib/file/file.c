@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: MIT
+/* A ledger's file is mapped: a new one, or one that is read and checked. */
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file/internal.h"
+#include "file/sigbus.h"
+
+static int index_lanes(struct layout *l)
+{
+	const struct layout_params *params = &l->header.params;
+	uint32_t first = 0;
+
+	l->by_slot = calloc(params->nr_lanes, sizeof(*l->by_slot));
+	l->first_slot = calloc(params->nr_nodes, sizeof(*l->first_slot));
+	if (!l->by_slot || !l->first_slot)
+		return -ENOMEM;
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		l->first_slot[n] = first;
+		first += l->nodes[n].nr_lanes;
+	}
+	for (uint32_t i = 0; i < params->nr_lanes; i++)
+		l->by_slot[l->first_slot[l->lanes[i].node] + l->lanes[i].slot] =
+			i;
+	return 0;
+}
+
+/* Set the distances between lanes that lie evenly: see steps. */
+static void step_lanes(struct layout *l, uint32_t node)
+{
+	char *const *cells = l->cells + l->first_slot[node];
+	uint32_t nr_lanes = l->nodes[node].nr_lanes, nr_even = 0;
+
+	for (uint32_t i = nr_lanes; i-- > 1;) {
+		nr_even = i + 1 < nr_lanes && cells[i + 1] - cells[i] ==
+						      cells[i] - cells[i - 1]
+				  ? nr_even + 1
+				  : 1;
+		if (nr_even + 1 >= LAYOUT_EVEN_LANES)
+			l->steps[l->first_slot[node] + i - 1] =
+				(uint64_t)(cells[i] - cells[i - 1]);
+	}
+}
+
+static int make_seen(struct layout *l)
+{
+	const struct layout_params *params = &l->header.params;
+	uint64_t nr_words = 0, first_known;
+	void *p;
+
+	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
+	l->steps = calloc(params->nr_lanes, sizeof(*l->steps));
+	l->first_seen = calloc(params->nr_nodes, sizeof(*l->first_seen));
+	if (!l->cells || !l->steps || !l->first_seen)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < params->nr_lanes; i++)
+		l->cells[i] = l->origin +
+			      layout_cells_offset(l, l->by_slot[i], 0, 0, 0);
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		step_lanes(l, n);
+		l->first_seen[n] = nr_words;
+		nr_words += params->nr_nodes * l->plan->nr_buckets *
+			    (LAYOUT_SEEN_SETS +
+			     LAYOUT_NR_BANKS * layout_lane_words(l, n));
+	}
+	first_known = nr_words;
+	nr_words += (uint64_t)params->nr_nodes *
+			    ((uint64_t)params->nr_lanes * 2 * LAYOUT_NR_BANKS +
+			     params->nr_nodes) +
+		    1;
+	p = mmap(NULL, nr_words * sizeof(*l->seen), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	l->seen = p;
+	l->known = l->seen + first_known;
+	l->seen_bytes = nr_words * sizeof(*l->seen);
+	return 0;
+}
+
+int file_map(struct layout *l)
+{
+	size_t bytes = l->header.file_bytes;
+	int prot = PROT_READ | (l->writable ? PROT_WRITE : 0);
+	void *origin = mmap(NULL, bytes, prot, MAP_SHARED | MAP_NORESERVE,
+			    l->file->fd, 0);
+	int err;
+
+	if (origin == MAP_FAILED)
+		return -errno;
+	l->origin = origin;
+	l->seal = (const uint64_t *)(l->origin + bytes) - 1;
+	err = sigbus_guard(origin, bytes, l->writable);
+	if (err)
+		return err;
+	err = tally_slice_register(origin, bytes);
+	if (err)
+		return err;
+	/* Keep core dumps of programs that have a ledger open small. */
+	madvise(origin, bytes, MADV_DONTDUMP);
+	assert(l->header.params.nr_nodes > 0);
+	l->regions = calloc(l->header.params.nr_nodes, sizeof(*l->regions));
+	if (!l->regions)
+		return -ENOMEM;
+	err = index_lanes(l);
+	return err ? err : make_seen(l);
+}
+
+int file_init_region(struct layout *l, uint32_t n, int node)
+{
+	const struct layout_node *at = &l->nodes[n];
+
+	return tally_region_init(
+		l->origin + at->region_offset, at->region_bytes, l->file->fd,
+		(off_t)at->region_offset, node, &l->regions[n]);
+}
+
+static int read_whole(int fd, void *to, size_t bytes, size_t from)
+{
+	size_t done = 0;
+
+	while (done < bytes) {
+		ssize_t n = pread(fd, (char *)to + done, bytes - done,
+				  (off_t)(from + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -EBADMSG;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static void *copy_table(const char *once, const struct layout_table *table)
+{
+	void *copy = malloc(table->stride * table->count);
+
+	if (copy)
+		memcpy(copy, once + table->offset,
+		       table->stride * table->count);
+	return copy;
+}
+
+/* The tables must be what the plan makes of them. */
+static int check_tables(struct layout *l, const char *once)
+{
+	const struct layout_plan *plan = l->plan;
+	const struct layout_params *params = &l->header.params;
+	uint64_t file_bytes;
+
+	if (layout_place(params, plan, l->nodes, l->lanes, &file_bytes) ||
+	    file_bytes != l->header.file_bytes ||
+	    memcmp(l->nodes, once + plan->nodes.offset,
+		   plan->nodes.stride * plan->nodes.count) ||
+	    memcmp(l->lanes, once + plan->lanes.offset,
+		   plan->lanes.stride * plan->lanes.count))
+		return -EBADMSG;
+	for (uint32_t i = 0; i < params->nr_resources; i++)
+		if (!layout_resource_valid(&l->resources[i]))
+			return -EBADMSG;
+	return 0;
+}
+
+static int read_once(struct layout *l)
+{
+	char *once = malloc(l->plan->once_bytes);
+	int err;
+
+	if (!once)
+		return -ENOMEM;
+	err = read_whole(l->file->fd, once, l->plan->once_bytes, 0);
+	if (err)
+		goto out;
+	err = -EBADMSG;
+	if (header_checksum(once, l->plan->once_bytes) != l->header.checksum)
+		goto out;
+	err = -ENOMEM;
+	l->nodes = copy_table(once, &l->plan->nodes);
+	l->lanes = copy_table(once, &l->plan->lanes);
+	l->resources = copy_table(once, &l->plan->resources);
+	if (l->nodes && l->lanes && l->resources)
+		err = check_tables(l, once);
+out:
+	free(once);
+	return err;
+}
+
+static int check_file(struct layout *l)
+{
+	struct stat st;
+	int err;
+
+	if (fstat(l->file->fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EBADMSG;
+	err = read_whole(l->file->fd, &l->header, sizeof(l->header), 0);
+	if (err)
+		return err;
+	err = header_check(&l->header);
+	if (err)
+		return err;
+	if ((uint64_t)st.st_size != l->header.file_bytes)
+		return -EBADMSG;
+	l->stale = header_is_stale(&l->header);
+	return read_once(l);
+}
+
+static int open_region(struct layout *l, uint32_t n)
+{
+	struct layout_region_head *head = layout_region_head(l, n);
+	int bound = __atomic_load_n(&head->bound, __ATOMIC_RELAXED);
+	int id = __atomic_load_n(&head->id, __ATOMIC_RELAXED);
+	int err = file_init_region(l, n, -1);
+
+	if (err)
+		return err;
+	if (id != l->nodes[n].id || bound > 0 || bound < -4095)
+		return -EBADMSG;
+	l->regions[n].node = l->nodes[n].id;
+	l->regions[n].bound = bound;
+	return 0;
+}
+
+int layout_map(int fd, bool writable, struct layout **layout)
+{
+	struct layout *l = calloc(1, sizeof(*l));
+	int err;
+
+	if (!l) {
+		close(fd);
+		return -ENOMEM;
+	}
+	l->writable = writable;
+	l->plan = &l->header.plan;
+	err = descriptor_take(fd, writable, &l->file);
+	if (!err)
+		err = check_file(l);
+	if (!err)
+		err = file_map(l);
+	for (uint32_t n = 0; !err && n < l->header.params.nr_nodes; n++)
+		err = open_region(l, n);
+	if (!err && !layout_is_whole(l))
+		err = -EBADMSG;
+	if (err) {
+		layout_unmap(l);
+		return err;
+	}
+	*layout = l;
+	return 0;
+}
+
+void layout_unmap(struct layout *l)
+{
+	if (!l)
+		return;
+	if (l->origin) {
+		tally_slice_unregister(l->origin);
+		sigbus_unguard(l->origin);
+		munmap(l->origin, l->header.file_bytes);
+	}
+	if (l->seen)
+		munmap(l->seen, l->seen_bytes);
+	descriptor_drop(l->file);
+	free(l->cells);
+	free(l->steps);
+	free(l->first_seen);
+	free(l->nodes);
+	free(l->lanes);
+	free(l->resources);
+	free(l->regions);
+	free(l->by_slot);
+	free(l->first_slot);
+	free(l);
+}
+
+int layout_populate(const struct layout *l, const struct tally_region *region,
+		    size_t offset, size_t bytes)
+{
+	struct tally_region own = *region;
+
+	own.fd = descriptor_get(l->file);
+	return own.fd < 0 ? own.fd : tally_region_populate(&own, offset, bytes);
+}
+
+int layout_node_index(const struct layout *l, int node)
+{
+	uint32_t low = 0, high = l->header.params.nr_nodes;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (l->nodes[middle].id == node)
+			return (int)middle;
+		if (l->nodes[middle].id < node)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Software perf events of a task or a cgroup: one group per CPU. */
+#ifndef KERNEL_EVENTS_PERF_H
+#define KERNEL_EVENTS_PERF_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <numatally/kernel_events.h>
+
+struct perf_set;
+
+/* What is missing of a context switch and of the end of a process, as measured;
+ * and at most, in a virtual machine whose CPUs have to wait: 6 ms were seen for an
+ * end. */
+#define PERF_SWITCH_NS	    800
+#define PERF_EXIT_NS	    60000
+#define PERF_SWITCH_MOST_NS 100000
+#define PERF_EXIT_MOST_NS   10000000
+
+/*
+ * Open a set on the task pid, which its children inherit, and which its next
+ * execve(2) enables; or, if cgroup_fd >= 0, on that cgroup, enabled by
+ * perf_set_enable(). user_only: count nothing in kernel mode, except that CPU
+ * time is complete.
+ */
+int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
+		  bool user_only, struct perf_set **set);
+void perf_set_close(struct perf_set *set);
+int perf_set_enable(struct perf_set *set);
+
+/* Read into rows: one for each node of the topology, and one for no node. On
+ * failure some counts are too small, and those of no node too large. */
+int perf_set_read(struct perf_set *set, struct tally_event_counts *rows);
+
+/* Whether a CPU came or went, so that a cgroup's events may have gaps. */
+bool perf_set_has_gaps(const struct perf_set *set);
+
+#endif

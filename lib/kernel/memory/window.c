@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/memory/window.h"
+#include "base/array.h"
+#include "base/saturate.h"
+
+/* More windows than that do not wait for a sample. */
+#define MOST_WAITING 1024
+
+/* A figure, but for what was not seen, and for what is known of no process. */
+struct bound {
+	int64_t bytes;
+	struct peak_unseen unseen, more;
+};
+
+struct peak_waiting {
+	struct bound best;
+	struct peak_unseen unseen; /* in this window alone */
+	int64_t gained_late;
+	int64_t lost_before;
+};
+
+static int64_t min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int64_t times(int64_t a, int64_t b)
+{
+	int64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
+static struct peak_unseen unseen_add(struct peak_unseen a, struct peak_unseen b)
+{
+	return (struct peak_unseen){
+		.fault_bytes = saturate_add(a.fault_bytes, b.fault_bytes),
+		.nr = a.nr < 0 || b.nr < 0 ? -1 : saturate_add(a.nr, b.nr),
+		.known_bytes = saturate_add(a.known_bytes, b.known_bytes),
+	};
+}
+
+/* What it can be, where no process had more than largest (-1: not known). */
+static int64_t unseen_most(const struct peak_windows *w,
+			   const struct peak_unseen *u, int64_t largest)
+{
+	int64_t faults = max(u->fault_bytes, 0), number;
+
+	if (u->nr < 0 || largest < 0)
+		return faults;
+	number = saturate_add(times(u->nr, largest),
+			      (int64_t)((double)w->lag * sqrt((double)u->nr)));
+	return min(faults, max(number - u->known_bytes, 0));
+}
+
+static int64_t value(const struct peak_windows *w, const struct bound *b,
+		     int64_t largest)
+{
+	int64_t most =
+		saturate_add(b->bytes, unseen_most(w, &b->unseen, largest));
+
+	return saturate_add(most, unseen_most(w, &b->more, largest));
+}
+
+static void take_least(const struct peak_windows *w, struct bound *best,
+		       const struct bound *other, int64_t largest)
+{
+	if (value(w, other, largest) < value(w, best, largest))
+		*best = *other;
+}
+
+/* ---- levels ---------------------------------------------------------------- */
+
+/* A process may come that is larger: by an eighth, that makes little. */
+static int64_t above(int64_t largest)
+{
+	return saturate_add(largest, largest / 8);
+}
+
+static struct peak_level *level_of(struct peak_windows *w, int64_t largest)
+{
+	struct peak_level *l = w->nr_levels ? &w->levels[w->nr_levels - 1]
+					    : NULL;
+
+	if (l && largest <= l->largest)
+		return l;
+	if (array_reserve(w->levels, w->levels_cap, w->nr_levels + 1))
+		return NULL;
+	l = &w->levels[w->nr_levels++];
+	*l = (struct peak_level){.largest = above(largest)};
+	return l;
+}
+
+/* A window is over: nothing can make it smaller. */
+static void put(struct peak_windows *w, const struct bound *b, int64_t largest)
+{
+	int64_t by_faults = value(w, b, -1);
+	struct peak_level *l;
+
+	if (by_faults <= w->below)
+		return;
+	if (value(w, b, above(largest)) == by_faults ||
+	    !(l = level_of(w, largest))) {
+		w->below = by_faults;
+		return;
+	}
+	l->most = max(l->most, value(w, b, l->largest));
+	l->by_faults = max(l->by_faults, by_faults);
+}
+
+/* ---- windows --------------------------------------------------------------- */
+
+/* A sample saw so much at the end of the last waiting window, at most. */
+static void put_waiting(struct peak_windows *w, unsigned int nr,
+			int64_t sampled, int64_t largest)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct peak_waiting *p = &w->waiting[i];
+
+		if (sampled >= 0) {
+			struct bound back = {
+				.bytes = saturate_add(
+					saturate_add(sampled, p->gained_late),
+					w->lost - p->lost_before),
+				.unseen = p->unseen,
+			};
+
+			take_least(w, &p->best, &back, largest);
+		}
+		put(w, &p->best, largest);
+	}
+	w->nr -= nr;
+	memmove(w->waiting, w->waiting + nr, w->nr * sizeof(*w->waiting));
+}
+
+/* What is known at the end of a window tells more of the next, or less, than
+ * what was known before. */
+static void start_set(struct peak_windows *w, const struct peak_window *last,
+		      int64_t largest)
+{
+	struct bound start = {
+		.bytes = w->start,
+		.unseen = w->start_unseen,
+	};
+	struct bound end = {.bytes = last->end};
+	struct bound sampled = {
+		.bytes = saturate_add(last->sampled,
+				      saturate_add(last->lost, last->gained)),
+		.unseen = last->unseen,
+	};
+
+	if (last->end < 0)
+		return;
+	if (!w->started)
+		start = end;
+	take_least(w, &start, &end, largest);
+	if (last->sampled >= 0)
+		take_least(w, &start, &sampled, largest);
+	w->started = true;
+	w->start = start.bytes;
+	w->start_unseen = start.unseen;
+}
+
+static int window_close(struct peak_windows *w, const struct peak_late *late,
+			int64_t largest)
+{
+	struct peak_window *last = &w->last;
+	struct peak_waiting *p;
+	struct bound base = {0}, start = {0};
+
+	if (!w->used)
+		return 0;
+	if (array_reserve(w->waiting, w->cap, w->nr + 1))
+		return -ENOMEM;
+	if (w->started) {
+		w->start = saturate_add(w->start, last->gained);
+		w->start_unseen = unseen_add(w->start_unseen, last->unseen);
+	}
+	/* Between two looks a process can go from the counts of its parent's
+	 * children to the caller's, or be counted twice: so what was unseen in
+	 * a window is known at the end of the next one. */
+	p = &w->waiting[w->nr++];
+	p->unseen = last->unseen;
+	p->unseen.fault_bytes += late->fault_bytes;
+	p->gained_late = late->gained;
+	p->lost_before = w->lost;
+	base.bytes = saturate_add(last->base, late->base);
+	base.unseen = p->unseen;
+	base.more = last->more;
+	p->best = base;
+	if (w->started) {
+		start.bytes = saturate_add(w->start, late->gained);
+		start.unseen = w->start_unseen;
+		start.unseen.fault_bytes += late->fault_bytes;
+		take_least(w, &p->best, &start, largest);
+	}
+	w->lost = saturate_add(w->lost, last->lost);
+	if (last->end >= 0)
+		last->end = saturate_add(last->end, late->base);
+	start_set(w, last, largest);
+	if (last->sampled >= 0)
+		put_waiting(w, w->nr, last->sampled, largest);
+	else if (w->nr > MOST_WAITING)
+		put_waiting(w, w->nr / 2, -1, largest);
+	else if (value(w, &p->best, -1) <= w->below)
+		w->nr--;
+	return 0;
+}
+
+int peak_windows_add(struct peak_windows *w, const struct peak_window *window,
+		     const struct peak_late *late, int64_t largest)
+{
+	int64_t nr = window->unseen.nr;
+	int err = window_close(w, late, largest);
+
+	if (err)
+		return err;
+	w->last = *window;
+	/* One that was born in the window before was perhaps missed then. */
+	if (nr >= 0 && w->used)
+		w->last.unseen.nr = w->nr_before < 0 ? -1 : nr + w->nr_before;
+	w->nr_before = nr;
+	w->used = true;
+	return 0;
+}
+
+int64_t peak_windows_most(struct peak_windows *w, int64_t largest)
+{
+	static const struct peak_late none;
+	int64_t most;
+
+	if (window_close(w, &none, largest))
+		return -1;
+	w->used = false;
+	put_waiting(w, w->nr, -1, largest);
+	most = w->below;
+	for (unsigned int i = 0; i < w->nr_levels; i++)
+		most = max(most, largest < 0 || largest > w->levels[i].largest
+					 ? w->levels[i].by_faults
+					 : w->levels[i].most);
+	return most;
+}
+
+void peak_windows_free(struct peak_windows *w)
+{
+	free(w->waiting);
+	free(w->levels);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+/* Noting problems, and repairing words that follow from others. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "limit/check.h"
+
+void check_tell(struct limit_check *c, const char *pattern, ...)
+{
+	va_list args;
+	char *text;
+	int n;
+
+	if (c->err || c->nr_problems == LIMIT_CHECK_PROBLEMS)
+		return;
+	va_start(args, pattern);
+	n = vasprintf(&text, pattern, args);
+	va_end(args);
+	if (n < 0)
+		c->err = -ENOMEM;
+	else
+		c->problems[c->nr_problems++] = text;
+}
+
+void check_forget(struct limit_check *c)
+{
+	while (c->nr_problems)
+		free(c->problems[--c->nr_problems]);
+}
+
+void check_put(struct limit_check *c, const void *word, uint64_t value)
+{
+	if (!c->repaired)
+		return;
+	limit_set(c->repaired->layout,
+		  c->repaired->layout->origin +
+			  ((const char *)word - c->layout->origin),
+		  value);
+	limit_keep(c->repaired->layout);
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+/* Iterating over limits and reservations. */
+#include "config.h"
+
+#include <errno.h>
+
+#include "limit/cells.h"
+#include "view/file.h"
+
+/* The end of an iteration: of the ledger, or of what is left of its file. */
+static int no_more(const struct layout *l)
+{
+	return layout_is_whole(l) ? -ENOENT : -EBADMSG;
+}
+
+static bool is_set(const uint64_t *limit)
+{
+	return limit_value(limit_get(limit)) != TALLY_LIMIT_NONE;
+}
+
+int tally_limit_capacity_next(const struct tally_view *view, uint64_t *cursor,
+			      int *node, unsigned int *resource,
+			      struct tally_limit *limit)
+{
+	const struct layout *l = view_layout(view);
+	uint32_t nr_resources = l->header.params.nr_resources;
+	uint64_t end = (uint64_t)l->header.params.nr_nodes * nr_resources;
+
+	while (*cursor < end) {
+		uint32_t index = (uint32_t)(*cursor / nr_resources);
+		uint32_t column = (uint32_t)(*cursor % nr_resources);
+		int err;
+
+		++*cursor;
+		if (!is_set(&layout_capacity(l, index, column)->limit))
+			continue;
+		err = tally_limit_node(view, l->nodes[index].id, column, limit);
+		if (err)
+			return err;
+		*node = l->nodes[index].id;
+		*resource = column;
+		return 0;
+	}
+	return no_more(l);
+}
+
+/* The next row from *row whose bucket has reservations and quotas. */
+static bool next_row(const struct layout *l, uint64_t *row)
+{
+	uint64_t end = l->header.params.max_accounts;
+
+	while (*row < end) {
+		if (__atomic_load_n(layout_populated(l, (uint32_t)*row),
+				    __ATOMIC_ACQUIRE))
+			return true;
+		*row = (*row / LAYOUT_BUCKET_ROWS + 1) * LAYOUT_BUCKET_ROWS;
+	}
+	return false;
+}
+
+static struct tally_account account_in(const struct layout *l, uint64_t row)
+{
+	return (struct tally_account){
+		.row = (uint32_t)row,
+		.generation = (uint32_t)limit_get(
+			&layout_reservation(l, (uint32_t)row)->account),
+	};
+}
+
+int tally_limit_quota_next(const struct tally_view *view, uint64_t *cursor,
+			   struct tally_account *account,
+			   unsigned int *resource, struct tally_limit *limit)
+{
+	const struct layout *l = view_layout(view);
+	uint32_t nr_resources = l->header.params.nr_resources;
+	uint64_t row = *cursor / nr_resources;
+	uint32_t column = (uint32_t)(*cursor % nr_resources);
+
+	for (; next_row(l, &row); row++, column = 0) {
+		const struct layout_quota *quotas =
+			layout_quotas(l, (uint32_t)row);
+		struct tally_account its = account_in(l, row);
+
+		for (; column < nr_resources; column++) {
+			int err;
+
+			if (!is_set(&quotas[column].limit))
+				continue;
+			*cursor = row * nr_resources + column + 1;
+			err = tally_limit_account(view, its, column, limit);
+			if (err == -ESTALE) /* a gone account left it */
+				break;
+			if (err)
+				return err;
+			*account = its;
+			*resource = column;
+			return 0;
+		}
+	}
+	*cursor = row * nr_resources;
+	return no_more(l);
+}
+
+int tally_limit_reservation_next(const struct tally_view *view,
+				 uint64_t *cursor,
+				 struct tally_account *account,
+				 struct tally_reservation *reservation)
+{
+	const struct layout *l = view_layout(view);
+
+	for (; next_row(l, cursor); ++*cursor) {
+		struct tally_account its = account_in(l, *cursor);
+		int err;
+
+		if (limit_get(&layout_reservation(l, its.row)->state) ==
+		    LAYOUT_RESERVATION_NONE)
+			continue;
+		err = tally_limit_find(view, its, reservation);
+		if (err == -ENOENT || err == -ESTALE)
+			continue;
+		++*cursor;
+		if (!err)
+			*account = its;
+		return err;
+	}
+	return no_more(l);
+}

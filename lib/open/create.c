@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+/* Creating ledgers. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <numatally/limit.h>
+
+#include "base/sized.h"
+#include "base/uncancelled.h"
+#include "open/internal.h"
+
+static int set_resources(const struct tally_resource *from, unsigned int nr,
+			 struct layout_resource **resources)
+{
+	struct layout_resource *to = calloc(nr, sizeof(*to));
+	int err = -EINVAL;
+
+	if (!to)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < nr; i++) {
+		if (strlen(from[i].name) >= sizeof(to[i].name) ||
+		    strlen(from[i].unit) >= sizeof(to[i].unit))
+			goto fail;
+		memcpy(to[i].name, from[i].name, strlen(from[i].name));
+		memcpy(to[i].unit, from[i].unit, strlen(from[i].unit));
+		to[i].kind = from[i].kind;
+		if (!layout_resource_valid(&to[i]))
+			goto fail;
+		for (unsigned int j = 0; j < i; j++) {
+			if (!strcmp(to[j].name, to[i].name)) {
+				err = -EEXIST;
+				goto fail;
+			}
+		}
+	}
+	*resources = to;
+	return 0;
+fail:
+	free(to);
+	return err;
+}
+
+static struct layout_node *set_nodes(const struct tally_topo *topo)
+{
+	unsigned int nr = tally_topo_nr_nodes(topo);
+	struct layout_node *nodes = calloc(nr, sizeof(*nodes));
+
+	for (unsigned int i = 0; nodes && i < nr; i++)
+		nodes[i].id = tally_topo_node(topo, i)->id;
+	return nodes;
+}
+
+/* For CPUs whose node is not known, since they are not plugged in yet: the
+ * first node with CPUs. */
+static uint32_t default_node(const struct tally_topo *topo)
+{
+	for (uint32_t i = 0; i < tally_topo_nr_nodes(topo); i++)
+		if (tally_topo_node(topo, i)->nr_cpus)
+			return i;
+	return 0;
+}
+
+static struct layout_lane *set_lanes(const struct tally_topo *topo)
+{
+	unsigned int nr = tally_topo_nr_cpus(topo);
+	struct layout_lane *lanes = calloc(2 * (size_t)nr, sizeof(*lanes));
+	uint32_t fallback = default_node(topo);
+
+	for (unsigned int i = 0; lanes && i < nr; i++) {
+		int node = tally_topo_cpu_node(topo, (int)i);
+		int index = node < 0 ? -1 : tally_topo_index(topo, node);
+
+		lanes[i].node = index < 0 ? fallback : (uint32_t)index;
+		lanes[nr + i].node = lanes[i].node;
+	}
+	return lanes;
+}
+
+/* Open an unnamed file, which give_name() names once it is ready. On file
+ * systems that have no unnamed files, and without /proc, by which it is named,
+ * the file is visible before. */
+static int make_unnamed(const char *path, mode_t mode, bool *named)
+{
+	char *slash, *dir;
+	int fd = -1;
+
+	*named = false;
+	if (!path) {
+		fd = memfd_create("numatally", MFD_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	dir = strdup(path);
+	if (!dir)
+		return -ENOMEM;
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	*named = access("/proc/self/fd", X_OK) != 0;
+	if (!*named)
+		fd = open(slash ? dir : ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+			  mode);
+	free(dir);
+	if (*named || (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))) {
+		*named = true;
+		fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, mode);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+static int give_name(int fd, const char *path)
+{
+	char self[32];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+		return -errno;
+	return 0;
+}
+
+static int make_layout(int fd, const struct tally_topo *topo,
+		       const struct tally_resource *resources,
+		       unsigned int nr_resources,
+		       const struct tally_ledger_options *options,
+		       struct layout **layout)
+{
+	const struct layout_params params = {
+		.nr_nodes = tally_topo_nr_nodes(topo),
+		.nr_lanes = 2 * tally_topo_nr_cpus(topo),
+		.nr_resources = nr_resources,
+		.max_accounts = options->max_accounts ? options->max_accounts
+						      : 4096,
+		.max_key_bytes = options->max_key_bytes ? options->max_key_bytes
+							: 191,
+		.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
+		.flags = options->exclusive ? LAYOUT_EXCLUSIVE : 0,
+	};
+	struct layout_resource *columns = NULL;
+	struct layout_node *nodes;
+	struct layout_lane *lanes;
+	int err = -EINVAL;
+
+	if (nr_resources && nr_resources <= LAYOUT_MAX_COLUMNS)
+		err = set_resources(resources, nr_resources, &columns);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	nodes = set_nodes(topo);
+	lanes = set_lanes(topo);
+	if (!nodes || !lanes) {
+		free(nodes);
+		free(lanes);
+		free(columns);
+		close(fd);
+		return -ENOMEM;
+	}
+	return layout_create(fd, &params, nodes, lanes, columns, layout);
+}
+
+static int set_limits(struct tally_ledger *l,
+		      const struct tally_ledger_options *o)
+{
+	struct tally_account account;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < o->nr_capacities; i++)
+		err = tally_limit_set_capacity(l, o->capacities[i].node,
+					       o->capacities[i].resource,
+					       o->capacities[i].capacity);
+	for (unsigned int i = 0; !err && i < o->nr_quotas; i++) {
+		err = tally_account_open(tally_ledger_accounts(l),
+					 o->quotas[i].key, &account);
+		if (!err)
+			err = tally_limit_set_quota(l, account,
+						    o->quotas[i].resource,
+						    o->quotas[i].quota);
+	}
+	return err;
+}
+
+/* A writer opens the file again, which the file's mode may refuse even to its
+ * owner. */
+static int open_new(int fd, struct layout *layout, struct tally_ledger **ledger)
+{
+	const mode_t needed = S_IRUSR | S_IWUSR;
+	mode_t mode = needed;
+	struct stat st;
+	int err;
+
+	if (!fstat(fd, &st))
+		mode = st.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+	if (~mode & needed && fchmod(fd, mode | needed)) {
+		err = -errno;
+		layout_unmap(layout);
+		return err;
+	}
+	err = ledger_open_over(layout, ledger);
+	if (!err && ~mode & needed && fchmod(fd, mode)) {
+		err = -errno;
+		tally_ledger_close(*ledger);
+	}
+	return err;
+}
+
+/* Create a file, have make() fill it, and open the ledger. */
+static int create(const char *path, mode_t mode,
+		  int (*make)(int fd, const void *arg, struct layout **layout),
+		  const void *arg, const struct tally_ledger_options *options,
+		  struct tally_ledger **ledger)
+{
+	struct tally_ledger *l = NULL;
+	struct layout *layout;
+	bool named;
+	int fd, err;
+
+	fd = make_unnamed(path, mode, &named);
+	if (fd < 0)
+		return fd;
+	err = make(fd, arg, &layout);
+	if (err)
+		goto unlink;
+	if (named)
+		descriptor_name(layout->file, path);
+	err = open_new(fd, layout, &l);
+	if (err)
+		goto unlink;
+	err = options ? set_limits(l, options) : 0;
+	if (err) {
+		tally_ledger_close(l);
+		goto unlink;
+	}
+	layout_publish(layout);
+	if (path && !named) {
+		err = give_name(fd, path);
+		if (err) {
+			tally_ledger_close(l);
+			return err;
+		}
+		descriptor_name(layout->file, path);
+	}
+	*ledger = l;
+	return 0;
+unlink:
+	if (named)
+		unlink(path);
+	return err;
+}
+
+struct wanted {
+	const struct tally_topo *topo;
+	const struct tally_resource *resources;
+	unsigned int nr_resources;
+	const struct tally_ledger_options *options;
+};
+
+static int make_wanted(int fd, const void *arg, struct layout **layout)
+{
+	const struct wanted *w = arg;
+
+	return make_layout(fd, w->topo, w->resources, w->nr_resources,
+			   w->options, layout);
+}
+
+int ledger_options(const struct tally_ledger_options *options,
+		   struct tally_ledger_options *own)
+{
+	*own = (struct tally_ledger_options){.size = sizeof(*own)};
+	return options ? sized_get(own, sizeof(*own),
+				   sized_upto(struct tally_ledger_options,
+					      exclusive),
+				   options)
+		       : 0;
+}
+
+int tally_ledger_create(const char *path, const struct tally_topo *topo,
+			const struct tally_resource *resources,
+			unsigned int nr_resources,
+			const struct tally_ledger_options *options,
+			struct tally_ledger **ledger)
+{
+	UNCANCELLED;
+	struct tally_ledger_options own;
+	const struct wanted wanted = {topo, resources, nr_resources, &own};
+	int err = tally_topo_nr_machines(topo) == 1 ? 0 : -EINVAL;
+
+	if (!err)
+		err = ledger_options(options, &own);
+	return err ? err
+		   : create(path, own.mode ? own.mode : 0640, make_wanted,
+			    &wanted, &own, ledger);
+}
+
+static void *copy_of(const void *from, size_t bytes)
+{
+	void *copy = malloc(bytes);
+
+	return copy ? memcpy(copy, from, bytes) : NULL;
+}
+
+static int make_alike(int fd, const void *arg, struct layout **layout)
+{
+	const struct layout *like = arg;
+	struct layout_params params = like->header.params;
+	struct layout_node *nodes =
+		copy_of(like->nodes, params.nr_nodes * sizeof(*nodes));
+	struct layout_lane *lanes =
+		copy_of(like->lanes, params.nr_lanes * sizeof(*lanes));
+	struct layout_resource *resources = copy_of(
+		like->resources, params.nr_resources * sizeof(*resources));
+	int err;
+
+	params.flags |= LAYOUT_EXCLUSIVE;
+	if (!nodes || !lanes || !resources) {
+		free(nodes);
+		free(lanes);
+		free(resources);
+		close(fd);
+		return -ENOMEM;
+	}
+	err = layout_create(fd, &params, nodes, lanes, resources, layout);
+	if (!err)
+		(*layout)->unshared = true;
+	return err;
+}
+
+int ledger_create_alike(const char *path, mode_t mode,
+			const struct layout *like, struct tally_ledger **ledger)
+{
+	return create(path, mode, make_alike, like, NULL, ledger);
+}

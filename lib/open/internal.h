@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of open/ share. */
+#ifndef OPEN_INTERNAL_H
+#define OPEN_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "ledger/mapped.h"
+
+/* Open what is mapped, as one more writer; take over the layout, on failure
+ * too. Errors as tally_ledger_open(). */
+int ledger_open_over(struct layout *layout, struct tally_ledger **ledger);
+
+/* Create an empty ledger for this process alone, with the nodes, lanes,
+ * resources and size of another. */
+int ledger_create_alike(const char *path, mode_t mode,
+			const struct layout *like,
+			struct tally_ledger **ledger);
+
+/* Open a regular file, and touch no other. -ELOOP: a symbolic link. -EBADMSG:
+ * another kind of file. Other errors as open(2). */
+int ledger_open_file(const char *path, int flags);
+
+/*
+ * Open the file of a ledger, usable or not, that is to be removed or replaced.
+ * Return a descriptor, which keeps other processes from claiming it.
+ *
+ * -ENOENT	no file is at @path
+ * -EBADMSG	it is no ledger
+ * -EAGAIN	another process has claimed it
+ */
+int ledger_claim(const char *path);
+
+/* With the writer slot taken: wait while another process removes the ledger.
+ * -ENOENT: it was removed. -EAGAIN: it was being removed for a second. */
+int ledger_await_removal(const struct layout *layout);
+
+/* Have every listed ledger prepared for the child of a fork(2). -ENOMEM.
+ * Thread-safe; only the first call does it. */
+int fork_init(void);
+
+/* What the caller asks for, or the defaults. -EINVAL: of no such size. */
+int ledger_options(const struct tally_ledger_options *options,
+		   struct tally_ledger_options *own);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/* Opening a ledger if it is usable, and creating it otherwise. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <numatally/ledger.h>
+
+#include "base/uncancelled.h"
+#include "open/internal.h"
+#include "ledger/mapped.h"
+
+/* Once a millisecond, while other processes replace the ledger. */
+#define MAX_TRIES 1000
+
+static bool resources_match(const struct tally_ledger *l,
+			    const struct tally_resource *resources,
+			    unsigned int nr)
+{
+	if (l->layout->header.params.nr_resources != nr)
+		return false;
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct layout_resource *r = &l->layout->resources[i];
+
+		if (strcmp(r->name, resources[i].name) ||
+		    strcmp(r->unit, resources[i].unit) ||
+		    r->kind != (uint32_t)resources[i].kind)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Remove the ledger at path if it still can't be opened, for the same reason:
+ * another process may have replaced it meanwhile. -EAGAIN: it has, or is about
+ * to. -EBADMSG: the file is no ledger.
+ */
+static int remove_bad(const char *path, int why)
+{
+	struct tally_ledger *ledger;
+	int fd = ledger_claim(path), err;
+
+	if (fd < 0)
+		return fd;
+	err = tally_ledger_open(path, &ledger);
+	if (!err)
+		tally_ledger_close(ledger);
+	if (err != why)
+		err = -EAGAIN;
+	else
+		err = unlink(path) && errno != ENOENT ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+static bool is_bad(int err)
+{
+	return err == -ESTALE || err == -EPROTO || err == -EBADMSG;
+}
+
+int tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
+				const struct tally_resource *resources,
+				unsigned int nr_resources,
+				const struct tally_ledger_options *options,
+				struct tally_ledger **ledger, int *why)
+{
+	UNCANCELLED;
+	const struct timespec nap = {0, 1000000};
+	int found = -ENOENT, err;
+	struct tally_ledger_options own;
+	struct tally_ledger *l;
+
+	err = ledger_options(options, &own);
+	if (err)
+		return err;
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		err = tally_ledger_open(path, &l);
+		if (!err) {
+			found = 0;
+			break;
+		}
+		if (is_bad(err)) {
+			found = err;
+			err = remove_bad(path, found);
+		}
+		if (!err || err == -ENOENT)
+			err = tally_ledger_create(path, topo, resources,
+						  nr_resources, &own, &l);
+		if (err != -EEXIST && err != -EAGAIN)
+			break;
+		nanosleep(&nap, NULL);
+	}
+	if (err)
+		return err == -EEXIST ? -EAGAIN : err;
+	if (!found && !resources_match(l, resources, nr_resources)) {
+		tally_ledger_close(l);
+		return -EEXIST;
+	}
+	*ledger = l;
+	if (why)
+		*why = found;
+	return 0;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Removing a ledger that nobody uses.
+ *
+ * A process that opens it meanwhile must not be left with a file without a name.
+ * So the remover locks a byte, then looks whether there is a writer; one that
+ * opens takes its slot, then looks at the byte: one of the two sees the other.
+ * The kernel drops the lock of a remover that dies. Only one that may write can
+ * lock it so that it counts.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <numatally/ledger.h>
+#include <numatally/reader.h>
+
+#include "base/uncancelled.h"
+#include "file/descriptor.h"
+#include "file/layout.h"
+#include "open/internal.h"
+
+/* Once a millisecond, while another process removes the ledger. */
+#define MAX_TRIES 1000
+
+static int lock_removal(int fd, int command, short *type)
+{
+	struct flock lock = {
+		.l_type = *type,
+		.l_whence = SEEK_SET,
+		.l_start = (off_t)(LAYOUT_LOCKS - 1),
+		.l_len = 1,
+	};
+
+	if (fcntl(fd, command, &lock))
+		return -errno;
+	*type = lock.l_type;
+	return 0;
+}
+
+int ledger_await_removal(const struct layout *layout)
+{
+	const struct timespec nap = {0, 1000000};
+	struct stat st;
+
+	for (int try = 0; try < MAX_TRIES; try++) {
+		int fd = descriptor_get(layout->file);
+		short type = F_RDLCK;
+
+		if (fd < 0)
+			return fd;
+		if (!lock_removal(fd, F_OFD_GETLK, &type) && type != F_UNLCK) {
+			nanosleep(&nap, NULL);
+			continue;
+		}
+		if (fstat(fd, &st))
+			return -errno;
+		return st.st_nlink ? 0 : -ENOENT;
+	}
+	return -EAGAIN;
+}
+
+/* Whether it has an account, or a process that writes to it. */
+static int check_unused(const char *path)
+{
+	struct tally_reader_info info = {.size = sizeof(info)};
+	struct tally_writer writer = {.size = sizeof(writer)};
+	struct tally_reader *reader;
+	uint64_t cursor = 0;
+	int err = tally_reader_open(path, &reader);
+
+	if (err)
+		return err;
+	err = tally_reader_describe(reader, &info);
+	if (!err && info.nr_accounts)
+		err = -EBUSY;
+	while (!err && !tally_reader_writer_next(reader, &cursor, &writer))
+		err = writer.alive ? -EBUSY : 0;
+	tally_reader_close(reader);
+	return err;
+}
+
+static bool is_same(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+int tally_ledger_remove(const char *path)
+{
+	UNCANCELLED;
+	short type = F_WRLCK;
+	int claimed = ledger_claim(path), fd, err;
+
+	if (claimed < 0)
+		return claimed;
+	fd = ledger_open_file(path, O_RDWR);
+	err = fd < 0 ? fd : is_same(claimed, fd) ? 0 : -EAGAIN;
+	if (!err)
+		err = lock_removal(fd, F_OFD_SETLK, &type);
+	if (err == -EACCES && fd >= 0)
+		err = -EAGAIN;
+	if (!err)
+		err = check_unused(path);
+	if (!err && unlink(path))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	close(claimed);
+	return err;
+}

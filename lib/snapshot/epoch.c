@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+#include "config.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "account/directory.h"
+#include "base/clock.h"
+#include "snapshot/in_doubt.h"
+#include "snapshot/epoch.h"
+#include "snapshot/fold.h"
+#include "file/robust.h"
+#include "file/writer.h"
+
+static int membarrier(int command)
+{
+	return syscall(__NR_membarrier, command, 0, 0) ? -errno : 0;
+}
+
+int epoch_register(bool exclusive)
+{
+	return membarrier(
+		exclusive ? MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ
+			  : MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED);
+}
+
+/* If the former owner died, its last step is repeated. */
+static int own(struct tally_ledger *l, struct wait *w)
+{
+	int err = robust_take(l->layout, &layout_control(l->layout)->lock, w);
+
+	return err < 0 ? err : 0;
+}
+
+static void disown(struct tally_ledger *l)
+{
+	robust_leave(l->layout, &layout_control(l->layout)->lock);
+}
+
+int epoch_barrier(const struct tally_ledger *l)
+{
+	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (l->fenced)
+		return writer_none_reached(l->layout) ? 0 : -ENOSYS;
+	/* A filter of system calls (seccomp) that came later refuses it with
+	 * any error. */
+	return membarrier(exclusive ? MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+				    : MEMBARRIER_CMD_GLOBAL_EXPEDITED)
+		       ? -ENOSYS
+		       : 0;
+}
+
+/*
+ * Wait until the thread has no add of an older epoch in flight. A thread that
+ * left it finds that out where it adds by atomics. If one process alone writes,
+ * adds that meet a long wait are made so, as they are not otherwise.
+ */
+static int wait_for_inflight(struct tally_ledger *l, uint32_t thread,
+			     const struct layout_inflight *inflight,
+			     uint64_t epoch, struct wait *w)
+{
+	unsigned int nr_asked = 0;
+
+	while (layout_inflight_differs(
+		__atomic_load_n(&inflight->word, __ATOMIC_ACQUIRE), epoch)) {
+		bool ask;
+		int err = wait_turn(w, &ask);
+
+		if ((ask || err) && in_doubt_is_dead(l->layout, thread)) {
+			in_doubt_reap(l->layout, thread);
+			return 0;
+		}
+		if (ask && nr_asked++)
+			ledger_use_bank(l, LAYOUT_NR_BANKS);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Direct adds to this epoch's bank, and wait until none goes to the older
+ * one. */
+static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
+{
+	const struct layout *layout = l->layout;
+	uint32_t nr_threads;
+	int err;
+
+	ledger_set_epoch_word(l, layout_epoch_word(epoch));
+	ledger_use_bank(l, (uint32_t)epoch & 1);
+	err = epoch_barrier(l);
+
+	/* After the barrier: a thread that takes a slot later reads the new
+	 * epoch. */
+	nr_threads = layout_nr_threads(layout);
+	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
+		for (uint32_t t = 0;
+		     layout->nodes[n].nr_lanes && t < nr_threads && !err; t++)
+			err = wait_for_inflight(
+				l, t, layout_inflight(layout, n, t), epoch, w);
+	ledger_use_bank(l, (uint32_t)epoch & 1);
+	if (!err)
+		__atomic_store_n(&layout_control(layout)->frozen, epoch,
+				 __ATOMIC_RELEASE);
+	return err;
+}
+
+/* Fold the frozen bank, if there is one. */
+static int finish_fold(struct tally_ledger *l, struct wait *w)
+{
+	struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = control->epoch;
+	int err = 0;
+
+	if (control->folded == epoch)
+		return 0;
+	if (control->frozen != epoch)
+		err = grace(l, epoch, w);
+	if (!err)
+		err = fold(l->layout, epoch);
+	if (!err) {
+		__atomic_store_n(&control->folded, epoch, __ATOMIC_RELEASE);
+		directory_collect(l->accounts, epoch, fold_is_clean);
+	}
+	return err;
+}
+
+static int move_on(struct tally_ledger *l, bool join, struct wait *w)
+{
+	struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = control->epoch;
+	int err;
+
+	if (control->folded != epoch && control->frozen == epoch &&
+	    writer_pins(l->layout))
+		return join ? 0 : -EBUSY;
+	err = finish_fold(l, w);
+	if (err)
+		return err;
+	/* An account ends within one epoch: so a snapshot has it or not. */
+	err = directory_lock(l->accounts, wait_left(w));
+	if (err)
+		return err;
+	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
+	directory_unlock(l->accounts);
+	return grace(l, epoch + 1, w);
+}
+
+/* Another thread of this process may be in a grace period. */
+static int lock(struct tally_ledger *l, struct wait *w)
+{
+	int err = 0;
+
+	while (!err && pthread_mutex_trylock(&l->lock)) {
+		bool ask;
+
+		err = wait_turn(w, &ask);
+	}
+	return err;
+}
+
+int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
+	      uint64_t *epoch, uint64_t *nr_in_doubt)
+{
+	struct wait w = wait_for(timeout_ns);
+	int err;
+
+	err = ledger_join(l);
+	if (err)
+		return err;
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		err = move_on(l, join, &w);
+		if (!layout_is_whole(l->layout))
+			err = -EBADMSG;
+		if (!err) {
+			writer_set_pins(l->layout, ++l->pins);
+			*epoch = layout_control(l->layout)->epoch;
+			*nr_in_doubt = in_doubt_count(l->layout);
+		}
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+void epoch_unpin(struct tally_ledger *l)
+{
+	struct wait w = wait_for(SECOND_NS);
+
+	pthread_mutex_lock(&l->lock);
+	writer_set_pins(l->layout, --l->pins);
+	if (!l->pins && !own(l, &w)) {
+		if (!writer_pins(l->layout))
+			finish_fold(l, &w);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+}
+
+int epoch_reclaim(struct tally_ledger *l, int64_t timeout_ns)
+{
+	struct wait w = wait_for(timeout_ns);
+	int err = ledger_join(l);
+
+	if (err)
+		return err;
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		for (int i = 0; !err && i < DIRECTORY_RECLAIM_EPOCHS; i++)
+			err = move_on(l, false, &w);
+		if (!err)
+			err = finish_fold(l, &w);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+void epoch_close(struct tally_ledger *l)
+{
+	if (!l->pins)
+		return;
+	l->pins = 1;
+	epoch_unpin(l);
+}
+
+int epoch_reap(struct tally_ledger *l, bool inflight)
+{
+	struct wait w = wait_for(SECOND_NS);
+	int err;
+
+	if (lock(l, &w))
+		return -EAGAIN;
+	err = own(l, &w);
+	if (!err) {
+		in_doubt_reap_all(l->layout, inflight);
+		disown(l);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+void epoch_join(struct tally_ledger *l)
+{
+	struct wait now = wait_no_more();
+
+	if (!own(l, &now)) {
+		in_doubt_reap_all(l->layout, true);
+		disown(l);
+	}
+}

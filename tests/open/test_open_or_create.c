@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "support/test.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <numatally/limit.h>
+
+#include "support/machine.h"
+#include "support/others.h"
+
+static int adopt(struct machine *m, struct tally_ledger **l, int *why)
+{
+	return tally_ledger_open_or_create(m->path, m->topo, machine_resources,
+					   2, NULL, l, why);
+}
+
+static void creates_then_opens(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l;
+	int why = 1;
+
+	assert_int_equal(adopt(m, &l, &why), 0);
+	assert_int_equal(why, -ENOENT);
+	assert_int_equal(tally_ledger_add(l, machine_account(l, "a"), 0, 42),
+			 0);
+	tally_ledger_close(l);
+	assert_int_equal(adopt(m, &l, &why), 0);
+	assert_int_equal(why, 0);
+	assert_int_equal(machine_total(l, 0), 42);
+	tally_ledger_close(l);
+	assert_int_equal(adopt(m, &l, NULL), 0);
+	tally_ledger_close(l);
+}
+
+static void refuses_other_resources(void **state)
+{
+	struct machine *m = *state;
+	struct tally_resource other[2] = {machine_resources[0],
+					  machine_resources[1]};
+	struct tally_ledger *l;
+
+	assert_int_equal(adopt(m, &l, NULL), 0);
+	tally_ledger_close(l);
+	assert_int_equal(tally_ledger_open_or_create(m->path, m->topo, other, 1,
+						     NULL, &l, NULL),
+			 -EEXIST);
+	other[1].kind = TALLY_COUNTER;
+	assert_int_equal(tally_ledger_open_or_create(m->path, m->topo, other, 2,
+						     NULL, &l, NULL),
+			 -EEXIST);
+	other[1] = machine_resources[1];
+	other[0].unit = "ns";
+	assert_int_equal(tally_ledger_open_or_create(m->path, m->topo, other, 2,
+						     NULL, &l, NULL),
+			 -EEXIST);
+}
+
+static void removes_nothing_but_a_ledger(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l;
+	struct others o;
+	int why = 1;
+
+	others_make(&o, m->dir);
+	for (unsigned int i = 0; i < o.nr; i++) {
+		int err = tally_ledger_open_or_create(o.paths[i], m->topo,
+						      machine_resources, 2,
+						      NULL, &l, &why);
+
+		assert_true(err == -EBADMSG || err == -ELOOP ||
+			    err == -EISDIR || err == -ENXIO);
+	}
+	assert_int_equal(why, 1);
+	others_assert_untouched(&o);
+}
+
+/* A ledger that has another version, or is cut short. */
+static void replaces_a_ledger_that_is_unusable(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l;
+	uint32_t version = 77;
+	int fd, why;
+
+	assert_int_equal(adopt(m, &l, &why), 0);
+	tally_ledger_close(l);
+	fd = open(m->path, O_WRONLY);
+	assert_int_equal(pwrite(fd, &version, sizeof(version), 8), 4);
+	close(fd);
+	assert_int_equal(adopt(m, &l, &why), 0);
+	assert_int_equal(why, -EPROTO);
+	tally_ledger_close(l);
+
+	assert_int_equal(truncate(m->path, 100000), 0);
+	assert_int_equal(adopt(m, &l, &why), 0);
+	assert_int_equal(why, -EBADMSG);
+	tally_ledger_close(l);
+
+	/* A ledger that another process is just replacing is waited for. */
+	assert_int_equal(truncate(m->path, 100000), 0);
+	fd = open(m->path, O_RDONLY);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(adopt(m, &l, &why), -EAGAIN);
+	close(fd);
+	assert_int_equal(adopt(m, &l, &why), 0);
+	tally_ledger_close(l);
+}
+
+static void a_path_that_cannot_be_written(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l;
+
+	assert_int_equal(tally_ledger_open_or_create("/proc/no/such", m->topo,
+						     machine_resources, 2, NULL,
+						     &l, NULL),
+			 -ENOENT);
+}
+
+#define NR_CHILDREN 8
+
+/* All get the same ledger, whether there was none or a bad one. */
+static void several_processes_get_one_ledger(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l;
+
+	for (int round = 0; round < 20; round++) {
+		int status;
+
+		if (round % 2)
+			assert_int_equal(truncate(m->path, 5000), 0);
+		else
+			unlink(m->path);
+		for (int i = 0; i < NR_CHILDREN; i++) {
+			if (fork())
+				continue;
+			if (adopt(m, &l, NULL) ||
+			    tally_ledger_add(l, machine_account(l, "a"), 0, 1))
+				_exit(1);
+			_exit(0);
+		}
+		for (int i = 0; i < NR_CHILDREN; i++) {
+			wait(&status);
+			assert_int_equal(status, 0);
+		}
+		assert_int_equal(tally_ledger_open(m->path, &l), 0);
+		assert_int_equal(machine_total(l, 0), NR_CHILDREN);
+		tally_ledger_close(l);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(creates_then_opens),
+		MACHINE_TEST(refuses_other_resources),
+		MACHINE_TEST(removes_nothing_but_a_ledger),
+		MACHINE_TEST(replaces_a_ledger_that_is_unusable),
+		MACHINE_TEST(a_path_that_cannot_be_written),
+		MACHINE_TEST(several_processes_get_one_ledger),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

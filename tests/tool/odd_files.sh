@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Captured trees with files that make no sense: one odd line costs one figure, and
+# nothing that is no file is waited for.
+set -u
+in_memory=yes
+. "${srcdir:-.}/tests/tool/tool_lib.sh"
+unset COLUMNS
+
+cpu=sys/devices/system/cpu
+node=sys/devices/system/node
+
+# machine: nodes 0 and 1, with a CPU on each, and process 10 on node 0
+machine()
+{
+	rm -rf "$m"
+	for i in 0 1; do
+		put $node/node$i/cpulist $i
+		put $node/node$i/meminfo "Node $i MemTotal: 1048576 kB
+Node $i MemFree: 524288 kB
+Node $i HugePages_Total: 0"
+		put $node/node$i/numastat "numa_hit $((5 + i))
+numa_miss 0"
+		put $node/node$i/vmstat "nr_free_pages 131072"
+		put $node/node$i/distance '10 20'
+	done
+	put $node/online 0-1
+	put $cpu/online 0-1
+	mkdir -p "$m/$cpu/cpu0" "$m/$cpu/cpu1"
+	put proc/stat 'cpu 3 0 0 0
+cpu0 1 0 0 0
+cpu1 2 0 0 0'
+	put proc/meminfo 'MemTotal: 2097152 kB'
+	put proc/10/stat '10 (ten) S 1 0 0 0 0 0 0 0 0 0 30 12 0 0 0 0 1 0 10 0 99 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0'
+	put proc/10/status 'Name:	ten
+Tgid:	10
+Uid:	7	7	7	7
+VmSize:	100 kB
+VmRSS:	40 kB
+RssAnon:	40 kB
+RssFile:	0 kB
+RssShmem:	0 kB'
+	put proc/10/maps '1000-11000 rw-p 00000000 00:00 0 [heap]'
+	put proc/10/numa_maps '1000 default anon=10 N0=10 kernelpagesize_kB=4'
+	put proc/10/cgroup '0::/a'
+	put proc/10/cmdline ten
+	put proc/self/mountinfo '30 23 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw'
+	put sys/fs/cgroup/cgroup.controllers memory
+	put sys/fs/cgroup/a/memory.numa_stat 'anon N0=40960 N1=0
+file N0=8192 N1=4096'
+}
+
+numatally()
+{
+	timeout 60 "$tool" "$@" >"$out" 2>"$err"
+}
+
+# ---- null bytes at the end, as tar(1) pads files ------------------------------
+
+# verbs ARGUMENTS…: what each prints, and its status
+verbs()
+{
+	for args; do
+		numatally $args --root "$m"
+		echo "== $args: $?"
+		grep -v time_ns "$out"
+		cat "$err"
+	done
+}
+
+all_verbs()
+{
+	verbs stat 'stat -m' 'stat -p ten' 'stat --by node' \
+		'stat --by process -v' 'stat --by user' 'stat --by cgroup' \
+		'stat --json' 'stat --by cgroup --json' topo \
+		'top --batch --count 1' 'top --batch --count 1 --by cgroup'
+}
+
+machine
+all_verbs >"$tmp/plain"
+find "$m" -type f -size -4096c -exec truncate -s 4096 {} +
+all_verbs >"$tmp/padded"
+cmp -s "$tmp/plain" "$tmp/padded" && ! grep -v ': 0$' "$tmp/padded" | grep '^=='
+result $? "padded files are read as others are"
+cp "$tmp/plain" "$out"
+has '^MemFree  *512.00  *512.00  *1024.00$' && has '10 .* 40K .* ten$'
+result $? "(and others are)"
+
+# ---- lines ----------------------------------------------------------------------
+
+machine
+put $node/node1/meminfo 'Node 1 MemTotal: 1048576 kB
+Node 1 VendorThing:
+Node 1 MemFree: x kB
+Node 1 HugePages_Total: 0'
+numatally stat -m --root "$m"
+[ $? -eq 1 ] && has '^MemTotal  *1024.00  *1024.00  *2048.00$' &&
+	has '^MemFree  *512.00  *-  *-$' &&
+	grep -qx 'numatally stat: node 1: meminfo: malformed' "$err"
+result $? "stat -m: - for what makes no sense, and for its total"
+numatally stat --by node --root "$m"
+[ $? -eq 1 ] && has '^MemTotal  *1.0 GiB  *1.0 GiB  *2.0 GiB$' &&
+	has '^MemFree  *512.0 MiB  *-  *-$' &&
+	grep -qx 'numatally stat: node 1: meminfo: malformed' "$err"
+result $? "stat --by node: the same"
+numatally stat --json --root "$m"
+[ $? -eq 1 ] && has '"MemTotal":1073741824,"MemFree":null'
+result $? "JSON: null"
+numatally top --batch --count 1 --root "$m" && has '^ *1 .* -/1.0G'
+result $? "top: the total is known"
+
+machine
+put sys/fs/cgroup/a/memory.numa_stat 'anon N0=40960 N1=0
+vendor_thing
+file N0=8192 N1=4096
+vendor 12'
+numatally stat --by cgroup --root "$m" && has ' 40K  *12K .* /a$'
+result $? "an unknown name in memory.numa_stat is skipped"
+put sys/fs/cgroup/a/memory.numa_stat 'anon N0=40960 N1=0
+file N0=8192 N1='
+numatally stat --by cgroup --root "$m"
+[ $? -eq 1 ] && has ' 40K  *- .* /a$' &&
+	grep -qx 'numatally stat: cgroup /a: malformed' "$err"
+result $? "a known name without a value costs its figure"
+
+# ---- no files ---------------------------------------------------------------------
+
+# not_a_file PATH
+not_a_file()
+{
+	for kind in fifo zero; do
+		machine
+		rm "$m/$1"
+		if [ $kind = fifo ]; then
+			mkfifo "$m/$1"
+		else
+			ln -s /dev/zero "$m/$1"
+		fi
+		verbs 'stat -m 10' 'stat --by process ten' 'stat --by cgroup' \
+			'top --batch --count 1' topo >"$tmp/log"
+		! grep -E '^== .*: (124|1[3-9][0-9])$' "$tmp/log"
+		result $? "$kind for $1: every verb ends"
+	done
+}
+
+logs="log out err"
+for file in $node/online $node/node0/meminfo $node/node0/numastat \
+	$node/node0/cpulist $cpu/online proc/stat proc/10/stat proc/10/status proc/10/maps \
+	proc/10/numa_maps proc/10/cgroup proc/10/cmdline proc/self/mountinfo \
+	sys/fs/cgroup/cgroup.controllers sys/fs/cgroup/a/memory.numa_stat; do
+	not_a_file $file
+done
+machine
+rm "$m/proc/10/numa_maps"
+mkfifo "$m/proc/10/numa_maps"
+numatally stat --by process --root "$m"
+[ $? -eq 1 ] && has ' ten$' &&
+	grep -qx 'numatally stat: process 10: malformed' "$err"
+result $? "a FIFO for numa_maps is an error of its process"
+plan

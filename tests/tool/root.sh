@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# --root of what is no captured machine: the error names it, and what it lacks.
+set -u
+. "${srcdir:-.}/tests/tool/tool_lib.sh"
+
+mkdir "$tmp/empty"
+: >"$tmp/file"
+put sys/devices/system/cpu/online 0
+mkdir -p "$m/sys/devices/system/cpu/cpu0"
+put sys/devices/system/node/online 0
+put sys/devices/system/node/node0/cpulist 0
+put sys/devices/system/node/node0/meminfo 'Node 0 MemTotal: 1000 kB
+Node 0 MemFree: 500 kB'
+put sys/devices/system/node/node0/numastat 'numa_hit 1
+numa_miss 0
+numa_foreign 0
+interleave_hit 0
+local_node 1
+other_node 0'
+nodes='it has neither sys/devices/system/node nor proc/meminfo'
+processes='it has no proc'
+
+# says WORDS VERB ARGUMENT…: the only line on stderr, after the name of $root
+says() {
+	words=$1
+	shift
+	fails 1 "$* --root $root" "$tool" "$@" --root "$tmp/$root"
+	echo "numatally $1: $tmp/$root: $words" | cmp -s - "$err"
+	result $? "$* --root $root: '$words'"
+}
+
+for root in nowhere empty file m; do
+	case $root in
+	nowhere) nodes_words='No such file or directory' ;;
+	file) nodes_words='Not a directory' ;;
+	*) nodes_words=$nodes ;;
+	esac
+	words=$processes
+	[ "$nodes_words" = "$nodes" ] || words=$nodes_words
+	for by in process user cgroup; do
+		says "$words" stat --by $by
+	done
+	if [ $root = m ]; then
+		says "$processes" top --batch --count 1
+		for verb in stat 'stat -m' 'stat --json' 'stat --csv' topo; do
+			# shellcheck disable=SC2086
+			run "$tool" $verb --root "$m" && [ ! -s "$err" ]
+			result $? "$verb needs no proc"
+		done
+		continue
+	fi
+	says "$nodes_words" stat
+	says "$nodes_words" stat -m
+	says "$nodes_words" stat -p 1
+	says "$nodes_words" stat --json
+	says "$nodes_words" top --batch --count 1
+	[ "$nodes_words" = "$nodes" ] &&
+		nodes_words='it has no CPUs in sys/devices/system/cpu, nor in proc'
+	says "$nodes_words" topo
+done
+
+# ---- cgroups without processes
+put sys/fs/cgroup/cgroup.controllers memory
+put sys/fs/cgroup/a/memory.numa_stat 'anon N0=4096
+file N0=8192'
+run "$tool" stat --by cgroup --root "$m"
+[ $? -eq 1 ] && has '^ *-  *-  *12K  *12K .*  /a$' && has 'm: it has no proc$' err
+result $? "the kernel's account of cgroups needs no proc"
+run "$tool" stat --by cgroup --json --root "$m"
+[ $? -eq 1 ] && has '"cgroup":"/a","processes":null,' && has '"all":null,' &&
+	has '"account_total_bytes":12288'
+result $? "JSON: the number of processes is not known"
+run "$tool" stat --by cgroup --csv --interval 0.1 --count 2 --root "$m"
+[ $? -eq 1 ] && has '^,cgroup,/a,,,0,memory,bytes,12288,,,0$'
+result $? "CSV, repeatedly"
+
+# ---- only what is needed is read
+mkdir -p "$m/proc"
+mkfifo "$m/proc/meminfo"
+run timeout 60 "$tool" stat --root "$m" && [ ! -s "$err" ]
+result $? "the counters need no proc/meminfo"
+plan

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The words for a machine, live or captured, that can't be read. */
+#ifndef TOOL_COMMON_ROOT_H
+#define TOOL_COMMON_ROOT_H
+
+/* What a tree needs for nodes, or for processes. */
+#define ROOT_NODES     "it has neither sys/devices/system/node nor proc/meminfo"
+#define ROOT_PROCESSES "it has no proc"
+
+/* Print the error of opening @root, or this machine if it is NULL. @lacks says
+ * what a tree that exists lacks if the error is -ENOENT. */
+void root_complain(const char *root, int err, const char *lacks);
+
+/* Tell once if the nodes are hidden. */
+void root_warn_hidden(const char *root);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The verbs of the tool, one line and one function each.
+ *
+ * The tool is two programs. numatally prints numastat's tables, and needs no
+ * shared library, so that it starts as fast as numastat; it executes
+ * numatally-verbs for all else.
+ *
+ * A verb is called with argv[0] "numatally VERB", with which getopt, warn() and
+ * warnx() begin their messages, and with a fresh optind. It returns the exit
+ * status: 0, 1 for a failure, 2 for wrong usage (see opt.h).
+ */
+#ifndef TOOL_COMMON_VERBS_H
+#define TOOL_COMMON_VERBS_H
+
+/* clang-format off */
+#define VERBS(verb) \
+	verb(run, "account a command and its descendants per node") \
+	verb(stat, "show what Linux counts per node, as numastat does") \
+	verb(top, "show nodes, and what uses them, live") \
+	verb(topo, "show nodes: CPUs, memory, distances, tiers") \
+	verb(ls, "list the ledgers on this machine") \
+	verb(show, "show a ledger per node") \
+	verb(check, "check the placement and integrity of a ledger") \
+	verb(save, "save a ledger as an ordinary file") \
+	verb(replay, "drive a trace of jobs through the library")
+/* clang-format on */
+
+#define VERB_MAIN(name, summary) int name##_main(int argc, char **argv);
+VERBS(VERB_MAIN)
+#undef VERB_MAIN
+
+/* numatally stat with numastat's tables. Returns the exit status, or -1 if the
+ * options select another format. */
+int stat_tables_main(int argc, char **argv);
+
+/* numastat: options, usage and exit status are that program's; argv[0] is the
+ * name as it was called. */
+int stat_numastat_main(int argc, char **argv);
+
+/* ---- around a verb --------------------------------------------------------- */
+
+/* Keep files that a verb opens from becoming stdin, stdout or stderr. These
+ * stay closed for a command that the verb executes. */
+void occupy_standard_files(void);
+
+/* Close stdout. Returns @status, or 1 if it was 0 and output was lost. */
+int close_stdout(int status);
+
+/* Call a verb as described above. */
+int run_verb(int (*verb)(int argc, char **argv), int argc, char **argv);
+
+#endif
