@@ -128,12 +128,13 @@ tally_kernel_events_row(const struct tally_events *events, unsigned int index);
  * - Estimates are raised to the total. What they lack is spread over the nodes
  *   in proportion to what was counted.
  * - CPU time becomes that of the totals. Perf events lack 0.8 us of each context
- *   switch, and 40 to 60 us of each process, up to 10 ms in a virtual machine:
- *   that is spread by context switches, and makes CPU time an estimate where it is more than 1 % and there are
- *   several nodes.
+ *   switch, and 40 to 60 us of each process, more in a virtual machine whose host
+ *   is busy: that is spread by context switches, and makes CPU time an estimate
+ *   where it is more than 1 % and there are several nodes.
  * - Other exact counts stay, unless perf events were lost. They were where a CPU
  *   of a cgroup came or went, and where CPU time lacks more than the above, one
- *   part in TALLY_EVENTS_LACK_PART of its total and TALLY_EVENTS_LACK_NS: Linux
+ *   part in TALLY_EVENTS_LACK_PART of its total and TALLY_EVENTS_LACK_NS, and
+ *   page faults, if known, lack as many as a program makes at its start: Linux
  *   takes inherited events from a task that executes a program that is setuid
  *   or setgid or that the task may not read, and from all that the task starts.
  *   What was lost is of no node; on a machine of one node, of that. Migrations

@@ -438,6 +438,51 @@ static void time_at_switches_is_spread(void **state)
 	tally_kernel_events_close(events);
 }
 
+/* Time alone may be missing without end, where a host is busy: a program without
+ * events lacks page faults, too. */
+static void time_without_page_faults_is_spread(void **state)
+{
+	static const struct {
+		int64_t faults; /* more than were counted; negative: not known */
+		bool is_lost;
+	} cases[] = {{0, false}, {30, false}, {60, true}, {-1, true}};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tally_event_counts *before, totals = {{0}};
+		struct tally_events *events;
+		struct command c;
+
+		open_way(TALLY_EVENTS_INHERIT, &c, &events);
+		command_end(&c);
+		before = read_rows(events);
+		totals.count[TALLY_EVENT_CPU_NS] =
+			sum(before, TALLY_EVENT_CPU_NS) + c.before_ns +
+			INT64_C(10000000000);
+		totals.count[TALLY_EVENT_PAGE_FAULTS] =
+			cases[i].faults < 0
+				? -1
+				: sum(before, TALLY_EVENT_PAGE_FAULTS) +
+					  c.before_faults + cases[i].faults;
+		totals.count[TALLY_EVENT_CONTEXT_SWITCHES] =
+			sum(before, TALLY_EVENT_CONTEXT_SWITCHES) + 10;
+		if (tally_kernel_events_estimates(events) &
+		    1u << TALLY_EVENT_PAGE_FAULTS)
+			totals.count[TALLY_EVENT_PAGE_FAULTS] = -1;
+		tally_kernel_events_reconcile(events, totals.count,
+					      TALLY_NR_EVENTS, 10);
+		if (totals.count[TALLY_EVENT_PAGE_FAULTS] < 0 ||
+		    cases[i].is_lost)
+			assert_true(tally_kernel_events_lost_ns(events) >
+				    INT64_C(8000000000));
+		else
+			assert_int_equal(tally_kernel_events_lost_ns(events),
+					 0);
+		free(before);
+		tally_kernel_events_close(events);
+	}
+}
+
 /* Linux closes the events of setuid programs, so more is missing. */
 static void time_without_events_is_of_no_node(void **state)
 {
@@ -562,6 +607,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(samples_are_scaled_to_the_totals),
 		cmocka_unit_test(missing_time_is_spread_like_sampled_time),
 		cmocka_unit_test(time_at_switches_is_spread),
+		cmocka_unit_test(time_without_page_faults_is_spread),
 		cmocka_unit_test(time_without_events_is_of_no_node),
 		cmocka_unit_test(a_process_that_has_ended),
 		cmocka_unit_test(no_such_cgroup),

@@ -248,11 +248,29 @@ static int64_t nr_exits(const struct tally_events *ev,
 	return nr_ended >= 0 && exits > nr_ended ? nr_ended : exits;
 }
 
+static int64_t lack_of(const struct tally_events *ev,
+		       const struct tally_event_counts *total, int e)
+{
+	return total->count[e] - sum_rows(ev->counted, ev->nr_rows, e);
+}
+
+/* Whether page faults can be missing that a program made after its execve(2). */
+static bool lacks_a_program(const struct tally_events *ev,
+			    const struct tally_event_counts *total,
+			    int64_t exits)
+{
+	return total->count[TALLY_EVENT_PAGE_FAULTS] < 0 ||
+	       ev->estimates & 1u << TALLY_EVENT_PAGE_FAULTS ||
+	       lack_of(ev, total, TALLY_EVENT_PAGE_FAULTS) >
+		       exits * PERF_EXIT_FAULTS + PERF_EXEC_FAULTS;
+}
+
 /*
  * Return how much of the lacking CPU time perf events lost: a CPU went, or Linux
  * took a task's events, as it does when the task executes a program that is
  * setuid or that it may not read. A smaller lack is what tasks do at context
- * switches and after their last event.
+ * switches and after their last event: without limit, in a virtual machine whose
+ * host is busy. But a program without events lacks its page faults, too.
  */
 static int64_t lost_ns(const struct tally_events *ev,
 		       const struct tally_event_counts *total, int64_t nr_ended,
@@ -261,22 +279,20 @@ static int64_t lost_ns(const struct tally_events *ev,
 	int64_t exits = nr_exits(ev, total, nr_ended);
 	int64_t switches = total->count[TALLY_EVENT_CONTEXT_SWITCHES];
 
+	if (switches < 0)
+		switches = 0;
 	if (!ev->perf || lack <= 0)
 		return 0;
 	if (perf_set_has_gaps(ev->perf))
 		return lack;
+	if (!lacks_a_program(ev, total, exits))
+		return 0;
 	if (lack <=
 	    switches * PERF_SWITCH_MOST_NS + exits * PERF_EXIT_MOST_NS +
 		    total->count[TALLY_EVENT_CPU_NS] / TALLY_EVENTS_LACK_PART +
 		    TALLY_EVENTS_LACK_NS)
 		return 0;
 	return lack - switches * PERF_SWITCH_NS - exits * PERF_EXIT_NS;
-}
-
-static int64_t lack_of(const struct tally_events *ev,
-		       const struct tally_event_counts *total, int e)
-{
-	return total->count[e] - sum_rows(ev->counted, ev->nr_rows, e);
 }
 
 static void reconcile_time(struct tally_events *ev,
@@ -316,7 +332,7 @@ void tally_kernel_events_reconcile(struct tally_events *ev,
 	for (unsigned int e = 0; e < TALLY_NR_EVENTS; e++)
 		total.count[e] =
 			e >= nr || totals[e] < 0
-				? 0
+				? -1
 				: totals[e] - before.count[e] + living.count[e];
 	memset(ev->spread, 0, ev->nr_rows * sizeof(*ev->spread));
 	reconcile_time(ev, &total, nr_ended);
