@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout: the bytes of a ledger file, version 4.
+ * layout: the bytes of a ledger file, version 5.
  *
  * Numbers have fixed widths and the byte order of the machine: a ledger lives
  * in one machine's memory. Positions are offsets from the file's start.
@@ -75,7 +75,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     4
+#define LAYOUT_VERSION	     5
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u

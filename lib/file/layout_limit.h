@@ -175,19 +175,19 @@ struct layout_edit {
 	uint64_t account;
 };
 
-struct layout_copy {
-	uint64_t begun; /* the edit for which it changes, or last did */
-	uint64_t edit;	/* the last one that it has; UINT64_MAX: unknown */
-	uint64_t len;	/* entries << 1 | 1 if they are in the node's lists */
-	uint64_t pad;
-};
-
 struct layout_roster {
+	/* What a reader needs is in one line, since each edit takes the line
+	 * from its CPU. */
 	uint64_t current; /* edit; its copy is current mod LAYOUT_NR_COPIES */
-	uint64_t begun;	  /* the last edit that was */
 	uint64_t exist;	  /* entries of each copy in the lists */
-	uint64_t pad[5];
-	struct layout_copy copies[LAYOUT_NR_COPIES];
+	/* Of each copy: the edit for which it changes, or last did; and its
+	 * entries << 1 | 1 if they are in the node's lists. */
+	uint64_t copy_begun[LAYOUT_NR_COPIES];
+	uint32_t copy_len[LAYOUT_NR_COPIES];
+	/* The last edit that a copy has; UINT64_MAX: unknown. */
+	uint64_t copy_edit[LAYOUT_NR_COPIES];
+	uint64_t begun; /* the last edit that was */
+	uint64_t pad[3];
 	struct layout_edit edits[LAYOUT_NR_EDITS]; /* number mod */
 	uint64_t entries[LAYOUT_NR_COPIES][LAYOUT_SHORT_ROSTER];
 };
@@ -302,6 +302,14 @@ static inline struct layout_roster *layout_roster(const struct layout *l,
 {
 	return (struct layout_roster *)(l->origin + l->plan->rosters.offset) +
 	       node;
+}
+
+/* The copy that this edit made: its entries << 1 | 1 if they are in the lists. */
+static inline uint32_t layout_copy_len(const struct layout_roster *r,
+				       uint64_t edit)
+{
+	return __atomic_load_n(&r->copy_len[edit % LAYOUT_NR_COPIES],
+			       __ATOMIC_RELAXED);
 }
 
 /* A copy in the node's lists: [max_accounts] */

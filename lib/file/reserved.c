@@ -105,7 +105,7 @@ const uint64_t *reserved_roster(const struct layout *l, uint32_t node,
 {
 	const struct layout_roster *r = layout_roster(l, node);
 	uint32_t copy = edit % LAYOUT_NR_COPIES;
-	uint64_t len = word(&r->copies[copy].len);
+	uint64_t len = layout_copy_len(r, edit);
 	uint64_t max = LAYOUT_SHORT_ROSTER;
 
 	if (len & 1) {

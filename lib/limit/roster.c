@@ -13,9 +13,10 @@
 /* A kill at any point leaves these stores in their order. */
 #define put(word, value) __atomic_store_n(word, value, __ATOMIC_RELEASE)
 
-static struct layout_copy *copy_at(struct layout_roster *r, uint64_t edit)
+/* The last edit that the copy of this edit has. */
+static uint64_t *copy_edit(struct layout_roster *r, uint64_t edit)
 {
-	return &r->copies[edit % LAYOUT_NR_COPIES];
+	return &r->copy_edit[edit % LAYOUT_NR_COPIES];
 }
 
 static int populate_roster(struct tally_ledger *l, uint32_t node)
@@ -61,7 +62,7 @@ int limit_roster_room(struct tally_ledger *l, uint32_t node, uint64_t len)
 			     __ATOMIC_ACQUIRE))
 		err = populate_roster(l, node);
 	if (!err && len <= LAYOUT_SHORT_ROSTER &&
-	    !(limit_get(&copy_at(r, limit_get(&r->current))->len) & 1))
+	    !(layout_copy_len(r, limit_get(&r->current)) & 1))
 		return 0;
 	if (len > max)
 		len = max;
@@ -121,13 +122,11 @@ static unsigned int find_edits(const struct layout_roster *r, uint64_t from,
 
 /* Let the copy have the edits that it lacks, if the log has them. A kill leaves
  * a copy that can take all of them once more. */
-static bool catch_up(const struct layout_roster *r,
-		     const struct layout_copy *copy, uint64_t *entries,
-		     uint64_t max)
+static bool catch_up(const struct layout_roster *r, uint64_t has,
+		     uint64_t *entries, uint64_t max)
 {
 	const struct layout_edit *edits[LAYOUT_NR_EDITS];
-	unsigned int nr = find_edits(r, limit_get(&copy->edit),
-				     limit_get(&r->current), edits);
+	unsigned int nr = find_edits(r, has, limit_get(&r->current), edits);
 	unsigned int left = nr;
 
 	while (left--)
@@ -169,7 +168,7 @@ static uint64_t begin(struct layout_roster *r)
 	if (number % LAYOUT_NR_COPIES == current % LAYOUT_NR_COPIES)
 		number++;
 	put(&r->begun, number);
-	put(&copy_at(r, number)->begun, number);
+	put(&r->copy_begun[number % LAYOUT_NR_COPIES], number);
 	/* A reader of anything that follows finds this. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	return number;
@@ -181,22 +180,23 @@ static void edit(struct layout *l, uint32_t node, uint64_t entry,
 {
 	struct layout_roster *r = layout_roster(l, node);
 	bool in_lists = len > LAYOUT_SHORT_ROSTER ||
-			limit_get(&copy_at(r, limit_get(&r->current))->len) & 1;
+			layout_copy_len(r, limit_get(&r->current)) & 1;
 	uint64_t max = room_of(l, node, in_lists);
 	uint64_t number = begin(r);
-	struct layout_copy *copy = copy_at(r, number);
+	uint64_t *has = copy_edit(r, number);
 	uint64_t *entries = entries_of(l, node, number, in_lists);
-	bool stays = (limit_get(&copy->len) & 1) == in_lists;
+	bool stays = (layout_copy_len(r, number) & 1) == in_lists;
 
-	if (!stays || !catch_up(r, copy, entries, max)) {
-		put(&copy->edit, UINT64_MAX);
+	if (!stays || !catch_up(r, limit_get(has), entries, max)) {
+		put(has, UINT64_MAX);
 		copy_all(l, node, entries, max);
 	}
-	put(&copy->edit, UINT64_MAX);
+	put(has, UINT64_MAX);
 	if (entry < max)
 		put(&entries[entry], account);
-	put(&copy->len, len << 1 | in_lists);
-	put(&copy->edit, number);
+	put(&r->copy_len[number % LAYOUT_NR_COPIES],
+	    (uint32_t)len << 1 | in_lists);
+	put(has, number);
 	log_edit(r, number, entry, account);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	limit_set(l, &r->current, number);
@@ -261,17 +261,17 @@ void limit_roster_make(struct layout *l, uint32_t node, const uint64_t *entries,
 	struct layout_roster *r = layout_roster(l, node);
 	bool in_lists = nr > LAYOUT_SHORT_ROSTER;
 	uint64_t number = begin(r);
-	struct layout_copy *copy = copy_at(r, number);
 	uint64_t *to = entries_of(l, node, number, in_lists);
 
 	for (uint32_t i = 0; i < LAYOUT_NR_COPIES; i++)
-		put(&r->copies[i].edit, UINT64_MAX);
+		put(&r->copy_edit[i], UINT64_MAX);
 	/* More holdings than accounts are damage, too. */
 	if (nr > room_of(l, node, in_lists))
 		nr = room_of(l, node, in_lists);
 	for (uint64_t i = 0; i < nr; i++)
 		put(&to[i], entries[i]);
-	put(&copy->len, nr << 1 | in_lists);
-	put(&copy->edit, number);
+	put(&r->copy_len[number % LAYOUT_NR_COPIES],
+	    (uint32_t)nr << 1 | in_lists);
+	put(copy_edit(r, number), number);
 	put(&r->current, number);
 }

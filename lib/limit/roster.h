@@ -26,8 +26,7 @@ static inline bool limit_roster_has_room(const struct layout *l, uint32_t node)
 
 	if (!__atomic_load_n(layout_roster_byte(l, node), __ATOMIC_ACQUIRE))
 		return false;
-	len = limit_get(
-		&r->copies[limit_get(&r->current) % LAYOUT_NR_COPIES].len);
+	len = layout_copy_len(r, limit_get(&r->current));
 	return len >> 1 <
 	       (len & 1 ? limit_get(&r->exist) : LAYOUT_SHORT_ROSTER);
 }

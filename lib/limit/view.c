@@ -304,7 +304,7 @@ int tally_limit_roster_check(const struct tally_view *view,
 	if (!roster->accounts)
 		return 0;
 	r = layout_roster(l, roster->index);
-	return limit_get(&r->copies[roster->edit % LAYOUT_NR_COPIES].begun) ==
+	return limit_get(&r->copy_begun[roster->edit % LAYOUT_NR_COPIES]) ==
 			       roster->edit
 		       ? 0
 		       : -EAGAIN;

@@ -226,29 +226,41 @@ static void links_of_holdings(void **state)
 	tally_ledger_close(w.ledger);
 }
 
+/* Two copies' lens are in one word. */
+static void expect_len(struct world *w, struct layout_roster *r, uint32_t len)
+{
+	uint32_t *lens = &r->copy_len[r->current % LAYOUT_NR_COPIES & ~1u];
+	uint32_t values[2] = {lens[0], lens[1]};
+	uint64_t word;
+
+	values[r->current % 2] = len;
+	memcpy(&word, values, sizeof(word));
+	expect(w, lens, word, "node 5: its roster is wrong");
+}
+
 static void words_of_rosters(void **state)
 {
 	struct layout_holding *h;
 	struct layout_roster *r;
-	struct layout_copy *copy;
 	uint64_t *word, *entries;
+	uint32_t *len;
 	struct world w;
 
 	make(&w, *state);
 	r = layout_roster(w.inside, 1);
-	copy = &r->copies[r->current % LAYOUT_NR_COPIES];
+	len = &r->copy_len[r->current % LAYOUT_NR_COPIES];
 	entries = r->entries[r->current % LAYOUT_NR_COPIES];
 	h = inside_holding(w.inside, 1, w.below.row);
-	expect(&w, &copy->len, 2 << 1, "node 5: its roster is wrong");
-	expect(&w, &copy->len, 4 << 1, "node 5: its roster is wrong");
-	expect(&w, &copy->len, copy->len | 1, "node 5: its roster is wrong");
+	expect_len(&w, r, 2 << 1);
+	expect_len(&w, r, 4 << 1);
+	expect_len(&w, r, *len | 1);
 	expect(&w, &entries[1], entries[0], "node 5: its roster is wrong");
 	expect(&w, &r->current, r->current - 1, "node 5: its roster is wrong");
 	expect(&w, &h->entry, 0, "node 5: its roster is wrong");
 	expect(&w, &h->entry, 1, "node 5: its roster is wrong");
 	expect(&w, &h->entry, UINT64_MAX, "node 5: its roster is wrong");
 	word = (uint64_t *)&layout_capacity(w.inside, 1, MEMORY)->held;
-	copy->len = 99 << 1;
+	r->copy_len[r->current % LAYOUT_NR_COPIES] = 99 << 1;
 	expect_repair(&w, word, 1, "node 5: its roster is wrong");
 	h->entry = 77;
 	expect_repair(&w, word, 1, "node 5: its roster is wrong");

@@ -356,11 +356,11 @@ static void each_error(void **state)
 	/* Any length: no reader goes further than the memory that is there. */
 	inside = inside_open(m->path);
 	for (int i = 0; i < 4; i++)
-		layout_roster(inside, 0)->copies[i].len = UINT64_MAX - 1;
+		layout_roster(inside, 0)->copy_len[i] = UINT32_MAX - 1;
 	assert_int_equal(tally_limit_roster(view, 0, &roster), 0);
 	assert_int_equal(roster.nr_accounts, LAYOUT_SHORT_ROSTER);
 	for (int i = 0; i < 4; i++)
-		layout_roster(inside, 0)->copies[i].len = UINT64_MAX;
+		layout_roster(inside, 0)->copy_len[i] = UINT32_MAX;
 	assert_int_equal(tally_limit_roster(view, 0, &roster), 0);
 	assert_int_equal(roster.nr_accounts, 0);
 	inside_close(inside);
@@ -394,7 +394,7 @@ static void any_words(void **state)
 		assert_int_equal(tally_limit_cancel(l, t), 0);
 	}
 	for (unsigned int k = 0; k < LAYOUT_NR_COPIES; k++)
-		r->copies[k].len = UINT64_MAX;
+		r->copy_len[k] = UINT32_MAX;
 	t = reserve(l, machine_account(l, "other"), 9);
 	assert_int_equal(tally_limit_cancel(l, t), 0);
 	inside_close(inside);
