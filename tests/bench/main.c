@@ -23,6 +23,7 @@ static const struct {
 	{bench_bucket_groups, &bench_nr_bucket_groups},
 	{bench_limit_groups, &bench_nr_limit_groups},
 	{bench_refusal_groups, &bench_nr_refusal_groups},
+	{bench_roster_groups, &bench_nr_roster_groups},
 };
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 #define MAX_GROUPS  64
