@@ -75,9 +75,8 @@ topo --json --root "$m"
 [ $? -eq 1 ] && grep -q '{"id":12,"cpus":null,' "$out"
 result $? "the same as JSON: null"
 
-# hidden NAME COMMAND…: sysfs shows no nodes: all is on node 0, and that is said
-# once by every verb
-warning="$m: sys/devices/system shows no nodes: everything is on node 0"
+# hidden NAME: sysfs shows no nodes: all is on node 0, and every verb prints that once
+warning="$m: sys/devices/system shows no nodes:"
 hidden()
 {
 	what=$1
@@ -85,9 +84,11 @@ hidden()
 	for args in topo 'stat -m' 'stat --by node' 'stat --by process' \
 		'top --batch --count 1'; do
 		run "$tool" $args --root "$m"
+		is='everything is'
+		[ "$args" != 'stat --by process' ] || is='all CPUs are'
 		grep -qi -e '^ *0 ' -e 'node *0' "$out" &&
 			[ "$(grep -c 'shows no nodes' "$err")" -eq 1 ] &&
-			grep -q "$warning" "$err"
+			grep -q "$warning $is on node 0" "$err"
 		result $? "$what: $args"
 	done
 }

@@ -20,10 +20,9 @@ void root_complain(const char *root, int err, const char *lacks)
 		warnx("%s: %s", root, text_error(err));
 }
 
-void root_warn_hidden(const char *root)
+void root_warn_hidden(const char *root, const char *what)
 {
 	if (tally_topo_hidden(root))
-		warnx("%s: sys/devices/system shows no nodes: everything is on "
-		      "node 0",
-		      root ? root : "/");
+		warnx("%s: sys/devices/system shows no nodes: %s on node 0",
+		      root ? root : "/", what);
 }

@@ -11,7 +11,11 @@
  * what a tree that exists lacks if the error is -ENOENT. */
 void root_complain(const char *root, int err, const char *lacks);
 
-/* Tell once if the nodes are hidden. */
-void root_warn_hidden(const char *root);
+/* Tell once if the nodes are hidden, and with  that node 0 has instead. The
+ * numa_maps of processes name the nodes of memory all the same. */
+#define ROOT_ALL  "everything is"
+#define ROOT_CPUS "all CPUs are"
+
+void root_warn_hidden(const char *root, const char *what);
 
 #endif

@@ -14,7 +14,9 @@ int stat_main(int argc, char **argv)
 	stat_line_begin(&line, argc, argv);
 	status = stat_line_parse(&line, argc, argv);
 	if (status < 0)
-		root_warn_hidden(line.o.root);
+		root_warn_hidden(line.o.root, line.o.by == STAT_BY_NODE
+						      ? ROOT_ALL
+						      : ROOT_CPUS);
 	if (status < 0)
 		status = line.o.by == STAT_BY_NODE ? stat_nodes_main(&line.o)
 						   : stat_usage_main(&line.o);

@@ -310,7 +310,7 @@ static int run(struct top *top)
 	int status;
 
 	if (!err)
-		root_warn_hidden(top->root);
+		root_warn_hidden(top->root, ROOT_ALL);
 	if (!err)
 		err = top->batch ? run_batch(top) : run_interactive(top);
 	if (err && err != -ENOTTY)

@@ -400,7 +400,7 @@ static int open_root(const char *root, struct tally_topo **topo)
 			"it has no CPUs in sys/devices/system/cpu, nor in "
 			"proc");
 	else
-		root_warn_hidden(root);
+		root_warn_hidden(root, ROOT_ALL);
 	return error;
 }
 

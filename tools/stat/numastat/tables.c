@@ -93,8 +93,8 @@ int numastat_tables(const struct stat_options *o)
 	if (counters)
 		sources |= 1u << TALLY_SOURCE_NUMASTAT;
 	open_nodes(&c, sources);
-	if (tally_kernel_nodes_nr(c.nodes) == 1)
-		root_warn_hidden(o->root);
+	if (sources && tally_kernel_nodes_nr(c.nodes) == 1)
+		root_warn_hidden(o->root, ROOT_ALL);
 	check_sort(&c);
 	if (o->nr_names)
 		numastat_processes(&c);
