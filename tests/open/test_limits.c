@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Limits that a ledger has from the start: no process sees it without them. */
+/*
+ * Limits that a ledger has from the start: no process sees it without them, in
+ * 60 races to create one, or 1,000 with NUMATALLY_LONG.
+ */
 #include "support/test.h"
 
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <numatally/limit.h>
@@ -114,6 +119,19 @@ static void an_opened_ledger_keeps_its_own(void **state)
 
 #define NR_CHILDREN 6
 
+/* What joiners were granted and committed, as they count it themselves. */
+static int64_t *granted;
+
+static bool take(struct tally_ledger *l, const char *key, int node,
+		 int64_t amount)
+{
+	int err = reserve(l, key, node, amount);
+
+	if (!err)
+		__atomic_fetch_add(granted, amount, __ATOMIC_RELAXED);
+	return !err;
+}
+
 /* Opens or creates the ledger, or waits for it, and takes what it gets. */
 static _Noreturn void join(const struct machine *m, int number)
 {
@@ -122,6 +140,7 @@ static _Noreturn void join(const struct machine *m, int number)
 	char key[16];
 	int err;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	snprintf(key, sizeof(key), "a%d", number);
 	if (number < NR_CHILDREN / 2)
 		err = tally_ledger_open_or_create(
@@ -130,9 +149,9 @@ static _Noreturn void join(const struct machine *m, int number)
 		while ((err = tally_ledger_open(m->path, &l)))
 			;
 	if (!err) {
-		if (!reserve(l, key, 0, 1) || !reserve(l, key, 5, 5))
+		if (take(l, key, 0, 1) || take(l, key, 5, 5))
 			_exit(2);
-		while (!reserve(l, key, 5, 1))
+		while (take(l, key, 5, 1))
 			key[0]++;
 	}
 	_exit(0);
@@ -144,14 +163,19 @@ static void joiners_are_never_over(void **state)
 {
 	const struct tally_ledger_options o = options();
 	struct machine *m = *state;
-	int rounds = getenv("NUMATALLY_LONG") ? 1000 : 60;
+	int rounds = test_is_long() ? 1000 : 60;
 	unsigned int seed = 1;
+	int64_t nr_granted = 0;
 
+	granted = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(granted, MAP_FAILED);
 	for (int round = 0; round < rounds; round++) {
 		pid_t pids[NR_CHILDREN];
 		struct tally_ledger *l;
 
 		unlink(m->path);
+		*granted = 0;
 		for (int i = 0; i < NR_CHILDREN; i++) {
 			pids[i] = fork();
 			assert_true(pids[i] >= 0);
@@ -176,10 +200,14 @@ static void joiners_are_never_over(void **state)
 		assert_int_equal(tally_ledger_open(m->path, &l), 0);
 		assert_int_equal(limits_of_node(l, 5).limit, 4);
 		assert_true(limits_of_node(l, 5).held <= 4);
+		assert_true(*granted <= limits_of_node(l, 5).held);
+		nr_granted += *granted;
 		assert_int_equal(limits_of_node(l, 0).held, 0);
 		limits_agree(l);
 		tally_ledger_close(l);
 	}
+	printf("# %d races, %lld granted\n", rounds, (long long)nr_granted);
+	munmap(granted, 4096);
 }
 
 int main(void)
