@@ -162,17 +162,24 @@ tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
 			    const struct tally_ledger_options *options,
 			    struct tally_ledger **ledger, int *why);
 
+/* What tally_ledger_remove() may remove besides a ledger that nobody uses. */
+#define TALLY_REMOVE_ACCOUNTS 0x1u /* one that has accounts */
+#define TALLY_REMOVE_IN_USE   0x2u /* one that is in use or damaged, too */
+
 /*
  * Remove the ledger at @path if it has no account and no process has it open for
- * writing, this one included. One that opens it meanwhile keeps it, or gets
- * -ENOENT.
+ * writing, this one included. A process that opens it meanwhile keeps it, or
+ * gets -ENOENT. @flags, of TALLY_REMOVE_*, allow more; processes that write to a
+ * ledger in use go on in a file without a name.
  *
  * -EBUSY	it is in use, or has an account
  * -EAGAIN	another process is about to remove or replace it: try again
- * -EBADMSG	not a ledger, or damaged
+ * -EBADMSG	not a ledger, which no flag allows; or damaged
+ * -EINVAL	an unknown flag
  * other	as tally_ledger_open() and unlink(2)
  */
-TALLY_API TALLY_NODISCARD int tally_ledger_remove(const char *path);
+TALLY_API TALLY_NODISCARD int tally_ledger_remove(const char *path,
+						  unsigned int flags);
 
 /* Close the ledger in this process; takes NULL. The file stays until it is
  * removed. No other thread may use the ledger or a view of it. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Removing a ledger that nobody uses.
+ * Removing a ledger.
  *
  * A process that opens it meanwhile must not be left with a file without a name.
  * So the remover locks a byte, then looks whether there is a writer; one that
@@ -64,8 +64,8 @@ int ledger_await_removal(const struct layout *layout)
 	return -EAGAIN;
 }
 
-/* Whether it has an account, or a process that writes to it. */
-static int check_unused(const char *path)
+/* Return -EBUSY if it has an account, or a process that writes to it. */
+static int check_unused(const char *path, bool accounts_too)
 {
 	struct tally_reader_info info = {.size = sizeof(info)};
 	struct tally_writer writer = {.size = sizeof(writer)};
@@ -76,7 +76,7 @@ static int check_unused(const char *path)
 	if (err)
 		return err;
 	err = tally_reader_describe(reader, &info);
-	if (!err && info.nr_accounts)
+	if (!err && info.nr_accounts && !accounts_too)
 		err = -EBUSY;
 	while (!err && !tally_reader_writer_next(reader, &cursor, &writer))
 		err = writer.alive ? -EBUSY : 0;
@@ -92,12 +92,15 @@ static bool is_same(int a, int b)
 	       x.st_ino == y.st_ino;
 }
 
-int tally_ledger_remove(const char *path)
+int tally_ledger_remove(const char *path, unsigned int flags)
 {
 	UNCANCELLED;
 	short type = F_WRLCK;
-	int claimed = ledger_claim(path), fd, err;
+	int claimed, fd, err;
 
+	if (flags & ~(TALLY_REMOVE_ACCOUNTS | TALLY_REMOVE_IN_USE))
+		return -EINVAL;
+	claimed = ledger_claim(path);
 	if (claimed < 0)
 		return claimed;
 	fd = ledger_open_file(path, O_RDWR);
@@ -106,8 +109,8 @@ int tally_ledger_remove(const char *path)
 		err = lock_removal(fd, F_OFD_SETLK, &type);
 	if (err == -EACCES && fd >= 0)
 		err = -EAGAIN;
-	if (!err)
-		err = check_unused(path);
+	if (!err && !(flags & TALLY_REMOVE_IN_USE))
+		err = check_unused(path, flags & TALLY_REMOVE_ACCOUNTS);
 	if (!err && unlink(path))
 		err = -errno;
 	if (fd >= 0)

@@ -15,11 +15,11 @@ static void one_that_nobody_uses(void **state)
 {
 	struct machine *m = *state;
 
-	assert_int_equal(tally_ledger_remove(m->path), -ENOENT);
+	assert_int_equal(tally_ledger_remove(m->path, 0), -ENOENT);
 	tally_ledger_close(machine_ledger(m, 0));
-	assert_int_equal(tally_ledger_remove(m->path), 0);
+	assert_int_equal(tally_ledger_remove(m->path, 0), 0);
 	assert_int_equal(access(m->path, F_OK), -1);
-	assert_int_equal(tally_ledger_remove(m->path), -ENOENT);
+	assert_int_equal(tally_ledger_remove(m->path, 0), -ENOENT);
 }
 
 static void none_that_is_used(void **state)
@@ -28,14 +28,51 @@ static void none_that_is_used(void **state)
 	struct tally_ledger *l = machine_ledger(m, 0);
 	struct tally_account a;
 
-	assert_int_equal(tally_ledger_remove(m->path), -EBUSY);
+	assert_int_equal(tally_ledger_remove(m->path, 0), -EBUSY);
 	a = machine_account(l, "a");
 	tally_ledger_close(l);
-	assert_int_equal(tally_ledger_remove(m->path), -EBUSY);
+	assert_int_equal(tally_ledger_remove(m->path, 0), -EBUSY);
 	assert_int_equal(tally_ledger_open(m->path, &l), 0);
 	assert_int_equal(tally_account_end(tally_ledger_accounts(l), a), 0);
 	tally_ledger_close(l);
-	assert_int_equal(tally_ledger_remove(m->path), 0);
+	assert_int_equal(tally_ledger_remove(m->path, 0), 0);
+}
+
+static void one_that_is_used_if_told_to(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l = machine_ledger(m, 0), *next;
+	struct tally_account a = machine_account(l, "a");
+
+	assert_int_equal(tally_ledger_remove(m->path, TALLY_REMOVE_ACCOUNTS),
+			 -EBUSY);
+	assert_int_equal(tally_ledger_remove(m->path, 4), -EINVAL);
+	assert_int_equal(tally_ledger_remove(m->path, TALLY_REMOVE_IN_USE), 0);
+	assert_int_equal(access(m->path, F_OK), -1);
+	/* Its user goes on, and nobody gets it any more. */
+	assert_int_equal(tally_ledger_add(l, a, 0, 1), 0);
+	next = machine_ledger(m, 0);
+	assert_int_equal(
+		tally_account_find(tally_ledger_accounts(next), "a", &a),
+		-ENOENT);
+	tally_ledger_close(l);
+	machine_account(next, "b");
+	tally_ledger_close(next);
+	assert_int_equal(tally_ledger_remove(m->path, 0), -EBUSY);
+	assert_int_equal(tally_ledger_remove(m->path, TALLY_REMOVE_ACCOUNTS),
+			 0);
+}
+
+static void a_damaged_one_if_told_to(void **state)
+{
+	struct machine *m = *state;
+
+	tally_ledger_close(machine_ledger(m, 0));
+	assert_int_equal(truncate(m->path, 4096), 0);
+	assert_true(tally_ledger_remove(m->path, TALLY_REMOVE_ACCOUNTS) < 0);
+	assert_int_equal(access(m->path, F_OK), 0);
+	assert_int_equal(tally_ledger_remove(m->path, TALLY_REMOVE_IN_USE), 0);
+	assert_int_equal(access(m->path, F_OK), -1);
 }
 
 static void nothing_but_a_ledger(void **state)
@@ -45,7 +82,9 @@ static void nothing_but_a_ledger(void **state)
 
 	others_make(&o, m->dir);
 	for (unsigned int i = 0; i < o.nr; i++)
-		assert_true(tally_ledger_remove(o.paths[i]) < 0);
+		for (unsigned int flags = 0; flags <= TALLY_REMOVE_IN_USE;
+		     flags++)
+			assert_true(tally_ledger_remove(o.paths[i], flags) < 0);
 	others_assert_untouched(&o);
 }
 
@@ -105,7 +144,7 @@ static void never_from_under_one_that_opens_it(void **state)
 			tally_ledger_close(l);
 		else
 			assert_int_equal(err, -EEXIST);
-		err = tally_ledger_remove(m->path);
+		err = tally_ledger_remove(m->path, 0);
 		assert_true(!err || err == -EBUSY);
 		if (err)
 			nr_kept++;
@@ -123,6 +162,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(one_that_nobody_uses),
 		MACHINE_TEST(none_that_is_used),
+		MACHINE_TEST(one_that_is_used_if_told_to),
+		MACHINE_TEST(a_damaged_one_if_told_to),
 		MACHINE_TEST(nothing_but_a_ledger),
 		MACHINE_TEST(never_from_under_one_that_opens_it),
 	};

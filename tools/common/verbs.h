@@ -23,6 +23,7 @@
 	verb(show, "show a ledger per node") \
 	verb(check, "check the placement and integrity of a ledger") \
 	verb(save, "save a ledger as an ordinary file") \
+	verb(rm, "remove a ledger") \
 	verb(replay, "drive a trace of jobs through the library")
 /* clang-format on */
 

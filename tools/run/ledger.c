@@ -112,7 +112,7 @@ static void drop(struct run_ledger *l, bool keep)
 {
 	tally_ledger_close(l->ledger);
 	/* Not while another process uses it. */
-	if (l->ledger && l->is_ours && !keep && tally_ledger_remove(l->path))
+	if (l->ledger && l->is_ours && !keep && tally_ledger_remove(l->path, 0))
 		l->is_ours = false;
 	free(l->nodes);
 	free(l->charged);
