@@ -16,12 +16,6 @@
 #include <numatally/account.h>
 #include <numatally/export.h>
 
-#if defined(__has_include)
-#if __has_include(<sys/rseq.h>)
-#include <sys/rseq.h>
-#endif
-#endif
-
 #define TALLY_LANES_MAX 8192
 
 /* The lanes that sequences add to in one bank, by CPU. A thread without rseq
@@ -99,15 +93,14 @@ struct tally_thread_cache {
 
 TALLY_BEGIN
 
-/* The offset of a thread's cache from its thread pointer: equal in every
- * thread, because the cache is of the initial-exec model. */
+/* The offsets of a thread's cache and of its rseq area from its thread pointer:
+ * equal in every thread, because both are of the initial-exec model. */
 TALLY_API extern const ptrdiff_t tally_thread_cache_offset;
+TALLY_API extern const ptrdiff_t tally_rseq_offset;
 
 TALLY_END
 
-/* A C library with this registers every thread for rseq, or tells that it did
- * not. */
-#ifdef RSEQ_SIG
+#if defined(__linux__) && defined(__GNUC__)
 #define TALLY_HAS_RSEQ 1
 #endif
 
@@ -117,7 +110,7 @@ TALLY_END
 #define TALLY_FAST_SERIAL offsetof(struct tally_fast, serial)
 #endif
 #ifndef TALLY_RSEQ_OFFSET
-#define TALLY_RSEQ_OFFSET(fast) __rseq_offset
+#define TALLY_RSEQ_OFFSET(fast) tally_rseq_offset
 #endif
 #ifndef TALLY_THREAD_CACHE_OFFSET
 #define TALLY_THREAD_CACHE_OFFSET(fast) tally_thread_cache_offset

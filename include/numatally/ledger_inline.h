@@ -3,10 +3,11 @@
  * ledger_inline: the update path of a ledger, inlined into the caller.
  *
  * tally_ledger_inline_add() equals tally_ledger_add(), without a call: it is
- * one restartable sequence (rseq(2), as the C library registered it), whose
- * last instruction commits the add. It calls where no sequence can run: on
- * another architecture, without rseq, on a thread's first add on a CPU, and on
- * the first after a snapshot.
+ * one restartable sequence (rseq(2)), whose last instruction commits the add. It
+ * calls where no sequence can run: on another architecture, without rseq, on a
+ * thread's first add on a CPU, and on the first after a snapshot. Where the C
+ * library registers no thread for rseq, a thread's first add does, unless other
+ * code has: the kernel has one area for each thread.
  *
  * It does not check the resource. An add that tally_ledger_add() refuses with
  * -EINVAL is undefined here, and may change another account. In a ledger that

@@ -29,7 +29,7 @@ TALLY_BEGIN
 
 /* In a program this is a constant to the compiler. */
 #ifndef TALLY_CREDIT_RSEQ
-#define TALLY_CREDIT_RSEQ(credit) __rseq_offset
+#define TALLY_CREDIT_RSEQ(credit) tally_rseq_offset
 #endif
 
 #if defined(__x86_64__) && defined(TALLY_HAS_RSEQ) && !defined(__cppcheck__)

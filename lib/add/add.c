@@ -9,6 +9,7 @@
 #include "add/post.h"
 #include "add/wide.h"
 #include "base/cpu.h"
+#include "ledger/rseq.h"
 
 /* Of a sequence, before atomics are used. */
 #define MAX_TRIES 8
@@ -161,7 +162,8 @@ add_slowly(struct tally_ledger *l, struct tally_account account,
 {
 	assert(account.row < l->layout->header.params.max_accounts);
 	inflight_look(INFLIGHT_FRAME);
-	for (int i = 0; has_sequences(l) && i < MAX_TRIES; i++) {
+	for (int i = 0; has_sequences(l) && rseq_register() && i < MAX_TRIES;
+	     i++) {
 		int err = make_ready(l, account);
 
 		if (err)

@@ -13,13 +13,10 @@
 #include <numatally/ledger.h>
 #include <numatally/region.h>
 
-#ifdef HAVE_SYS_RSEQ_H
-#include <sys/rseq.h>
-#endif
-
 #include "base/cpu.h"
 #include "ledger/map.h"
 #include "ledger/mapped.h"
+#include "ledger/rseq.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define SEES_SEQUENCES 0 /* it would report their adds as races */
@@ -32,21 +29,11 @@
 #define SEES_SEQUENCES 1
 #endif
 
-/* Whether this thread's rseq area is registered; glibc 2.35 and later registers
- * every thread's. *offset: where it is, from the thread pointer. */
-static bool have_sequences(ptrdiff_t *offset)
+static bool wants_sequences(void)
 {
-#if defined(TALLY_HAS_SEQUENCES) && defined(HAVE_SYS_RSEQ_H)
-	const struct rseq *area =
-		(const struct rseq *)((char *)__builtin_thread_pointer() +
-				      __rseq_offset);
+	const char *value = getenv("NUMATALLY_RSEQ");
 
-	*offset = __rseq_offset;
-	return SEES_SEQUENCES && __rseq_size && (int)area->cpu_id >= 0;
-#else
-	*offset = 0;
-	return false;
-#endif
+	return SEES_SEQUENCES && (!value || strcmp(value, "0") != 0);
 }
 
 static void set_stores(struct tally_ledger *l)
@@ -172,7 +159,8 @@ int ledger_map(struct layout *layout, bool fenced, struct tally_ledger **ledger)
 	set_kinds(l);
 	l->checked = tally_slice_checked();
 	l->rdpid = l->nr_cpus <= CPU_MASK && cpu_has_rdpid();
-	l->sequences = have_sequences(&l->fast.rseq);
+	l->sequences = wants_sequences() && rseq_register();
+	l->fast.rseq = rseq_offset();
 	l->fenced = fenced;
 	/* Ending sequences that set no word in flight takes a membarrier. */
 	l->tables = l->sequences && l->nr_cpus < TALLY_LANES_MAX &&

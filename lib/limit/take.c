@@ -11,6 +11,7 @@
 
 #include "base/uncancelled.h"
 #include "file/reserved.h"
+#include "ledger/rseq.h"
 #include "limit/credit.h"
 #include "limit/reap.h"
 #include "limit/transaction.h"
@@ -274,8 +275,11 @@ static int take_of_pool(struct taking *t)
 static int begin(const struct tally_credit *credit, struct taking *t)
 {
 	struct tally_ledger *l = credit->ledger;
-	int err = limit_begin(l);
+	int err;
 
+	if (l->inlined)
+		rseq_register();
+	err = limit_begin(l);
 	if (err)
 		return err;
 	t->ledger = l;

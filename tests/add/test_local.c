@@ -190,7 +190,7 @@ static char dir[] = "/dev/shm/tally-local-XXXXXX";
 
 /* If preferred >= 0, the child's memory is on that node, wherever it runs. */
 static int run_child(const char *way, int cpu, int node, int preferred,
-		     const char *tunables)
+		     const char *rseq)
 {
 	char number[16], path[64];
 	int status;
@@ -211,8 +211,8 @@ static int run_child(const char *way, int cpu, int node, int preferred,
 			_exit(FAILED);
 		if (preferred >= 0)
 			numa_set_preferred(preferred);
-		if (tunables)
-			setenv("GLIBC_TUNABLES", tunables, 1);
+		if (rseq)
+			setenv("NUMATALLY_RSEQ", rseq, 1);
 		execl("/proc/self/exe", "child", way, number, path, NULL);
 		_exit(FAILED);
 	}
@@ -245,7 +245,7 @@ static unsigned int find_nodes(int nodes[64], int cpus[64])
 	return nr;
 }
 
-static void on_each_node(const char *way, const char *tunables)
+static void on_each_node(const char *way, const char *rseq)
 {
 	int nodes[64] = {0}, cpus[64] = {0};
 	unsigned int nr = find_nodes(nodes, cpus);
@@ -256,7 +256,7 @@ static void on_each_node(const char *way, const char *tunables)
 	}
 	for (unsigned int i = 0; i < nr; i++)
 		assert_int_equal(
-			run_child(way, cpus[i], nodes[i], -1, tunables), LOCAL);
+			run_child(way, cpus[i], nodes[i], -1, rseq), LOCAL);
 }
 
 static void inlined_adds_store_on_their_node(void **state)
@@ -280,8 +280,8 @@ static void adds_to_a_shared_ledger_store_on_their_node(void **state)
 static void adds_without_rseq_store_on_their_node(void **state)
 {
 	(void)state;
-	on_each_node("shared", "glibc.pthread.rseq=0");
-	on_each_node("called", "glibc.pthread.rseq=0");
+	on_each_node("shared", "0");
+	on_each_node("called", "0");
 }
 
 /* The test itself must notice a store on another node. */

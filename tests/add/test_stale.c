@@ -216,7 +216,7 @@ static void the_same_without_rseq(void **state)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+		setenv("NUMATALLY_RSEQ", "0", 1);
 		close(STDOUT_FILENO);
 		execl("/proc/self/exe", "test_ledger_stale", "again", NULL);
 		_exit(127);

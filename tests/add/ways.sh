@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The same tests on each way that an add can take: without restartable sequences,
-# without membarrier(2), and in checked mode.
+# with those of an area that the C library did not register, without membarrier(2),
+# and in checked mode.
 in_memory=yes
 . "${srcdir:-.}/tests/support/tap.sh"
 
@@ -19,12 +20,13 @@ each_test()
 	done
 }
 
-each_test "without sequences" env GLIBC_TUNABLES=glibc.pthread.rseq=0
+each_test "without sequences" env NUMATALLY_RSEQ=0
+each_test "in an area of ours" env GLIBC_TUNABLES=glibc.pthread.rseq=0
 each_test "in checked mode" env NUMATALLY_CHECKED=1
 if tests/support/refuse membarrier -- true 2>/dev/null; then
 	each_test "without membarrier" tests/support/refuse membarrier --
-	each_test "without both" env GLIBC_TUNABLES=glibc.pthread.rseq=0 \
-		tests/support/refuse membarrier --
+	each_test "both refused" env GLIBC_TUNABLES=glibc.pthread.rseq=0 \
+		tests/support/refuse membarrier rseq --
 else
 	skip "without membarrier" "no system call can be refused here"
 fi

@@ -28,7 +28,7 @@
 
 static struct bench_ledger ledger;	/* that we alone write to */
 static struct bench_ledger several;	/* that others may write to */
-static struct bench_ledger without;	/* opened with no rseq registered */
+static struct bench_ledger without;	/* its adds use no sequences */
 static char *memory[BENCH_MAX_THREADS]; /* private to a thread */
 static char *lanes;			/* one per CPU */
 static size_t lane_bytes;
@@ -208,7 +208,6 @@ static int set_up(uint32_t nr_accounts, size_t bytes)
 
 static int set_up_small(void)
 {
-	bool was_on;
 	int err = set_up(PATTERN_NR_ROT, 1u << SMALL_SHIFT);
 
 	if (err)
@@ -216,10 +215,9 @@ static int set_up_small(void)
 	err = bench_ledger_create(0, PATTERN_NR_ROT, NR_COLUMNS, &several);
 	if (err)
 		return err;
-	was_on = rseq_off();
+	setenv("NUMATALLY_RSEQ", "0", 1);
 	err = bench_ledger_create(0, PATTERN_NR_ROT, NR_COLUMNS, &without);
-	if (was_on)
-		rseq_on();
+	unsetenv("NUMATALLY_RSEQ");
 	return err ? err : peers_setup();
 }
 

@@ -241,10 +241,10 @@ int bench_ledger_fill(const struct bench_ledger *b, unsigned int nr_lanes)
 {
 	/* Without restartable sequences the CPU's number comes from a call,
 	 * which that program replaces. */
-	char tunables[] = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
+	char rseq[] = "NUMATALLY_RSEQ=0";
 	char lanes[16], filler[PATH_MAX];
 	char *argv[] = {filler, (char *)b->path, lanes, NULL};
-	char *envp[] = {tunables, NULL};
+	char *envp[] = {rseq, NULL};
 	ssize_t n = readlink("/proc/self/exe", filler, sizeof(filler) - 16);
 	int status, err;
 	char *slash;

@@ -127,13 +127,8 @@ int main(int argc, char **argv)
 		MACHINE_TEST(one_after_the_other),
 		MACHINE_TEST(in_any_order),
 	};
-	const char *tunables = getenv("GLIBC_TUNABLES");
 
-	(void)argc;
-	if (!tunables || strcmp(tunables, "glibc.pthread.rseq=0")) {
-		setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
-		execv("/proc/self/exe", argv);
-		return 1;
-	}
+	(void)argc, (void)argv;
+	setenv("NUMATALLY_RSEQ", "0", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
