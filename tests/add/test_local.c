@@ -255,8 +255,8 @@ static void on_each_node(const char *way, const char *rseq)
 		skip();
 	}
 	for (unsigned int i = 0; i < nr; i++)
-		assert_int_equal(
-			run_child(way, cpus[i], nodes[i], -1, rseq), LOCAL);
+		assert_int_equal(run_child(way, cpus[i], nodes[i], -1, rseq),
+				 LOCAL);
 }
 
 static void inlined_adds_store_on_their_node(void **state)
