@@ -83,6 +83,8 @@ struct tally_ledger_options {
 	unsigned int nr_capacities;
 	unsigned int nr_quotas;
 	const struct tally_quota *quotas;
+	uint32_t nr_spare; /* columns left for tally_ledger_declare(): as many
+			      bytes as another resource has, from the start */
 };
 
 /*
@@ -92,8 +94,8 @@ struct tally_ledger_options {
  * it. @options may be NULL. Memory that cannot be placed on its node is not an
  * error (numatally/region.h).
  *
- * -EINVAL	@resources is empty or has over 512, a name, unit or kind is
- *		malformed, options->size is not set, @topo has several
+ * -EINVAL	@resources is empty, or has over 512 with the spare columns, a
+ *		name, unit or kind is malformed, options->size is not set, @topo has several
  *		machines, or a capacity or quota is negative or of a resource
  *		that is not reservable
  * -ENOENT	a capacity is of a node that @topo lacks; or no such directory
@@ -139,8 +141,9 @@ TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
 /*
  * Open the ledger at @path if it is usable, and complete what dead writers
  * left unfinished; otherwise create it. A ledger that is opened keeps its own
- * limits: options->capacities and quotas are for one that is created. If @why is not NULL, set *why to 0 or,
- * if the ledger was created, to the reason:
+ * limits and spare columns: options are for one that is created. @resources may
+ * have those that were declared later, or lack them. If @why is not NULL, set
+ * *why to 0 or, if the ledger was created, to the reason:
  *
  *	-ENOENT		there was none
  *	-ESTALE, -EPROTO, -EBADMSG	as from tally_ledger_open(); the old
@@ -222,9 +225,42 @@ TALLY_API struct tally_accounts *
 tally_ledger_accounts(struct tally_ledger *ledger);
 
 /* Return the number of the resource with this name: its place, from 0, among
- * the resources as they were declared. -ENOENT: no such resource. */
+ * the resources as they were declared. -ENOENT: no such resource; -EBADMSG: the
+ * file is damaged. */
 TALLY_API TALLY_NODISCARD int
 tally_ledger_resource(const struct tally_ledger *ledger, const char *name);
+
+/*
+ * Declare a resource, in a column that was left spare when the ledger was made
+ * (options->nr_spare), and return its number. All processes may go on meanwhile:
+ * each finds the resource whole or not at all, also if this process is killed;
+ * once found, it is there for good. A writer can use the number at once; a view
+ * has the resources that there are when it is opened.
+ *
+ * The @capacities, of which member resource is ignored, are set before any
+ * process can find a reservable: no more than these is ever granted. A node that
+ * is not among them has none.
+ *
+ * If a resource of that name has the same unit and kind, return its number: it
+ * keeps its own capacities. So of processes that declare it at once, each gets
+ * the same number.
+ *
+ * -EEXIST	a resource of that name has another unit or kind
+ * -ENOSPC	no spare column is left: create a ledger with more, and let
+ *		writers move there
+ * -EINVAL	the name, unit or kind is malformed, a capacity is negative, or
+ *		there are capacities of a resource that is not reservable
+ * -ENOENT	a capacity is of a node that the ledger lacks
+ * -EAGAIN	other processes, or a stopped one, had the lock of limits for
+ *		TALLY_LIMIT_WAIT_NS: try again
+ * -EBADMSG	the file is damaged
+ * -EPERM	this process is a child of fork(2), and the ledger has a single
+ *		writing process
+ * -EUSERS	too many processes have the ledger open (in a child of fork(2))
+ */
+TALLY_API TALLY_NODISCARD int tally_ledger_declare(
+	struct tally_ledger *ledger, const struct tally_resource *resource,
+	const struct tally_capacity *capacities, unsigned int nr_capacities);
 
 /*
  * Add @amount to one resource of the account, for the node of the CPU that

@@ -48,7 +48,7 @@ TALLY_API TALLY_NODISCARD int tally_reader_open(const char *path,
 TALLY_API void tally_reader_close(struct tally_reader *reader);
 
 /* Open a live view, which the caller closes before the reader. -ENOMEM: no
- * memory. */
+ * memory; -EBADMSG: the file is damaged or was cut short. */
 TALLY_API TALLY_NODISCARD int tally_reader_view(struct tally_reader *reader,
 						struct tally_view **view);
 

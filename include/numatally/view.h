@@ -45,6 +45,7 @@ struct tally_view;
  * Open a live view of the ledger. The caller closes it.
  *
  * -ENOMEM	no memory
+ * -EBADMSG	the file is damaged or was cut short
  */
 TALLY_API TALLY_NODISCARD int tally_view_open(struct tally_ledger *ledger,
 					      struct tally_view **view);
@@ -126,8 +127,8 @@ TALLY_API TALLY_NODISCARD int tally_view_in_doubt(const struct tally_view *view,
 						  struct tally_in_doubt *doubt);
 
 /* Return the number of resources, or one of them by its index (asserted to be
- * in range), as they were declared. A resource belongs to the ledger or
- * reader. */
+ * in range), as they were declared: those that there were when the view was
+ * opened. A resource belongs to the view. */
 TALLY_API unsigned int tally_view_nr_resources(const struct tally_view *view);
 TALLY_API const struct tally_resource *
 tally_view_resource(const struct tally_view *view, unsigned int index);

@@ -209,6 +209,16 @@ add_one_slowly(struct tally_ledger *l, struct tally_account account,
 	return add_one(l, account, resource, amount);
 }
 
+/* The resource may have been declared since this process last looked. */
+static __attribute__((noinline, cold)) int
+add_one_unknown(struct tally_ledger *l, struct tally_account account,
+		unsigned int resource, int64_t amount)
+{
+	if (!ledger_learn(l, resource))
+		return -EINVAL;
+	return tally_ledger_add(l, account, resource, amount);
+}
+
 #ifdef TALLY_HAS_SEQUENCES
 
 static __attribute__((noinline)) int
@@ -227,7 +237,7 @@ __attribute__((aligned(64))) int tally_ledger_add(struct tally_ledger *l,
 						  int64_t amount)
 {
 	if (!ledger_may_add(l, resource, amount))
-		return -EINVAL;
+		return add_one_unknown(l, account, resource, amount);
 	if (tally_rseq_several(&l->fast))
 		return add_one_inflight(l, account, resource, amount);
 	if (tally_rseq_add_bare(&l->fast, account, resource, amount))
@@ -241,7 +251,7 @@ int tally_ledger_add(struct tally_ledger *l, struct tally_account account,
 		     unsigned int resource, int64_t amount)
 {
 	if (!ledger_may_add(l, resource, amount))
-		return -EINVAL;
+		return add_one_unknown(l, account, resource, amount);
 	return add_one_slowly(l, account, resource, amount);
 }
 
@@ -258,7 +268,8 @@ charge_wide(struct tally_ledger *l, struct tally_account account,
 		return post_charge(l, account, TALLY_NODE_LOCAL, amounts, nr);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!ledger_may_add(l, amounts[i].resource, amounts[i].amount))
-			return -EINVAL;
+			return post_charge(l, account, TALLY_NODE_LOCAL,
+					   amounts, nr);
 	if (wide_add(l, account, amounts, nr))
 		return 0;
 	return add_slowly(l, account, amounts, nr);

@@ -168,13 +168,23 @@ static int post(struct tally_ledger *l, const struct tally_entry *entries,
 	return post_in(l, entries, nr, frame, false);
 }
 
+/* Again, if a resource was declared since this process last looked. */
+static __attribute__((noinline, cold)) int
+post_unknown(struct tally_ledger *l, const struct tally_entry *entries,
+	     unsigned int nr, unsigned int resource)
+{
+	return ledger_learn(l, resource) ? tally_ledger_post(l, entries, nr)
+					 : -EINVAL;
+}
+
 int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 		      unsigned int nr)
 {
 	assert(nr <= 64);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!ledger_may_add(l, entries[i].resource, entries[i].amount))
-			return -EINVAL;
+			return post_unknown(l, entries, nr,
+					    entries[i].resource);
 	return post(l, entries, nr, INFLIGHT_FRAME);
 }
 
@@ -205,8 +215,24 @@ int post_amounts(struct tally_ledger *l, struct tally_account account, int node,
 	return post_of(l, account, node, amounts, nr, false);
 }
 
+/* Again, if a resource was declared since this process last looked. */
+static __attribute__((noinline, cold)) int
+charge_unknown(struct tally_ledger *l, struct tally_account account, int node,
+	       const struct tally_amount *amounts, unsigned int nr)
+{
+	bool learned = false;
+
+	for (unsigned int i = 0; i < nr; i++)
+		learned |= ledger_learn(l, amounts[i].resource);
+	return learned ? post_charge(l, account, node, amounts, nr) : -EINVAL;
+}
+
 int post_charge(struct tally_ledger *l, struct tally_account account, int node,
 		const struct tally_amount *amounts, unsigned int nr)
 {
-	return post_of(l, account, node, amounts, nr, true);
+	int err = post_of(l, account, node, amounts, nr, true);
+
+	if (__builtin_expect(err == -EINVAL, 0))
+		err = charge_unknown(l, account, node, amounts, nr);
+	return err;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file/column.h"
 #include "file/internal.h"
 #include "file/sigbus.h"
 
@@ -165,7 +166,7 @@ static int check_tables(struct layout *l, const char *once)
 	    memcmp(l->lanes, once + plan->lanes.offset,
 		   plan->lanes.stride * plan->lanes.count))
 		return -EBADMSG;
-	for (uint32_t i = 0; i < params->nr_resources; i++)
+	for (uint64_t i = 0; i < plan->resources.count; i++)
 		if (!layout_resource_valid(&l->resources[i]))
 			return -EBADMSG;
 	return 0;
@@ -232,6 +233,16 @@ static int open_region(struct layout *l, uint32_t n)
 	return 0;
 }
 
+static int check_columns(const struct layout *l)
+{
+	struct layout_resource resource;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < column_nr(l); i++)
+		err = column_read(l, i, &resource);
+	return err;
+}
+
 int layout_map(int fd, bool writable, struct layout **layout)
 {
 	struct layout *l = calloc(1, sizeof(*l));
@@ -250,6 +261,8 @@ int layout_map(int fd, bool writable, struct layout **layout)
 		err = file_map(l);
 	for (uint32_t n = 0; !err && n < l->header.params.nr_nodes; n++)
 		err = open_region(l, n);
+	if (!err)
+		err = check_columns(l);
 	if (!err && !layout_is_whole(l))
 		err = -EBADMSG;
 	if (err) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout: the bytes of a ledger file, version 5.
+ * layout: the bytes of a ledger file, version 6.
  *
  * Numbers have fixed widths and the byte order of the machine: a ledger lives
  * in one machine's memory. Positions are offsets from the file's start.
@@ -75,7 +75,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     5
+#define LAYOUT_VERSION	     6
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
@@ -104,12 +104,12 @@
 struct layout_params {
 	uint32_t nr_nodes;
 	uint32_t nr_lanes;
-	uint32_t nr_resources;
+	uint32_t nr_resources; /* columns, spare ones too */
 	uint32_t max_accounts;
 	uint32_t max_key_bytes; /* without the NUL */
 	uint32_t page_bytes;
 	uint32_t flags;
-	uint32_t pad;
+	uint32_t nr_spare; /* of the columns, when it was made: the last ones */
 };
 
 /* A table in the file. */
@@ -123,7 +123,7 @@ struct layout_table {
 struct layout_plan {
 	struct layout_table nodes;
 	struct layout_table lanes;
-	struct layout_table resources;
+	struct layout_table resources; /* that it was made with */
 	struct layout_table writers;
 	struct layout_table threads;
 	struct layout_table in_doubt;
@@ -132,6 +132,7 @@ struct layout_plan {
 	struct layout_table accounts;
 	struct layout_table generations;
 	struct layout_table capacities; /* [node][resource] */
+	struct layout_table spares;	/* struct layout_spare */
 	struct layout_table undo;
 	struct layout_table uncommitted;  /* by writer slot */
 	struct layout_table populated;	  /* bytes, by bucket */
@@ -197,6 +198,12 @@ struct layout_resource {
 	char unit[LAYOUT_UNIT_BYTES];
 	uint32_t kind;
 	uint32_t pad;
+};
+
+/* What was declared of a spare column: see file/column.h. */
+struct layout_spare {
+	struct layout_resource resource;
+	uint64_t check; /* layout_hash() of it */
 };
 
 /*

@@ -84,7 +84,7 @@ struct layout_limits {
 	/* The row + 1 of a reservation whose end takes more changes than can be
 	 * undone at once: the next owner of the lock goes on with it. */
 	uint64_t ending;
-	uint64_t pad;
+	uint64_t nr_declared; /* spare columns that have a resource */
 };
 
 struct layout_undo {

@@ -43,6 +43,7 @@ static bool params_valid(const struct layout_params *p)
 	return in(p->nr_nodes, LAYOUT_MAX_NODES) &&
 	       in(p->nr_lanes, LAYOUT_MAX_LANES) &&
 	       in(p->nr_resources, LAYOUT_MAX_COLUMNS) &&
+	       p->nr_spare < p->nr_resources &&
 	       in(p->max_accounts, LAYOUT_MAX_ACCOUNTS) &&
 	       in(p->max_key_bytes, LAYOUT_MAX_KEY) && p->page_bytes >= 4096 &&
 	       p->page_bytes <= (1u << 20) &&
@@ -61,7 +62,7 @@ static uint64_t plan_once(const struct layout_params *params, uint64_t at,
 	at = put(&plan->lanes, at, sizeof(struct layout_lane),
 		 params->nr_lanes);
 	at = put(&plan->resources, at, sizeof(struct layout_resource),
-		 params->nr_resources);
+		 params->nr_resources - params->nr_spare);
 	plan->once_bytes = at;
 	return at;
 }
@@ -90,6 +91,8 @@ static uint64_t plan_limits(const struct layout_params *params, uint64_t at,
 	at = plan->limits_offset + sizeof(struct layout_limits);
 	at = put(&plan->capacities, at, sizeof(struct layout_capacity),
 		 (uint64_t)params->nr_nodes * params->nr_resources);
+	at = put(&plan->spares, at, sizeof(struct layout_spare),
+		 params->nr_spare);
 	at = put(&plan->undo, at, sizeof(struct layout_undo), LAYOUT_NR_UNDO);
 	at = put(&plan->uncommitted, at, sizeof(struct layout_uncommitted),
 		 LAYOUT_NR_WRITERS);

@@ -14,6 +14,7 @@
 #include <numatally/region.h>
 
 #include "base/cpu.h"
+#include "file/column.h"
 #include "ledger/map.h"
 #include "ledger/mapped.h"
 #include "ledger/rseq.h"
@@ -50,26 +51,51 @@ static void set_stores(struct tally_ledger *l)
 _Static_assert(TALLY_COUNTER == 1 && TALLY_RESERVABLE == LAYOUT_NR_KINDS,
 	       "files hold these kinds");
 
+static uint64_t most_of(uint32_t kind)
+{
+	switch (kind) {
+	case TALLY_COUNTER:
+		return INT64_MAX;
+	case TALLY_GAUGE:
+		return UINT64_MAX;
+	default: /* limits alone change it */
+		return 0;
+	}
+}
+
+/* Several threads and handlers may look at once, and find the same. */
+static void learn_upto(struct tally_ledger *l, uint32_t nr)
+{
+	uint32_t known = __atomic_load_n(&l->nr_resources, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = known; i < nr; i++)
+		__atomic_store_n(&l->most[i],
+				 most_of(column_kind(l->layout, i)),
+				 __ATOMIC_RELAXED);
+	while (known < nr &&
+	       !__atomic_compare_exchange_n(&l->nr_resources, &known, nr, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+bool ledger_learn(struct tally_ledger *l, unsigned int resource)
+{
+	uint32_t nr = column_nr(l->layout);
+
+	if (resource >= nr ||
+	    resource < __atomic_load_n(&l->nr_resources, __ATOMIC_RELAXED))
+		return false;
+	learn_upto(l, nr);
+	return true;
+}
+
+/* nr_plain stays as it is: it is read where each load counts. */
 static void set_kinds(struct tally_ledger *l)
 {
-	uint32_t nr = l->layout->header.params.nr_resources;
-
+	learn_upto(l, column_nr(l->layout));
 	l->fast.row_bytes = (uint32_t)l->layout->plan->row_bytes;
-	l->fast.nr_plain = nr;
-	l->nr_resources = nr;
-	for (uint32_t i = 0; i < nr; i++)
-		switch (l->layout->resources[i].kind) {
-		case TALLY_COUNTER:
-			l->most[i] = INT64_MAX;
-			break;
-		case TALLY_GAUGE:
-			l->most[i] = UINT64_MAX;
-			break;
-		default: /* limits alone change it */
-			l->most[i] = 0;
-			if (i < l->fast.nr_plain)
-				l->fast.nr_plain = i;
-		}
+	while (l->fast.nr_plain < l->nr_resources && l->most[l->fast.nr_plain])
+		l->fast.nr_plain++;
 }
 
 static void set_lane(struct tally_ledger *l, uint32_t number)
@@ -194,10 +220,5 @@ struct tally_accounts *tally_ledger_accounts(struct tally_ledger *l)
 
 int tally_ledger_resource(const struct tally_ledger *l, const char *name)
 {
-	uint32_t nr = l->layout->header.params.nr_resources;
-
-	for (uint32_t i = 0; i < nr; i++)
-		if (!strcmp(l->layout->resources[i].name, name))
-			return (int)i;
-	return -ENOENT;
+	return column_find(l->layout, name, NULL);
 }

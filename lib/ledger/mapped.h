@@ -83,7 +83,7 @@ struct tally_ledger {
 	struct tally_ledger *next;
 	/* Takes a writer slot: see ledger_join(). */
 	int (*join)(struct tally_ledger *ledger);
-	uint32_t nr_resources;
+	uint32_t nr_resources; /* that this process knows of: ledger_learn() */
 	/* The largest amount, as unsigned, that each resource may be added:
 	 * none but 0 of a reservable, nothing negative of a counter. */
 	uint64_t most[LAYOUT_MAX_COLUMNS];
@@ -99,9 +99,14 @@ ledger_may_add(const struct tally_ledger *l, unsigned int resource,
 
 	if (__builtin_expect((resource | negative) < l->fast.nr_plain, 1))
 		return true;
-	return resource < l->nr_resources &&
-	       (uint64_t)amount <= l->most[resource];
+	return resource < __atomic_load_n(&l->nr_resources, __ATOMIC_ACQUIRE) &&
+	       (uint64_t)amount <=
+		       __atomic_load_n(&l->most[resource], __ATOMIC_RELAXED);
 }
+
+/* Whether a process has declared the resource since this one last looked:
+ * ledger_may_add() then knows it. Async-signal-safe. */
+bool ledger_learn(struct tally_ledger *ledger, unsigned int resource);
 
 /*
  * Map what adds need of a ledger, over a file that is mapped; take over the

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "file/column.h"
 #include "file/reserved.h"
 #include "limit/cells.h"
 
@@ -33,8 +34,7 @@ void limit_note(struct tally_ledger *l, uint32_t row)
 
 bool limit_is_reservable(const struct tally_ledger *l, unsigned int resource)
 {
-	return resource < l->layout->header.params.nr_resources &&
-	       l->layout->resources[resource].kind == TALLY_RESERVABLE;
+	return column_kind(l->layout, resource) == TALLY_RESERVABLE;
 }
 
 int limit_check_account(const struct tally_ledger *l,

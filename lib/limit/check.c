@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/uncancelled.h"
+#include "file/column.h"
 #include "limit/check.h"
 #include "limit/transaction.h"
 #include "view/file.h"
@@ -36,7 +37,7 @@ static void check_cell(struct limit_check *c, uint32_t row,
 			   "row %" PRIu32
 			   ": node %d: %s: the holding is negative",
 			   row, id, name);
-	if (c->layout->resources[resource].kind != TALLY_RESERVABLE)
+	if (column_kind(c->layout, resource) != TALLY_RESERVABLE)
 		check_tell(c,
 			   "row %" PRIu32
 			   ": node %d: %s: held, but not reservable",
@@ -130,7 +131,7 @@ static void check_added(struct limit_check *c)
 		if (view_added(c->view, n, sums))
 			continue;
 		for (uint32_t i = 0; i < c->nr_resources; i++)
-			if (c->layout->resources[i].kind == TALLY_RESERVABLE &&
+			if (column_kind(c->layout, i) == TALLY_RESERVABLE &&
 			    sums[i])
 				check_tell(
 					c,

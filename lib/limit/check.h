@@ -87,7 +87,9 @@ void check_uncommitted(struct limit_check *check);
 static inline const char *check_name(const struct limit_check *c,
 				     uint32_t resource)
 {
-	return c->layout->resources[resource].name;
+	return resource < tally_view_nr_resources(c->view)
+		       ? tally_view_resource(c->view, resource)->name
+		       : "a spare column";
 }
 
 /* Whether the row's reservation and quotas exist. */

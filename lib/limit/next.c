@@ -32,7 +32,8 @@ int tally_limit_capacity_next(const struct tally_view *view, uint64_t *cursor,
 		int err;
 
 		++*cursor;
-		if (!is_set(&layout_capacity(l, index, column)->limit))
+		if (column >= tally_view_nr_resources(view) ||
+		    !is_set(&layout_capacity(l, index, column)->limit))
 			continue;
 		err = tally_limit_node(view, l->nodes[index].id, column, limit);
 		if (err)
@@ -81,7 +82,7 @@ int tally_limit_quota_next(const struct tally_view *view, uint64_t *cursor,
 			layout_quotas(l, (uint32_t)row);
 		struct tally_account its = account_in(l, row);
 
-		for (; column < nr_resources; column++) {
+		for (; column < tally_view_nr_resources(view); column++) {
 			int err;
 
 			if (!is_set(&quotas[column].limit))

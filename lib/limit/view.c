@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/sized.h"
+#include "file/column.h"
 #include "file/reserved.h"
 #include "limit/cells.h"
 #include "view/file.h"
@@ -92,7 +93,7 @@ int tally_limit_node(const struct tally_view *view, int node,
 	struct reserved_read read = {0};
 	struct tally_limit got;
 
-	if (resource >= l->header.params.nr_resources || !fits(limit))
+	if (resource >= tally_view_nr_resources(view) || !fits(limit))
 		return -EINVAL;
 	if (index < 0)
 		return index;
@@ -128,7 +129,7 @@ int tally_limit_account(const struct tally_view *view,
 	struct reserved_read read = {0};
 	int err;
 
-	if (resource >= l->header.params.nr_resources || !fits(limit))
+	if (resource >= tally_view_nr_resources(view) || !fits(limit))
 		return -EINVAL;
 	do {
 		const struct layout_quota *q;
@@ -214,8 +215,8 @@ int tally_limit_free(const struct tally_view *view,
 	char key[LAYOUT_MAX_KEY + 1];
 	int64_t least;
 
-	if (resource >= l->header.params.nr_resources ||
-	    l->resources[resource].kind != TALLY_RESERVABLE)
+	if (resource >= tally_view_nr_resources(view) ||
+	    column_kind(l, resource) != TALLY_RESERVABLE)
 		return -EINVAL;
 	if (index < 0)
 		return index;
@@ -250,7 +251,6 @@ int tally_limit_holding(const struct tally_view *view,
 			int64_t *amounts)
 {
 	const struct layout *l = view_layout(view);
-	uint32_t nr_resources = l->header.params.nr_resources;
 	uint32_t first = 0, end = l->header.params.nr_nodes;
 	int64_t held[LAYOUT_MAX_COLUMNS] = {0};
 	int err = check(view, account);
@@ -265,7 +265,8 @@ int tally_limit_holding(const struct tally_view *view,
 	if (!err)
 		err = check(view, account);
 	if (!err)
-		memcpy(amounts, held, nr_resources * sizeof(*held));
+		memcpy(amounts, held,
+		       tally_view_nr_resources(view) * sizeof(*held));
 	return err;
 }
 

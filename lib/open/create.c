@@ -17,22 +17,30 @@
 #include "base/uncancelled.h"
 #include "open/internal.h"
 
+int ledger_resource(const struct tally_resource *from,
+		    struct layout_resource *to)
+{
+	memset(to, 0, sizeof(*to));
+	if (strlen(from->name) >= sizeof(to->name) ||
+	    strlen(from->unit) >= sizeof(to->unit))
+		return -EINVAL;
+	memcpy(to->name, from->name, strlen(from->name));
+	memcpy(to->unit, from->unit, strlen(from->unit));
+	to->kind = from->kind;
+	return layout_resource_valid(to) ? 0 : -EINVAL;
+}
+
 static int set_resources(const struct tally_resource *from, unsigned int nr,
 			 struct layout_resource **resources)
 {
 	struct layout_resource *to = calloc(nr, sizeof(*to));
-	int err = -EINVAL;
+	int err;
 
 	if (!to)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < nr; i++) {
-		if (strlen(from[i].name) >= sizeof(to[i].name) ||
-		    strlen(from[i].unit) >= sizeof(to[i].unit))
-			goto fail;
-		memcpy(to[i].name, from[i].name, strlen(from[i].name));
-		memcpy(to[i].unit, from[i].unit, strlen(from[i].unit));
-		to[i].kind = from[i].kind;
-		if (!layout_resource_valid(&to[i]))
+		err = ledger_resource(&from[i], &to[i]);
+		if (err)
 			goto fail;
 		for (unsigned int j = 0; j < i; j++) {
 			if (!strcmp(to[j].name, to[i].name)) {
@@ -134,7 +142,8 @@ static int make_layout(int fd, const struct tally_topo *topo,
 	const struct layout_params params = {
 		.nr_nodes = tally_topo_nr_nodes(topo),
 		.nr_lanes = 2 * tally_topo_nr_cpus(topo),
-		.nr_resources = nr_resources,
+		.nr_resources = nr_resources + options->nr_spare,
+		.nr_spare = options->nr_spare,
 		.max_accounts = options->max_accounts ? options->max_accounts
 						      : 4096,
 		.max_key_bytes = options->max_key_bytes ? options->max_key_bytes
@@ -147,7 +156,8 @@ static int make_layout(int fd, const struct tally_topo *topo,
 	struct layout_lane *lanes;
 	int err = -EINVAL;
 
-	if (nr_resources && nr_resources <= LAYOUT_MAX_COLUMNS)
+	if (nr_resources && nr_resources <= LAYOUT_MAX_COLUMNS &&
+	    options->nr_spare <= LAYOUT_MAX_COLUMNS - nr_resources)
 		err = set_resources(resources, nr_resources, &columns);
 	if (err) {
 		close(fd);
@@ -313,8 +323,9 @@ static int make_alike(int fd, const void *arg, struct layout **layout)
 		copy_of(like->nodes, params.nr_nodes * sizeof(*nodes));
 	struct layout_lane *lanes =
 		copy_of(like->lanes, params.nr_lanes * sizeof(*lanes));
-	struct layout_resource *resources = copy_of(
-		like->resources, params.nr_resources * sizeof(*resources));
+	struct layout_resource *resources =
+		copy_of(like->resources,
+			like->plan->resources.count * sizeof(*resources));
 	int err;
 
 	params.flags |= LAYOUT_EXCLUSIVE;

@@ -39,6 +39,10 @@ int ledger_await_removal(const struct layout *layout);
  * Thread-safe; only the first call does it. */
 int fork_init(void);
 
+/* The description of a resource, as files hold it. -EINVAL: it is malformed. */
+int ledger_resource(const struct tally_resource *from,
+		    struct layout_resource *to);
+
 /* What the caller asks for, or the defaults. -EINVAL: of no such size. */
 int ledger_options(const struct tally_ledger_options *options,
 		   struct tally_ledger_options *own);

@@ -10,24 +10,26 @@
 #include <numatally/ledger.h>
 
 #include "base/uncancelled.h"
+#include "file/column.h"
 #include "open/internal.h"
 #include "ledger/mapped.h"
 
 /* Once a millisecond, while other processes replace the ledger. */
 #define MAX_TRIES 1000
 
+/* Resources that were declared later may be among those, or not. */
 static bool resources_match(const struct tally_ledger *l,
 			    const struct tally_resource *resources,
 			    unsigned int nr)
 {
-	if (l->layout->header.params.nr_resources != nr)
+	if (nr < l->layout->plan->resources.count)
 		return false;
 	for (unsigned int i = 0; i < nr; i++) {
-		const struct layout_resource *r = &l->layout->resources[i];
+		struct layout_resource ours, theirs;
 
-		if (strcmp(r->name, resources[i].name) ||
-		    strcmp(r->unit, resources[i].unit) ||
-		    r->kind != (uint32_t)resources[i].kind)
+		if (column_read(l->layout, i, &ours) ||
+		    ledger_resource(&resources[i], &theirs) ||
+		    memcmp(&ours, &theirs, sizeof(ours)) != 0)
 			return false;
 	}
 	return true;

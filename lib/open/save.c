@@ -298,7 +298,6 @@ static int save_capacities(const struct save *s)
 static int save_rest(const struct save *s)
 {
 	int64_t from[LAYOUT_MAX_COLUMNS], to[LAYOUT_MAX_COLUMNS];
-	const struct layout *l = view_layout(s->view);
 	struct tally_account account;
 	struct tally_view *saved;
 	bool some = false;
@@ -320,7 +319,8 @@ static int save_rest(const struct save *s)
 		if (!err)
 			err = tally_view_totals(saved, node, to);
 		for (unsigned int i = 0; !err && i < s->nr_resources; i++)
-			from[i] = l->resources[i].kind == TALLY_COUNTER
+			from[i] = tally_view_resource(s->view, i)->kind ==
+						  TALLY_COUNTER
 					  ? (int64_t)((uint64_t)from[i] -
 						      (uint64_t)to[i])
 					  : 0;
@@ -331,10 +331,24 @@ static int save_rest(const struct save *s)
 	return err || !some ? err : tally_account_end(s->to, account);
 }
 
+static int save_resources(const struct save *s)
+{
+	int column = (int)s->ledger->layout->plan->resources.count, err = 0;
+
+	for (; err >= 0 && column < (int)s->nr_resources; column++)
+		err = tally_ledger_declare(
+			s->ledger,
+			tally_view_resource(s->view, (unsigned int)column),
+			NULL, 0);
+	return err < 0 ? err : 0;
+}
+
 static int save_all(const struct save *s)
 {
-	int err = each_account(s, save_account);
+	int err = save_resources(s);
 
+	if (!err)
+		err = each_account(s, save_account);
 	if (!err)
 		err = save_rest(s);
 	if (!err)

@@ -8,6 +8,7 @@
 #include <numatally/ledger.h>
 
 #include "account/directory.h"
+#include "file/column.h"
 #include "snapshot/fold.h"
 
 /* One plane of one region, in the frozen bank. */
@@ -193,7 +194,7 @@ static void add_rest(const struct fold *f, const int64_t *old, unsigned int row,
 	uint64_t at = row * nr_row_cells(l);
 
 	for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
-		if (l->resources[i].kind == TALLY_COUNTER)
+		if (column_kind(l, i) == TALLY_COUNTER)
 			put_cell(&rest[i], (uint64_t)rest[i] +
 						   (uint64_t)old[at + i] +
 						   (uint64_t)f->sums[at + i]);

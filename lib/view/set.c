@@ -7,6 +7,7 @@
 
 #include <numatally/view.h>
 
+#include "file/column.h"
 #include "ledger/mapped.h"
 
 static int read_now(struct tally_ledger *l, struct tally_account account,
@@ -32,9 +33,7 @@ int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
 
 	assert(nr <= 64);
 	for (unsigned int i = 0; i < nr; i++)
-		if (amounts[i].resource >= l->nr_resources ||
-		    l->layout->resources[amounts[i].resource].kind !=
-			    TALLY_GAUGE)
+		if (column_kind(l->layout, amounts[i].resource) != TALLY_GAUGE)
 			return -EINVAL;
 	if (err >= 0)
 		err = read_now(l, account, node, now);

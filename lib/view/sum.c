@@ -8,6 +8,7 @@
 #include <numatally/ledger.h>
 
 #include "account/directory.h"
+#include "file/column.h"
 #include "view/sum.h"
 #include "view/bucket.h"
 #include "view/row.h"
@@ -150,7 +151,7 @@ static __attribute__((noinline)) void take_gauges(const struct part *p,
 		memset(theirs, 0, l->plan->row_bytes);
 		add_banks(&row, f, theirs);
 		for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
-			if (l->resources[i].kind != TALLY_COUNTER)
+			if (column_kind(l, i) != TALLY_COUNTER)
 				sums[i] -= theirs[i];
 	}
 }

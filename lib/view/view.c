@@ -12,6 +12,7 @@
 #include "base/sized.h"
 #include "snapshot/in_doubt.h"
 #include "snapshot/epoch.h"
+#include "file/column.h"
 #include "file/reserved.h"
 #include "ledger/mapped.h"
 #include "view/sum.h"
@@ -23,9 +24,44 @@ struct tally_view {
 	struct tally_ledger *pinned; /* by a snapshot; else NULL */
 	uint64_t owner;		     /* word of the process that pinned it */
 	struct tally_snapshot_info info;
-	struct tally_resource *resources;
+	struct tally_resource *resources; /* that there were when it was opened */
+	uint32_t nr_resources;
 	struct tally_slice records[]; /* by node index */
 };
+
+/*
+ * Describe the resources. Callers have arrays of as many amounts, so that this
+ * number must not grow under them.
+ */
+static int describe(struct tally_view *v)
+{
+	const struct layout *l = v->layout;
+	uint32_t nr_made = (uint32_t)l->plan->resources.count;
+	uint32_t nr = column_nr(l);
+	struct layout_resource *text;
+	int err = 0;
+
+	v->nr_resources = nr;
+	v->resources = malloc(nr * sizeof(*v->resources) +
+			      (nr - nr_made) * sizeof(*text));
+	if (!v->resources)
+		return -ENOMEM;
+	text = (struct layout_resource *)&v->resources[nr];
+	for (uint32_t i = 0; !err && i < nr; i++) {
+		const struct layout_resource *r = text;
+
+		if (i < nr_made)
+			r = &l->resources[i];
+		else
+			err = column_read(l, i, text++);
+		v->resources[i].name = r->name;
+		v->resources[i].unit = r->unit;
+		v->resources[i].kind = (enum tally_kind)r->kind;
+	}
+	if (!err && l->header.params.nr_spare && !layout_is_whole(l))
+		err = -EBADMSG;
+	return err;
+}
 
 int view_over(const struct layout *layout,
 	      const struct tally_accounts *accounts, struct tally_view **view)
@@ -33,6 +69,7 @@ int view_over(const struct layout *layout,
 	const struct layout_params *params = &layout->header.params;
 	struct tally_view *v =
 		malloc(sizeof(*v) + params->nr_nodes * sizeof(*v->records));
+	int err;
 
 	if (!v)
 		return -ENOMEM;
@@ -40,16 +77,11 @@ int view_over(const struct layout *layout,
 	v->accounts = accounts;
 	v->pinned = NULL;
 	v->info = (struct tally_snapshot_info){.size = sizeof(v->info)};
-	v->resources = calloc(params->nr_resources, sizeof(*v->resources));
-	if (!v->resources) {
+	err = describe(v);
+	if (err) {
+		free(v->resources);
 		free(v);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < params->nr_resources; i++) {
-		v->resources[i].name = layout->resources[i].name;
-		v->resources[i].unit = layout->resources[i].unit;
-		v->resources[i].kind =
-			(enum tally_kind)layout->resources[i].kind;
+		return err;
 	}
 	for (uint32_t n = 0; n < params->nr_nodes; n++) {
 		v->records[n].base =
@@ -147,7 +179,7 @@ void tally_view_close(struct tally_view *view)
 
 unsigned int tally_view_nr_resources(const struct tally_view *view)
 {
-	return view->layout->header.params.nr_resources;
+	return view->nr_resources;
 }
 
 const struct tally_resource *tally_view_resource(const struct tally_view *view,
@@ -236,8 +268,7 @@ sum_of(const struct tally_view *view, int node, uint64_t from, uint64_t to,
 static void copy_sums(const struct tally_view *view, const uint64_t *sums,
 		      int64_t *amounts)
 {
-	size_t bytes =
-		view->layout->header.params.nr_resources * sizeof(*amounts);
+	size_t bytes = view->nr_resources * sizeof(*amounts);
 
 	if (bytes == LAYOUT_LINE)
 		memcpy(amounts, sums, LAYOUT_LINE);

@@ -47,6 +47,8 @@ static void words_of_a_function(void **state)
 	assert_string_equal(
 		tally_strerror_of("tally_ledger_open_or_create", -EEXIST),
 		"the ledger has other resources");
+	assert_string_equal(tally_strerror_of("tally_ledger_declare", -ENOSPC),
+			    "no spare column is left");
 	assert_string_equal(tally_strerror_of("tally_ledger_add", -ESTALE),
 			    "the account is gone");
 	assert_string_equal(tally_strerror_of("tally_ledger_add", -EBADMSG),

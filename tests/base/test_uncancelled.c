@@ -150,14 +150,19 @@ static void check(void **state,
 
 static int make_ledgers(struct machine *m, struct tally_ledger *l)
 {
+	static const struct tally_resource gpus = {"gpus", "",
+						   TALLY_RESERVABLE};
+	const struct tally_ledger_options options = {.size = sizeof(options),
+						     .nr_spare = 1};
 	struct tally_ledger *next;
 	char path[128];
 	int why;
 
 	(void)l;
 	snprintf(path, sizeof(path), "%s/next", m->dir);
-	MUST(tally_ledger_create(path, m->topo, machine_reservables, 2, NULL,
-				 &next));
+	MUST(tally_ledger_create(path, m->topo, machine_reservables, 2,
+				 &options, &next));
+	MUST(tally_ledger_declare(next, &gpus, NULL, 0) - 2);
 	tally_ledger_close(next);
 	MUST(tally_ledger_open(path, &next));
 	tally_ledger_close(next);

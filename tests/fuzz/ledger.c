@@ -92,9 +92,13 @@ static void look(const struct tally_view *view)
 
 static void write_to(struct tally_ledger *ledger, const struct tally_view *view)
 {
+	static const struct tally_resource gpus = {"gpus", "",
+						   TALLY_RESERVABLE};
+	const struct tally_capacity four = {tally_view_node(view, 0), 0, 4};
 	static const char *const keys[] = {"a", "new", "batch/job-42", "c"};
 	struct tally_view *snapshot;
 
+	(void)!tally_ledger_declare(ledger, &gpus, &four, 1);
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct tally_account account;
 

@@ -94,7 +94,8 @@ static void empty(void **state)
 	put_file("empty", m->path);
 }
 
-/* Rows of several lines, a few buckets, an exclusive writer. */
+/* Rows of several lines, a few buckets, an exclusive writer, a spare column and
+ * one that is none any more. */
 static void wide(void **state)
 {
 	struct machine *m = *state;
@@ -103,6 +104,7 @@ static void wide(void **state)
 		.max_accounts = 150,
 		.max_key_bytes = 20,
 		.exclusive = 1,
+		.nr_spare = 2,
 	};
 	struct tally_resource resources[10];
 	char names[10][16], key[20];
@@ -117,6 +119,9 @@ static void wide(void **state)
 	assert_int_equal(tally_ledger_create(m->path, m->topo, resources, 10,
 					     &options, &ledger),
 			 0);
+	assert_int_equal(
+		tally_ledger_declare(ledger, &machine_resources[0], NULL, 0),
+		10);
 	for (int i = 0; i < 150; i += i % 8 ? 3 : 1) {
 		snprintf(key, sizeof(key), "job-%d", i);
 		assert_int_equal(tally_ledger_add(ledger,

@@ -77,6 +77,16 @@ static int exchange(struct task *t)
 	return capacities[0].capacity == 100 && quotas[0].quota == 10 ? 0 : BAD;
 }
 
+static int declare(struct task *t)
+{
+	static const struct tally_resource gpus = {"gpus", "",
+						   TALLY_RESERVABLE};
+	const struct tally_capacity four = {5, 0, 4};
+	int number = tally_ledger_declare(t->l, &gpus, &four, 1);
+
+	return number == MEMORY + 1 ? 0 : number < 0 ? number : BAD;
+}
+
 /* 4 are free of the capacity, 5 of the quota. */
 static int refuse(struct task *t)
 {
@@ -123,13 +133,13 @@ static const struct step {
 	int (*what)(struct task *t);
 	int64_t held[3];
 } steps[] = {
-	{set_quota, {0, 0, 0}},	  {reserve, {2, 3, 0}},
-	{change, {1, 3, 1}},	  {commit, {1, 3, 1}},
-	{open_credit, {1, 3, 1}}, {take, {1, 5, 1}},
-	{exchange, {1, 5, 1}},	  {refuse, {1, 5, 1}},
-	{give, {1, 3, 1}},	  {release_some, {1, 0, 1}},
-	{end, {1, 0, 1}},	  {release_rest, {0, 0, 0}},
-	{be_gone, {0, 0, 0}},
+	{set_quota, {0, 0, 0}},	   {reserve, {2, 3, 0}},
+	{change, {1, 3, 1}},	   {commit, {1, 3, 1}},
+	{declare, {1, 3, 1}},	   {open_credit, {1, 3, 1}},
+	{take, {1, 5, 1}},	   {exchange, {1, 5, 1}},
+	{refuse, {1, 5, 1}},	   {give, {1, 3, 1}},
+	{release_some, {1, 0, 1}}, {end, {1, 0, 1}},
+	{release_rest, {0, 0, 0}}, {be_gone, {0, 0, 0}},
 };
 #define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -143,7 +153,7 @@ static int count_problem(void *nr, const char *problem)
 /* Whether so much is held. The account and what is above it count the same. */
 static bool holds(struct tally_ledger *l, const int64_t held[3])
 {
-	int64_t sums[2] = {0};
+	int64_t sums[3] = {0};
 	struct tally_view *view;
 	bool good = true;
 	int problems = 0;
@@ -174,6 +184,7 @@ static int set_up(struct task *t)
 		.exclusive = t->exclusive,
 		.capacities = capacities,
 		.nr_capacities = 3,
+		.nr_spare = 1,
 	};
 	struct tally_accounts *accounts;
 	int err = tally_ledger_create(NULL, t->m->topo, machine_reservables, 2,

@@ -11,7 +11,7 @@
 #include "support/inside.h"
 #include "support/machine.h"
 
-/* The file format, version 5: the header's first fields. */
+/* The file format, version 6: the header's first fields. */
 #define VERSION_AT 8
 #define ORDER_AT   12
 #define PAGE_AT	   36
@@ -116,14 +116,14 @@ static void files_that_are_no_ledger(void **state)
 static void another_version_or_machine(void **state)
 {
 	struct machine *m = *state;
-	const uint32_t versions[] = {0, 4, 6};
+	const uint32_t versions[] = {0, 5, 7};
 	const uint32_t swapped = 0x04030201, pages = 1 << 16;
 	uint32_t old;
 
 	make(m);
 	both_say(m->path, 0);
 	old = peek(m->path, VERSION_AT);
-	assert_int_equal(old, 5);
+	assert_int_equal(old, 6);
 	for (int i = 0; i < 3; i++) {
 		patch(m->path, VERSION_AT, &versions[i], 4);
 		both_say(m->path, -EPROTO);

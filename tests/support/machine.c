@@ -210,7 +210,7 @@ struct tally_account machine_account(struct tally_ledger *ledger,
 
 int64_t machine_total(struct tally_ledger *ledger, unsigned int resource)
 {
-	int64_t amounts[2];
+	int64_t amounts[LAYOUT_MAX_COLUMNS];
 	struct tally_view *view;
 
 	assert_int_equal(tally_view_open(ledger, &view), 0);

@@ -92,11 +92,29 @@ static int attach(struct show *show)
 		   : tally_reader_view(show->source.reader, &show->source.view);
 }
 
+/* A view with the resources that were declared since, too. */
+static int renew(struct show *show)
+{
+	unsigned int nr = tally_view_nr_resources(show->source.view);
+	struct tally_view *view;
+	int err = tally_reader_view(show->source.reader, &view);
+
+	if (err)
+		return err;
+	if (tally_view_nr_resources(view) != nr)
+		show_look_free(&show->before);
+	tally_view_close(show->source.view);
+	show->source.view = view;
+	return 0;
+}
+
 static int show_once(struct show *show)
 {
 	struct show_look look;
-	int err = show_look(show->source.view, &show->choice, &look);
+	int err = show->before.totals ? renew(show) : 0;
 
+	if (!err)
+		err = show_look(show->source.view, &show->choice, &look);
 	if (err)
 		return err;
 	err = show->json ? show_json(&show->source, &look)
