@@ -97,7 +97,8 @@ tally_limit_set_quota(struct tally_ledger *ledger, struct tally_account account,
  * twice, the last one counts.
  *
  * -E2BIG	there are too many, where 4,096 is the most: a capacity counts
- *		once, a quota twice for each resource and twice more; or a key as
+ *		once, a quota twice for each column, spare ones too, and twice
+ *		more; or a key as
  *		in tally_limit_set_quota()
  * -ESTALE	an account was ended meanwhile: try again
  * -ENOMEM	no memory
