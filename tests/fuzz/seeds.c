@@ -7,7 +7,9 @@
 
 #include <numatally/limit.h>
 
+#include "account/internal.h"
 #include "fuzz/fuzz.h"
+#include "support/inside.h"
 #include "support/small.h"
 
 static const char *dir;
@@ -85,6 +87,29 @@ static void held(void **state)
 	tally_ledger_close(ledger);
 }
 
+/* What fuzzers once found: an account that no row owns, and more credits than
+ * there can be. */
+static void found(void **state)
+{
+	struct machine *m = *state;
+	struct layout *inside;
+	uint32_t *owner;
+	uint64_t *nr;
+
+	held(state);
+	inside = inside_open(m->path);
+	owner = &record_in(inside, 1)->owner;
+	*owner = INT32_MAX;
+	put_file("owner", m->path);
+	*owner = 0;
+	nr = &layout_limits(inside)->nr_credits;
+	*nr = UINT64_MAX;
+	put_file("credits", m->path);
+	*nr = LAYOUT_NR_CREDITS + 1;
+	put_file("credit", m->path);
+	inside_close(inside);
+}
+
 static void empty(void **state)
 {
 	struct machine *m = *state;
@@ -138,6 +163,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest seeds[] = {
 		MACHINE_TEST(folded),
 		MACHINE_TEST(held),
+		MACHINE_TEST(found),
 		MACHINE_TEST(empty),
 		MACHINE_TEST(wide),
 	};
