@@ -161,11 +161,8 @@ static void wide(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest seeds[] = {
-		MACHINE_TEST(folded),
-		MACHINE_TEST(held),
-		MACHINE_TEST(found),
-		MACHINE_TEST(empty),
-		MACHINE_TEST(wide),
+		MACHINE_TEST(folded), MACHINE_TEST(held), MACHINE_TEST(found),
+		MACHINE_TEST(empty),  MACHINE_TEST(wide),
 	};
 
 	if (argc != 2) {
