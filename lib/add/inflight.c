@@ -108,14 +108,14 @@ void inflight_forked(void)
 /* Allocate a slot's words, 0 at first, in every region. */
 static int make_inflight(struct layout *layout, uint32_t thread)
 {
-	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++) {
-		const struct layout_node *node = &layout->nodes[n];
+	for (uint32_t n = 0; n < layout->header.params.nr_planes; n++) {
+		const struct layout_place *place = &layout->places[n];
 		int err;
 
-		if (!node->nr_lanes)
+		if (!place->nr_lanes)
 			continue;
 		err = layout_populate(layout, &layout->regions[n],
-				      node->inflight_offset +
+				      place->inflight_offset +
 					      (size_t)thread * LAYOUT_LINE,
 				      LAYOUT_LINE);
 		if (err)

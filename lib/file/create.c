@@ -18,6 +18,8 @@ static void copy_out(char *once, const struct layout *l)
 	memcpy(once, &l->header, sizeof(l->header));
 	memcpy(once + plan->nodes.offset, l->nodes,
 	       plan->nodes.stride * plan->nodes.count);
+	memcpy(once + plan->places.offset, l->places,
+	       plan->places.stride * plan->places.count);
 	memcpy(once + plan->lanes.offset, l->lanes,
 	       plan->lanes.stride * plan->lanes.count);
 	memcpy(once + plan->resources.offset, l->resources,
@@ -26,23 +28,24 @@ static void copy_out(char *once, const struct layout *l)
 
 static int make_region(struct layout *l, uint32_t n)
 {
-	const struct layout_node *node = &l->nodes[n];
 	struct layout_region_head *head = layout_region_head(l, n);
-	int err = file_init_region(l, n, node->id);
+	int node = l->nodes[n].id;
+	int err = file_init_region(l, n, node);
 
 	if (err)
 		return err;
-	err = tally_region_populate(&l->regions[n], 0, node->inflight_offset);
+	err = tally_region_populate(&l->regions[n], 0,
+				    l->places[n].inflight_offset);
 	if (err)
 		return err;
-	head->id = node->id;
+	head->id = node;
 	head->bound = l->regions[n].bound;
 	return 0;
 }
 
 static void make_records(struct layout *l)
 {
-	uint32_t nr_planes = l->header.params.nr_nodes;
+	uint32_t nr_planes = l->header.params.nr_planes;
 	uint64_t nr_buckets = l->plan->nr_buckets;
 
 	for (uint32_t i = 0; i < l->header.params.nr_lanes; i++) {
@@ -57,7 +60,8 @@ static void make_records(struct layout *l)
 					  nr_buckets);
 	}
 	for (uint32_t n = 0; n < nr_planes; n++)
-		for (uint32_t p = 0; l->nodes[n].nr_lanes && p < nr_planes; p++)
+		for (uint32_t p = 0; l->places[n].nr_lanes && p < nr_planes;
+		     p++)
 			tally_slice_place(&layout_folded(l, n)[p],
 					  layout_states_offset(l, n, p),
 					  nr_buckets);
@@ -133,15 +137,14 @@ int layout_create(int fd, const struct layout_params *params,
 	if (!err)
 		err = layout_plan(params, &l->header.plan);
 	if (!err)
-		err = layout_place(params, l->plan, nodes, lanes,
-				   &l->header.file_bytes);
+		err = file_place(l, &l->header.file_bytes);
 	if (!err) {
 		header_fill(&l->header);
 		err = make_file(l);
 	}
 	if (!err)
 		err = file_map(l);
-	for (uint32_t n = 0; !err && n < params->nr_nodes; n++)
+	for (uint32_t n = 0; !err && n < params->nr_planes; n++)
 		err = make_region(l, n);
 	if (err) {
 		layout_unmap(l);

@@ -20,12 +20,12 @@ static int index_lanes(struct layout *l)
 	uint32_t first = 0;
 
 	l->by_slot = calloc(params->nr_lanes, sizeof(*l->by_slot));
-	l->first_slot = calloc(params->nr_nodes, sizeof(*l->first_slot));
+	l->first_slot = calloc(params->nr_planes, sizeof(*l->first_slot));
 	if (!l->by_slot || !l->first_slot)
 		return -ENOMEM;
-	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+	for (uint32_t n = 0; n < params->nr_planes; n++) {
 		l->first_slot[n] = first;
-		first += l->nodes[n].nr_lanes;
+		first += l->places[n].nr_lanes;
 	}
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
 		l->by_slot[l->first_slot[l->lanes[i].node] + l->lanes[i].slot] =
@@ -37,7 +37,7 @@ static int index_lanes(struct layout *l)
 static void step_lanes(struct layout *l, uint32_t node)
 {
 	char *const *cells = l->cells + l->first_slot[node];
-	uint32_t nr_lanes = l->nodes[node].nr_lanes, nr_even = 0;
+	uint32_t nr_lanes = l->places[node].nr_lanes, nr_even = 0;
 
 	for (uint32_t i = nr_lanes; i-- > 1;) {
 		nr_even = i + 1 < nr_lanes && cells[i + 1] - cells[i] ==
@@ -58,23 +58,23 @@ static int make_seen(struct layout *l)
 
 	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
 	l->steps = calloc(params->nr_lanes, sizeof(*l->steps));
-	l->first_seen = calloc(params->nr_nodes, sizeof(*l->first_seen));
+	l->first_seen = calloc(params->nr_planes, sizeof(*l->first_seen));
 	if (!l->cells || !l->steps || !l->first_seen)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
 		l->cells[i] = l->origin +
 			      layout_cells_offset(l, l->by_slot[i], 0, 0, 0);
-	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+	for (uint32_t n = 0; n < params->nr_planes; n++) {
 		step_lanes(l, n);
 		l->first_seen[n] = nr_words;
-		nr_words += params->nr_nodes * l->plan->nr_buckets *
+		nr_words += params->nr_planes * l->plan->nr_buckets *
 			    (LAYOUT_SEEN_SETS +
 			     LAYOUT_NR_BANKS * layout_lane_words(l, n));
 	}
 	first_known = nr_words;
-	nr_words += (uint64_t)params->nr_nodes *
+	nr_words += (uint64_t)params->nr_planes *
 			    ((uint64_t)params->nr_lanes * 2 * LAYOUT_NR_BANKS +
-			     params->nr_nodes) +
+			     params->nr_planes) +
 		    1;
 	p = mmap(NULL, nr_words * sizeof(*l->seen), PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -106,17 +106,25 @@ int file_map(struct layout *l)
 		return err;
 	/* Keep core dumps of programs that have a ledger open small. */
 	madvise(origin, bytes, MADV_DONTDUMP);
-	assert(l->header.params.nr_nodes > 0);
-	l->regions = calloc(l->header.params.nr_nodes, sizeof(*l->regions));
+	assert(l->header.params.nr_planes > 0);
+	l->regions = calloc(l->header.params.nr_planes, sizeof(*l->regions));
 	if (!l->regions)
 		return -ENOMEM;
 	err = index_lanes(l);
 	return err ? err : make_seen(l);
 }
 
+int file_place(struct layout *l, uint64_t *file_bytes)
+{
+	l->places = calloc(l->header.params.nr_planes, sizeof(*l->places));
+	return l->places ? layout_place(&l->header.params, l->plan, l->places,
+					l->lanes, file_bytes)
+			 : -ENOMEM;
+}
+
 int file_init_region(struct layout *l, uint32_t n, int node)
 {
-	const struct layout_node *at = &l->nodes[n];
+	const struct layout_place *at = &l->places[n];
 
 	return tally_region_init(
 		l->origin + at->region_offset, at->region_bytes, l->file->fd,
@@ -158,11 +166,14 @@ static int check_tables(struct layout *l, const char *once)
 	const struct layout_plan *plan = l->plan;
 	const struct layout_params *params = &l->header.params;
 	uint64_t file_bytes;
+	int err = file_place(l, &file_bytes);
 
-	if (layout_place(params, plan, l->nodes, l->lanes, &file_bytes) ||
-	    file_bytes != l->header.file_bytes ||
-	    memcmp(l->nodes, once + plan->nodes.offset,
-		   plan->nodes.stride * plan->nodes.count) ||
+	if (err == -ENOMEM)
+		return err;
+	if (err || file_bytes != l->header.file_bytes ||
+	    !layout_nodes_valid(params, l->nodes) ||
+	    memcmp(l->places, once + plan->places.offset,
+		   plan->places.stride * plan->places.count) ||
 	    memcmp(l->lanes, once + plan->lanes.offset,
 		   plan->lanes.stride * plan->lanes.count))
 		return -EBADMSG;
@@ -259,7 +270,7 @@ int layout_map(int fd, bool writable, struct layout **layout)
 		err = check_file(l);
 	if (!err)
 		err = file_map(l);
-	for (uint32_t n = 0; !err && n < l->header.params.nr_nodes; n++)
+	for (uint32_t n = 0; !err && n < l->header.params.nr_planes; n++)
 		err = open_region(l, n);
 	if (!err)
 		err = check_columns(l);
@@ -289,6 +300,7 @@ void layout_unmap(struct layout *l)
 	free(l->steps);
 	free(l->first_seen);
 	free(l->nodes);
+	free(l->places);
 	free(l->lanes);
 	free(l->resources);
 	free(l->regions);

@@ -28,6 +28,7 @@ struct layout {
 	struct layout_header header;
 	const struct layout_plan *plan; /* &header.plan */
 	struct layout_node *nodes;
+	struct layout_place *places; /* by plane */
 	struct layout_lane *lanes;
 	struct layout_resource *resources;
 	struct tally_region *regions; /* by node index */
@@ -45,8 +46,8 @@ struct layout {
 
 /*
  * Fill the empty file in fd and map it. The file is not ready until
- * layout_publish(). Take over fd, nodes and lanes (both as layout_place() takes
- * them) and resources, all from malloc(); on failure too.
+ * layout_publish(). Take over fd, nodes, lanes (as layout_place() takes them) and
+ * resources, all from malloc(); on failure too.
  */
 int layout_create(int fd, const struct layout_params *params,
 		  struct layout_node *nodes, struct layout_lane *lanes,
@@ -150,7 +151,8 @@ static inline uint64_t layout_state(uint64_t word)
 static inline struct tally_slice *layout_folded(const struct layout *l,
 						uint32_t node)
 {
-	return (struct tally_slice *)(l->origin + l->nodes[node].region_offset +
+	return (struct tally_slice *)(l->origin +
+				      l->places[node].region_offset +
 				      LAYOUT_LINE);
 }
 
@@ -158,7 +160,8 @@ static inline struct tally_slice *layout_folded(const struct layout *l,
 static inline uint64_t *layout_folded_lens(const struct layout *l,
 					   uint32_t node)
 {
-	return (uint64_t *)(layout_folded(l, node) + l->header.params.nr_nodes);
+	return (uint64_t *)(layout_folded(l, node) +
+			    l->header.params.nr_planes);
 }
 
 /* The record of the slot-th lane in a node's region: slices over bucket
@@ -176,14 +179,14 @@ static inline uint64_t *layout_record_lens(const struct layout *l,
 					   struct tally_slice *record)
 {
 	return (uint64_t *)(record + (size_t)LAYOUT_NR_BANKS *
-					     l->header.params.nr_nodes);
+					     l->header.params.nr_planes);
 }
 
 /* The offset of a node's folded area in the file. */
 static inline uint64_t layout_folded_offset(const struct layout *l,
 					    uint32_t node)
 {
-	return l->nodes[node].region_offset + l->nodes[node].folded_offset;
+	return l->places[node].region_offset + l->places[node].folded_offset;
 }
 
 /* The offset of a plane's bucket states, which are first in that area. */
@@ -199,8 +202,8 @@ static inline struct layout_inflight *
 layout_inflight(const struct layout *l, uint32_t node, uint32_t thread)
 {
 	return (struct layout_inflight *)(l->origin +
-					  l->nodes[node].region_offset +
-					  l->nodes[node].inflight_offset +
+					  l->places[node].region_offset +
+					  l->places[node].inflight_offset +
 					  (uint64_t)thread * LAYOUT_LINE);
 }
 
@@ -236,13 +239,13 @@ static inline struct layout_region_head *
 layout_region_head(const struct layout *l, uint32_t node)
 {
 	return (struct layout_region_head *)(l->origin +
-					     l->nodes[node].region_offset);
+					     l->places[node].region_offset);
 }
 
 /* The words of a set of the lanes in a node's region. */
 static inline uint64_t layout_lane_words(const struct layout *l, uint32_t node)
 {
-	return (l->nodes[node].nr_lanes + 63) / 64;
+	return (l->places[node].nr_lanes + 63) / 64;
 }
 
 /*
@@ -271,7 +274,7 @@ static inline uint64_t *layout_known_rows(const struct layout *l)
 static inline uint64_t *layout_known(const struct layout *l, uint32_t lane,
 				     uint32_t bank, uint32_t plane)
 {
-	uint64_t nr_planes = l->header.params.nr_nodes;
+	uint64_t nr_planes = l->header.params.nr_planes;
 
 	return l->known + 1 +
 	       2 * ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes +
@@ -282,7 +285,7 @@ static inline uint64_t *layout_known_states(const struct layout *l,
 					    uint32_t node, uint32_t plane)
 {
 	return layout_known(l, l->header.params.nr_lanes, 0, 0) +
-	       (uint64_t)node * l->header.params.nr_nodes + plane;
+	       (uint64_t)node * l->header.params.nr_planes + plane;
 }
 
 /* Offsets in the file, by the plan. */

@@ -25,6 +25,9 @@ bool header_is_stale(const struct layout_header *header);
 /* Map a file whose header, nodes, lanes and resources are set. */
 int file_map(struct layout *layout);
 
+/* Make layout->places, of layout->lanes. -ENOMEM; others as layout_place(). */
+int file_place(struct layout *layout, uint64_t *file_bytes);
+
 /* Set up the region of the index-th node, to be bound to node or, if that is
  * -1, as it is. */
 int file_init_region(struct layout *layout, uint32_t index, int node);

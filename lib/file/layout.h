@@ -6,7 +6,7 @@
  * in one machine's memory. Positions are offsets from the file's start.
  *
  *  ┌─ metadata ────────────────────────────────────────────────────────────┐
- *  │ header │ nodes │ lanes │ resources ││ writers │ … │ heads │ accounts  │
+ *  │ header │ nodes │ … │ resources    ││ writers │ … │ heads │ accounts  │
  *  └───────────────────────────────────────────────────────────────────────┘
  *   written once, under a checksum       changed by every writer
  *
@@ -102,7 +102,7 @@
 
 /* The parameters of a ledger; all else follows from them. */
 struct layout_params {
-	uint32_t nr_nodes;
+	uint32_t nr_nodes; /* that can be reserved on */
 	uint32_t nr_lanes;
 	uint32_t nr_resources; /* columns, spare ones too */
 	uint32_t max_accounts;
@@ -110,6 +110,8 @@ struct layout_params {
 	uint32_t page_bytes;
 	uint32_t flags;
 	uint32_t nr_spare; /* of the columns, when it was made: the last ones */
+	uint32_t nr_planes; /* the first nodes, which have regions */
+	uint32_t pad;
 };
 
 /* A table in the file. */
@@ -122,6 +124,7 @@ struct layout_table {
 /* Where everything lies. */
 struct layout_plan {
 	struct layout_table nodes;
+	struct layout_table places; /* by plane */
 	struct layout_table lanes;
 	struct layout_table resources; /* that it was made with */
 	struct layout_table writers;
@@ -179,7 +182,12 @@ struct layout_header {
 
 struct layout_node {
 	int32_t id;
-	uint32_t nr_lanes; /* lane records in its region */
+};
+
+/* Where the region of a plane's node lies, and what it has. */
+struct layout_place {
+	uint32_t nr_lanes; /* lane records in it */
+	uint32_t pad;
 	uint64_t region_offset;
 	uint64_t region_bytes;
 	uint64_t inflight_offset; /* in the region, as those below */
@@ -311,11 +319,14 @@ struct layout_region_head {
 int layout_plan(const struct layout_params *params, struct layout_plan *plan);
 
 /* Assign slots to the lanes and places to the regions. The caller has set the
- * nodes' ids and the lanes' nodes. -E2BIG, -EINVAL as layout_plan(). */
+ * lanes' nodes. -E2BIG, -EINVAL as layout_plan(). */
 int layout_place(const struct layout_params *params,
-		 const struct layout_plan *plan, struct layout_node *nodes,
+		 const struct layout_plan *plan, struct layout_place *places,
 		 struct layout_lane *lanes, uint64_t *file_bytes);
 
+/* Whether the nodes can be those of a ledger with these parameters. */
+bool layout_nodes_valid(const struct layout_params *params,
+			const struct layout_node *nodes);
 bool layout_resource_valid(const struct layout_resource *resource);
 
 /* FNV-1a, 64 bits. Each step is a bijection of the hash, so that one changed

@@ -331,10 +331,10 @@ static inline struct layout_credit *layout_credit(const struct layout *l,
 static inline struct layout_credit_word *layout_credits(const struct layout *l,
 							uint32_t lane)
 {
-	const struct layout_node *node = &l->nodes[l->lanes[lane].node];
+	const struct layout_place *place = &l->places[l->lanes[lane].node];
 
-	return (struct layout_credit_word *)(l->origin + node->region_offset +
-					     node->credits_offset) +
+	return (struct layout_credit_word *)(l->origin + place->region_offset +
+					     place->credits_offset) +
 	       (uint64_t)l->lanes[lane].slot * LAYOUT_NR_CREDITS;
 }
 

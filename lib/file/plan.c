@@ -41,6 +41,7 @@ static bool in(uint32_t n, uint32_t max)
 static bool params_valid(const struct layout_params *p)
 {
 	return in(p->nr_nodes, LAYOUT_MAX_NODES) &&
+	       in(p->nr_planes, p->nr_nodes) &&
 	       in(p->nr_lanes, LAYOUT_MAX_LANES) &&
 	       in(p->nr_resources, LAYOUT_MAX_COLUMNS) &&
 	       p->nr_spare < p->nr_resources &&
@@ -59,6 +60,8 @@ static uint64_t plan_once(const struct layout_params *params, uint64_t at,
 {
 	at = put(&plan->nodes, at, sizeof(struct layout_node),
 		 params->nr_nodes);
+	at = put(&plan->places, at, sizeof(struct layout_place),
+		 params->nr_planes);
 	at = put(&plan->lanes, at, sizeof(struct layout_lane),
 		 params->nr_lanes);
 	at = put(&plan->resources, at, sizeof(struct layout_resource),
@@ -147,9 +150,9 @@ static int plan_regions(const struct layout_params *params,
 			struct layout_plan *plan)
 {
 	uint64_t page = params->page_bytes;
-	uint64_t slices = params->nr_nodes *
+	uint64_t slices = params->nr_planes *
 			  (sizeof(struct tally_slice) + sizeof(uint64_t));
-	uint64_t nr_headers = plan->nr_buckets * params->nr_nodes;
+	uint64_t nr_headers = plan->nr_buckets * params->nr_planes;
 	uint64_t cells_bytes;
 
 	plan->folded_bytes = align(slices, LAYOUT_LINE);
@@ -201,26 +204,26 @@ int layout_plan(const struct layout_params *params, struct layout_plan *out)
 /* Place what a node's region has. Return its bytes, or 0 for too many. */
 static uint64_t place_in_region(const struct layout_params *params,
 				const struct layout_plan *plan,
-				struct layout_node *node)
+				struct layout_place *place)
 {
-	uint64_t page = params->page_bytes, nr_lanes = node->nr_lanes;
+	uint64_t page = params->page_bytes, nr_lanes = place->nr_lanes;
 	uint64_t at, areas;
 
 	at = align(LAYOUT_LINE + plan->folded_bytes +
 			   nr_lanes * plan->record_bytes,
 		   page);
-	node->inflight_offset = at;
+	place->inflight_offset = at;
 	/* No add is in flight, or folded, on a node without CPUs. */
 	if (nr_lanes)
 		at += align((uint64_t)LAYOUT_NR_THREADS * LAYOUT_LINE, page);
-	node->folded_offset = at;
+	place->folded_offset = at;
 	if (nr_lanes)
 		at += plan->copies_bytes;
-	node->credits_offset = at;
+	place->credits_offset = at;
 	at += align(nr_lanes * LAYOUT_NR_CREDITS *
 			    sizeof(struct layout_credit_word),
 		    page);
-	node->areas_offset = at;
+	place->areas_offset = at;
 	if (__builtin_mul_overflow(nr_lanes, plan->area_bytes, &areas) ||
 	    areas > MAX_FILE_BYTES)
 		return 0;
@@ -228,31 +231,38 @@ static uint64_t place_in_region(const struct layout_params *params,
 }
 
 int layout_place(const struct layout_params *params,
-		 const struct layout_plan *plan, struct layout_node *nodes,
+		 const struct layout_plan *plan, struct layout_place *places,
 		 struct layout_lane *lanes, uint64_t *file_bytes)
 {
 	uint64_t at = plan->regions_offset;
 
-	for (uint32_t n = 0; n < params->nr_nodes; n++)
-		nodes[n].nr_lanes = 0;
+	for (uint32_t n = 0; n < params->nr_planes; n++)
+		places[n].nr_lanes = 0;
 	for (uint32_t l = 0; l < params->nr_lanes; l++) {
-		if (lanes[l].node >= params->nr_nodes)
+		if (lanes[l].node >= params->nr_planes)
 			return -EINVAL;
-		lanes[l].slot = nodes[lanes[l].node].nr_lanes++;
+		lanes[l].slot = places[lanes[l].node].nr_lanes++;
 	}
-	for (uint32_t n = 0; n < params->nr_nodes; n++) {
-		struct layout_node *node = &nodes[n];
+	for (uint32_t n = 0; n < params->nr_planes; n++) {
+		struct layout_place *place = &places[n];
 
-		if (node->id < 0 || (n && node->id <= nodes[n - 1].id))
-			return -EINVAL;
-		node->region_offset = at;
-		node->region_bytes = place_in_region(params, plan, node);
-		at += node->region_bytes;
-		if (!node->region_bytes || at > MAX_FILE_BYTES)
+		place->region_offset = at;
+		place->region_bytes = place_in_region(params, plan, place);
+		at += place->region_bytes;
+		if (!place->region_bytes || at > MAX_FILE_BYTES)
 			return -E2BIG;
 	}
 	*file_bytes = at + params->page_bytes; /* of the seal */
 	return 0;
+}
+
+bool layout_nodes_valid(const struct layout_params *params,
+			const struct layout_node *nodes)
+{
+	for (uint32_t n = 0; n < params->nr_nodes; n++)
+		if (nodes[n].id < 0 || (n && nodes[n].id <= nodes[n - 1].id))
+			return false;
+	return true;
 }
 
 static bool is_name(const char *s, size_t bytes, bool may_be_empty)
@@ -282,16 +292,16 @@ bool layout_resource_valid(const struct layout_resource *r)
 static uint64_t area_offset(const struct layout *layout, uint32_t lane)
 {
 	const struct layout_lane *l = &layout->lanes[lane];
-	const struct layout_node *node = &layout->nodes[l->node];
+	const struct layout_place *place = &layout->places[l->node];
 
-	return node->region_offset + node->areas_offset +
+	return place->region_offset + place->areas_offset +
 	       l->slot * layout->plan->area_bytes;
 }
 
 uint64_t layout_headers_offset(const struct layout *layout, uint32_t lane,
 			       uint32_t bank, uint32_t plane)
 {
-	uint64_t nr_planes = layout->header.params.nr_nodes;
+	uint64_t nr_planes = layout->header.params.nr_planes;
 
 	return area_offset(layout, lane) + (bank * nr_planes + plane) *
 						   layout->plan->nr_buckets *
@@ -302,7 +312,7 @@ uint64_t layout_cells_offset(const struct layout *layout, uint32_t lane,
 			     uint32_t bank, uint32_t plane, uint64_t bucket)
 {
 	const struct layout_plan *plan = layout->plan;
-	uint64_t nr_planes = layout->header.params.nr_nodes;
+	uint64_t nr_planes = layout->header.params.nr_planes;
 
 	return area_offset(layout, lane) + plan->cells_offset +
 	       (uint64_t)lane * LAYOUT_LINE % LAYOUT_STAGGER_BYTES +
@@ -314,7 +324,7 @@ uint64_t layout_copies_offset(const struct layout *layout, uint32_t node,
 			      uint32_t copy, uint32_t plane, uint64_t bucket)
 {
 	const struct layout_plan *plan = layout->plan;
-	uint64_t nr_planes = layout->header.params.nr_nodes;
+	uint64_t nr_planes = layout->header.params.nr_planes;
 
 	return layout_folded_offset(layout, node) + plan->copies_offset +
 	       ((copy * nr_planes + plane) * plan->nr_buckets + bucket) *

@@ -152,7 +152,7 @@ static int open_lanes(struct tally_ledger *l)
 			 ledger_end_cpu() * sizeof(l->banks[0]->rows[0]);
 	banks = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
-			   params->nr_nodes * layout->plan->nr_buckets;
+			   params->nr_planes * layout->plan->nr_buckets;
 	l->touched = map_zeroes(l->touched_bytes);
 	if (banks)
 		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);

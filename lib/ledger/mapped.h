@@ -203,7 +203,7 @@ static inline unsigned char *ledger_touched(const struct tally_ledger *l,
 					    uint32_t lane, uint32_t bank,
 					    uint32_t plane)
 {
-	uint64_t nr_planes = l->layout->header.params.nr_nodes;
+	uint64_t nr_planes = l->layout->header.params.nr_planes;
 
 	return l->touched +
 	       ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes + plane) *

@@ -37,10 +37,10 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 	const struct layout_plan *plan = layout->plan;
 	const struct layout_lane *at = &layout->lanes[lane];
 	const struct tally_region *region = &layout->regions[at->node];
-	uint64_t start = layout->nodes[at->node].region_offset;
+	uint64_t start = layout->places[at->node].region_offset;
 	struct tally_slice *headers = &layout_record(
 		layout, at->node,
-		at->slot)[bank * layout->header.params.nr_nodes + plane];
+		at->slot)[bank * layout->header.params.nr_planes + plane];
 	uint64_t first = layout_headers_offset(layout, lane, bank, plane);
 	uint64_t cells = layout_cells_offset(layout, lane, bank, plane, bucket);
 	uint64_t from = tally_slice_len(headers);
@@ -67,7 +67,7 @@ int ledger_touch(struct tally_ledger *l, uint32_t lane, uint32_t bank,
 touched:
 	layout_raise(&layout_record_lens(
 			     layout, layout_record(layout, at->node, at->slot))
-			     [bank * layout->header.params.nr_nodes + plane],
+			     [bank * layout->header.params.nr_planes + plane],
 		     bucket + 1);
 	/* A reader that sees the add looks at the headers again. */
 	__atomic_fetch_add(&layout_region_head(layout, at->node)->touches, 1,

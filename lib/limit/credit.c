@@ -346,7 +346,7 @@ int limit_credit_touch(struct tally_ledger *l, uint32_t cpu)
 		err = layout_populate(
 			layout, &layout->regions[node],
 			(size_t)(words - layout->origin) -
-				layout->nodes[node].region_offset,
+				layout->places[node].region_offset,
 			LAYOUT_NR_CREDITS * sizeof(struct layout_credit_word));
 		if (!err)
 			__atomic_store_n(layout_credit_lane(layout, cpu), 1,

@@ -141,6 +141,7 @@ static int make_layout(int fd, const struct tally_topo *topo,
 {
 	const struct layout_params params = {
 		.nr_nodes = tally_topo_nr_nodes(topo),
+		.nr_planes = tally_topo_nr_nodes(topo),
 		.nr_lanes = 2 * tally_topo_nr_cpus(topo),
 		.nr_resources = nr_resources + options->nr_spare,
 		.nr_spare = options->nr_spare,

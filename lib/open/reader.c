@@ -118,6 +118,6 @@ int tally_reader_sigbus(const void *siginfo)
 const struct tally_region *
 tally_reader_region(const struct tally_reader *reader, unsigned int index)
 {
-	assert(index < reader->layout->header.params.nr_nodes);
+	assert(index < reader->layout->header.params.nr_planes);
 	return &reader->layout->regions[index];
 }

@@ -97,9 +97,9 @@ static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
 	/* After the barrier: a thread that takes a slot later reads the new
 	 * epoch. */
 	nr_threads = layout_nr_threads(layout);
-	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
+	for (uint32_t n = 0; n < layout->header.params.nr_planes; n++)
 		for (uint32_t t = 0;
-		     layout->nodes[n].nr_lanes && t < nr_threads && !err; t++)
+		     layout->places[n].nr_lanes && t < nr_threads && !err; t++)
 			err = wait_for_inflight(
 				l, t, layout_inflight(layout, n, t), epoch, w);
 	ledger_use_bank(l, (uint32_t)epoch & 1);

@@ -44,7 +44,7 @@ static int64_t *cells_at(const struct fold *f, uint32_t slot, uint64_t bucket)
 	uint32_t lane = layout_lane_at(l, f->node, slot);
 	const struct tally_slice *record = &layout_record(
 		l, f->node,
-		slot)[f->bank * l->header.params.nr_nodes + f->plane];
+		slot)[f->bank * l->header.params.nr_planes + f->plane];
 	const struct tally_slice *headers =
 		(const struct tally_slice *)(l->origin +
 					     layout_headers_offset(l, lane,
@@ -62,11 +62,11 @@ static int64_t *cells_at(const struct fold *f, uint32_t slot, uint64_t bucket)
  * reclaimable. */
 static uint64_t nr_buckets(const struct fold *f)
 {
-	uint32_t nr_planes = f->layout->header.params.nr_nodes;
+	uint32_t nr_planes = f->layout->header.params.nr_planes;
 	uint64_t nr =
 		tally_slice_len(&layout_folded(f->layout, f->node)[f->plane]);
 
-	for (uint32_t s = 0; s < f->layout->nodes[f->node].nr_lanes; s++) {
+	for (uint32_t s = 0; s < f->layout->places[f->node].nr_lanes; s++) {
 		uint64_t len = tally_slice_len(&layout_record(
 			f->layout, f->node, s)[f->bank * nr_planes + f->plane]);
 
@@ -85,7 +85,7 @@ static int64_t load_cell(const int64_t *cell)
 
 static bool sum_lanes(const struct fold *f, uint64_t bucket)
 {
-	uint32_t nr_lanes = f->layout->nodes[f->node].nr_lanes;
+	uint32_t nr_lanes = f->layout->places[f->node].nr_lanes;
 	int64_t any = 0;
 
 	memset(f->sums, 0, f->nr_cells * sizeof(*f->sums));
@@ -105,7 +105,7 @@ static bool sum_lanes(const struct fold *f, uint64_t bucket)
 
 static void zero_lanes(const struct fold *f, uint64_t bucket)
 {
-	uint32_t nr_lanes = f->layout->nodes[f->node].nr_lanes;
+	uint32_t nr_lanes = f->layout->places[f->node].nr_lanes;
 
 	for (uint32_t s = 0; s < nr_lanes; s++) {
 		int64_t *cells = cells_at(f, s, bucket);
@@ -124,7 +124,7 @@ static int make_folded(const struct fold *f, uint64_t bucket)
 	struct tally_slice *folded = &layout_folded(l, f->node)[f->plane];
 	uint64_t *len_copy = &layout_folded_lens(l, f->node)[f->plane];
 	const struct tally_region *region = &l->regions[f->node];
-	uint64_t start = l->nodes[f->node].region_offset;
+	uint64_t start = l->places[f->node].region_offset;
 	uint64_t from = tally_slice_len(folded);
 	int err = 0;
 
@@ -267,7 +267,7 @@ int fold(struct layout *layout, uint64_t epoch)
 		.bank = (uint32_t)(epoch - 1) & 1,
 		.nr_cells = layout->plan->bucket_bytes / sizeof(int64_t),
 	};
-	uint32_t nr_nodes = layout->header.params.nr_nodes;
+	uint32_t nr_nodes = layout->header.params.nr_planes;
 	int err = 0;
 
 	f.sums = malloc(layout->plan->bucket_bytes);
@@ -287,11 +287,11 @@ int fold(struct layout *layout, uint64_t epoch)
 
 bool fold_is_clean(const struct layout *l, uint32_t row)
 {
-	uint32_t nr_nodes = l->header.params.nr_nodes;
+	uint32_t nr_nodes = l->header.params.nr_planes;
 	uint64_t bucket = row / LAYOUT_BUCKET_ROWS;
 
 	for (uint32_t n = 0; n < nr_nodes; n++) {
-		for (uint32_t p = 0; l->nodes[n].nr_lanes && p < nr_nodes;
+		for (uint32_t p = 0; l->places[n].nr_lanes && p < nr_nodes;
 		     p++) {
 			const uint64_t *states =
 				(const uint64_t *)(l->origin +

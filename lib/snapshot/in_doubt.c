@@ -87,8 +87,8 @@ void in_doubt_reap(struct layout *layout, uint32_t thread)
 {
 	struct layout_thread *slot = layout_thread(layout, thread);
 
-	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
-		if (layout->nodes[n].nr_lanes)
+	for (uint32_t n = 0; n < layout->header.params.nr_planes; n++)
+		if (layout->places[n].nr_lanes)
 			note(layout, layout_inflight(layout, n, thread),
 			     slot->pid);
 	__atomic_store_n(&slot->owner, 0, __ATOMIC_RELEASE);
@@ -96,8 +96,8 @@ void in_doubt_reap(struct layout *layout, uint32_t thread)
 
 bool in_doubt_is_inflight(const struct layout *layout, uint32_t thread)
 {
-	for (uint32_t n = 0; n < layout->header.params.nr_nodes; n++)
-		if (layout->nodes[n].nr_lanes &&
+	for (uint32_t n = 0; n < layout->header.params.nr_planes; n++)
+		if (layout->places[n].nr_lanes &&
 		    __atomic_load_n(&layout_inflight(layout, n, thread)->word,
 				    __ATOMIC_RELAXED))
 			return true;

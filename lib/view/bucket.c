@@ -33,7 +33,7 @@ static int is_touched(const struct part *p, uint32_t slot, uint32_t bank)
 	struct tally_slice *record =
 		tally_slice_at(l->origin, &p->s->records[p->node],
 			       l->plan->record_bytes, slot);
-	uint32_t slice = bank * l->header.params.nr_nodes + p->plane;
+	uint32_t slice = bank * l->header.params.nr_planes + p->plane;
 	uint64_t at = layout_headers_offset(l, lane, bank, p->plane);
 	uint64_t *known = layout_known(l, lane, bank, p->plane);
 	uint64_t cells = layout_cells_offset(l, lane, bank, p->plane, 0);
@@ -62,7 +62,7 @@ int part_look(const struct part *p, uint64_t *seen, uint64_t touches)
 	for (uint32_t bank = 0; bank < LAYOUT_NR_BANKS; bank++) {
 		uint64_t *set = seen + LAYOUT_SEEN_SETS + bank * nr_words;
 
-		for (uint32_t s = 0; s < l->nodes[p->node].nr_lanes; s++) {
+		for (uint32_t s = 0; s < l->places[p->node].nr_lanes; s++) {
 			int touched = is_touched(p, s, bank);
 
 			if (touched < 0)

@@ -66,7 +66,7 @@ PART_INLINE uint64_t part_cells(const struct part *p, uint32_t bank)
 {
 	const struct layout *l = p->s->layout;
 
-	return (((uint64_t)bank * l->header.params.nr_nodes + p->plane) *
+	return (((uint64_t)bank * l->header.params.nr_planes + p->plane) *
 			l->plan->nr_buckets +
 		p->bucket) *
 	       l->plan->bucket_bytes;

@@ -97,7 +97,7 @@ FOR_EACH_CPU
 static int add_parts(const struct sum *s, line *to)
 {
 	const struct layout *l = s->layout;
-	uint32_t nr_nodes = l->header.params.nr_nodes;
+	uint32_t nr_nodes = l->header.params.nr_planes;
 	struct part p = {
 		.s = s,
 		.bucket = s->from / LAYOUT_BUCKET_ROWS,
@@ -107,7 +107,7 @@ static int add_parts(const struct sum *s, line *to)
 
 	*to = (line){0};
 	for (p.node = 0; p.node < nr_nodes; p.node++) {
-		if (!l->nodes[p.node].nr_lanes)
+		if (!l->places[p.node].nr_lanes)
 			continue;
 		for (p.plane = s->first_plane; p.plane < s->end_plane && !err;
 		     p.plane++)

@@ -206,12 +206,12 @@ static uint64_t end_bucket(const struct sum *s, uint32_t node, uint32_t plane)
 	uint64_t end = longest(&layout_folded(l, node)[plane],
 			       &layout_folded_lens(l, node)[plane]);
 
-	for (uint32_t slot = 0; slot < l->nodes[node].nr_lanes; slot++) {
+	for (uint32_t slot = 0; slot < l->places[node].nr_lanes; slot++) {
 		struct tally_slice *record = layout_record(l, node, slot);
 		const uint64_t *lens = layout_record_lens(l, record);
 
 		for (uint32_t b = 0; b < LAYOUT_NR_BANKS; b++) {
-			uint32_t i = b * l->header.params.nr_nodes + plane;
+			uint32_t i = b * l->header.params.nr_planes + plane;
 			uint64_t len = longest(&record[i], &lens[i]);
 
 			if (len > end)
@@ -253,8 +253,8 @@ static __attribute__((noinline)) int sum_rows(const struct sum *s,
 	int err = 0;
 
 	memset(sums, 0, l->plan->row_bytes);
-	for (uint32_t n = 0; n < l->header.params.nr_nodes; n++) {
-		if (!l->nodes[n].nr_lanes)
+	for (uint32_t n = 0; n < l->header.params.nr_planes; n++) {
+		if (!l->places[n].nr_lanes)
 			continue;
 		for (uint32_t p = s->first_plane; p < s->end_plane && !err; p++)
 			err = sum_plane(s, n, p, sums);

@@ -68,7 +68,7 @@ int view_over(const struct layout *layout,
 {
 	const struct layout_params *params = &layout->header.params;
 	struct tally_view *v =
-		malloc(sizeof(*v) + params->nr_nodes * sizeof(*v->records));
+		malloc(sizeof(*v) + params->nr_planes * sizeof(*v->records));
 	int err;
 
 	if (!v)
@@ -83,12 +83,12 @@ int view_over(const struct layout *layout,
 		free(v);
 		return err;
 	}
-	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+	for (uint32_t n = 0; n < params->nr_planes; n++) {
 		v->records[n].base =
 			(uint64_t)((char *)layout_record(layout, n, 0) -
 				   layout->origin);
-		v->records[n].len = layout->nodes[n].nr_lanes;
-		v->records[n].cap = layout->nodes[n].nr_lanes;
+		v->records[n].len = layout->places[n].nr_lanes;
+		v->records[n].cap = layout->places[n].nr_lanes;
 	}
 	*view = v;
 	return 0;
@@ -219,16 +219,32 @@ const struct layout *view_layout(const struct tally_view *view)
 	return view->layout;
 }
 
+/* Nodes, by index. */
+struct range {
+	uint32_t first, end;
+};
+
+/* Those of the nodes that have planes. */
+static inline void set_planes(struct sum *s, struct range nodes)
+{
+	uint32_t nr_planes = s->layout->header.params.nr_planes;
+
+	s->first_plane = nodes.first;
+	s->end_plane = nodes.end < nr_planes ? nodes.end : nr_planes;
+}
+
 /* With reservations; row: as reserved_add() takes it. */
-static __attribute__((noinline)) int
-sum_with_reserved(const struct sum *s, const uint32_t *row, uint64_t *sums)
+static __attribute__((noinline)) int sum_with_reserved(const struct sum *s,
+						       const uint32_t *row,
+						       struct range nodes,
+						       uint64_t *sums)
 {
 	unsigned int nr_resources = s->layout->header.params.nr_resources;
 	int64_t held[LAYOUT_MAX_COLUMNS];
 	int err;
 
 	memset(held, 0, nr_resources * sizeof(*held));
-	err = reserved_add(s->layout, row, s->first_plane, s->end_plane, held);
+	err = reserved_add(s->layout, row, nodes.first, nodes.end, held);
 	if (!err)
 		err = sum(s, sums);
 	for (unsigned int i = 0; !err && i < nr_resources; i++)
@@ -247,20 +263,21 @@ sum_of(const struct tally_view *view, int node, uint64_t from, uint64_t to,
 		.layout = l,
 		.records = view->records,
 		.frozen = view->info.epoch,
-		.end_plane = l->header.params.nr_nodes,
 		.from = from,
 		.to = to,
 	};
+	struct range nodes = {.end = l->header.params.nr_nodes};
 
 	if (node != TALLY_VIEW_ALL) {
 		int index = layout_node_index(l, node);
 
 		if (index < 0)
 			return index;
-		s.first_plane = (uint32_t)index;
-		s.end_plane = s.first_plane + 1;
+		nodes.first = (uint32_t)index;
+		nodes.end = nodes.first + 1;
 	}
-	return reserved_any(l) ? sum_with_reserved(&s, row, sums)
+	set_planes(&s, nodes);
+	return reserved_any(l) ? sum_with_reserved(&s, row, nodes, sums)
 			       : sum(&s, sums);
 }
 
@@ -287,16 +304,15 @@ static uint64_t end_row(const struct tally_view *view)
 
 int view_added(const struct tally_view *view, uint32_t index, uint64_t *sums)
 {
-	const struct sum s = {
+	struct sum s = {
 		.totals = true,
 		.layout = view->layout,
 		.records = view->records,
 		.frozen = view->info.epoch,
-		.first_plane = index,
-		.end_plane = index + 1,
 		.to = end_row(view),
 	};
 
+	set_planes(&s, (struct range){index, index + 1});
 	return sum(&s, sums);
 }
 

@@ -365,9 +365,9 @@ static uint64_t word_before, word_after;
 
 static uint64_t inflight_word(void)
 {
-	for (uint32_t n = 0; n < inside->header.params.nr_nodes; n++)
-		for (uint32_t t = 0;
-		     inside->nodes[n].nr_lanes && t < layout_nr_threads(inside);
+	for (uint32_t n = 0; n < inside->header.params.nr_planes; n++)
+		for (uint32_t t = 0; inside->places[n].nr_lanes &&
+				     t < layout_nr_threads(inside);
 		     t++)
 			if (layout_inflight(inside, n, t)->word)
 				return layout_inflight(inside, n, t)->word;

@@ -144,17 +144,18 @@ static void damaged_slice_headers(void **state)
 
 	begin(&d, state);
 	plan = d.inside->plan;
-	for (uint32_t n = 0; n < d.inside->header.params.nr_nodes; n++) {
-		const struct layout_node *node = &d.inside->nodes[n];
-		uint64_t start = node->region_offset;
+	for (uint32_t n = 0; n < d.inside->header.params.nr_planes; n++) {
+		const struct layout_place *place = &d.inside->places[n];
+		uint64_t start = place->region_offset;
 
-		damage_range(&d, start, start + node->inflight_offset);
-		if (!node->nr_lanes)
+		damage_range(&d, start, start + place->inflight_offset);
+		if (!place->nr_lanes)
 			continue;
-		damage_range(&d, start + node->folded_offset,
-			     start + node->folded_offset + plan->copies_offset);
-		for (uint32_t s = 0; s < node->nr_lanes; s++) {
-			uint64_t area = start + node->areas_offset +
+		damage_range(&d, start + place->folded_offset,
+			     start + place->folded_offset +
+				     plan->copies_offset);
+		for (uint32_t s = 0; s < place->nr_lanes; s++) {
+			uint64_t area = start + place->areas_offset +
 					s * plan->area_bytes;
 
 			damage_range(&d, area, area + plan->cells_offset);
@@ -198,7 +199,7 @@ static struct tally_slice *used_slice(struct layout *inside)
 	for (uint32_t i = 0; i < 3 * 8 * 6; i++) {
 		uint32_t node = i / 48, slot = i / 6 % 8;
 
-		if (slot < inside->nodes[node].nr_lanes &&
+		if (slot < inside->places[node].nr_lanes &&
 		    layout_record(inside, node, slot)[i % 6].len)
 			return &layout_record(inside, node, slot)[i % 6];
 	}
@@ -390,7 +391,7 @@ static struct tally_slice *slice_at(struct layout *inside, bool folded,
 {
 	if (folded)
 		return i ? NULL : &layout_folded(inside, node)[2];
-	return i % 8 < inside->nodes[node].nr_lanes
+	return i % 8 < inside->places[node].nr_lanes
 		       ? &layout_record(inside, node, i % 8)[i / 8 * 3 + 2]
 		       : NULL;
 }

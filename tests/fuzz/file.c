@@ -103,7 +103,7 @@ static bool fix_plan(uint64_t *bytes)
 		*bytes = plan.once_bytes;
 	header->plan = plan;
 	if (layout_place(&header->params, &plan,
-			 (struct layout_node *)(file + plan.nodes.offset),
+			 (struct layout_place *)(file + plan.places.offset),
 			 (struct layout_lane *)(file + plan.lanes.offset),
 			 &file_bytes))
 		return true;

@@ -29,6 +29,7 @@ struct layout *inside_open(const char *path)
 	l->header = *header;
 	l->plan = &l->header.plan;
 	l->nodes = (struct layout_node *)(l->origin + l->plan->nodes.offset);
+	l->places = (struct layout_place *)(l->origin + l->plan->places.offset);
 	return l;
 }
 
@@ -75,8 +76,8 @@ unsigned int inside_nr_inflight(const struct layout *l)
 					      __ATOMIC_RELAXED);
 	unsigned int nr = 0;
 
-	for (uint32_t n = 0; n < l->header.params.nr_nodes; n++)
-		for (uint32_t t = 0; l->nodes[n].nr_lanes && t < nr_threads;
+	for (uint32_t n = 0; n < l->header.params.nr_planes; n++)
+		for (uint32_t t = 0; l->places[n].nr_lanes && t < nr_threads;
 		     t++)
 			nr += __atomic_load_n(&layout_inflight(l, n, t)->word,
 					      __ATOMIC_RELAXED) != 0;
