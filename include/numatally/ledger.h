@@ -3,6 +3,11 @@
  * ledger: a table in shared memory. Accounts are its rows, resources its
  * columns, and each pair of them has one amount per node.
  *
+ * The nodes are those of this machine, of others, or of both, as the ledger's
+ * topology says; each has a number (tally_topo_number()). Reservables can be
+ * reserved on all of them. Counters and gauges are kept for nodes of this machine
+ * alone: a topology says which one it is (tally_machine.here).
+ *
  * Each CPU has a lane in memory of its own node, and adds to the cells of that
  * lane alone. One cell means nothing by itself; sums over lanes do
  * (numatally/view.h).
@@ -60,7 +65,7 @@ struct tally_resource {
 /* Limits that a ledger has before another process sees it; see
  * tally_limit_set_capacity() and tally_limit_set_quota(). */
 struct tally_capacity {
-	int node; /* its number */
+	int node; /* its number in the ledger */
 	unsigned int resource;
 	int64_t capacity;
 };
@@ -88,15 +93,17 @@ struct tally_ledger_options {
 };
 
 /*
- * Create a ledger at @path, on a tmpfs, for the nodes and CPUs of @topo, and
- * open it for writing. The path appears once the ledger is complete. With
+ * Create a ledger at @path, on a tmpfs, for the nodes of @topo and this machine's
+ * CPUs, and open it for writing. The path appears once the ledger is complete. With
  * @path NULL the ledger has no name: only this process and its children reach
  * it. @options may be NULL. Memory that cannot be placed on its node is not an
  * error (numatally/region.h).
  *
  * -EINVAL	@resources is empty, or has over 512 with the spare columns, a
- *		name, unit or kind is malformed, options->size is not set, @topo has several
- *		machines, or a capacity or quota is negative or of a resource
+ *		name, unit or kind is malformed, options->size is not set, @topo
+ *		has over 65,536 nodes or 32,768 machines, or this machine over
+ *		1,024 nodes or 32,768 CPUs, or a capacity or quota is negative
+ *		or of a resource
  *		that is not reservable
  * -ENOENT	a capacity is of a node that @topo lacks; or no such directory
  * -E2BIG	accounts × nodes × CPUs need more addresses than there are: lower
@@ -280,6 +287,7 @@ TALLY_API TALLY_NODISCARD int tally_ledger_declare(
  * -EUSERS	4096 threads use the ledger
  * -EPERM	this process is a child of fork(2), and the ledger has a single
  *		writing process: write from the parent
+ * -EREMOTE	the ledger has no node of this machine: only reserve in it
  * -EBADMSG	the file is damaged or was cut short; not every add notices
  */
 TALLY_API TALLY_NODISCARD int tally_ledger_add(struct tally_ledger *ledger,
@@ -314,6 +322,7 @@ struct tally_amount {
  * Errors as tally_ledger_add(), and
  *
  * -ENOENT	the ledger has no such node
+ * -EREMOTE	the node is of another machine: only reserve on it
  */
 TALLY_API TALLY_NODISCARD int
 tally_ledger_charge(struct tally_ledger *ledger, struct tally_account account,

@@ -113,7 +113,7 @@ tally_limit_exchange(struct tally_ledger *ledger,
 
 /* An amount of a resource on a node. */
 struct tally_demand {
-	int node; /* its number */
+	int node; /* its number in the ledger: see tally_topo_number() */
 	unsigned int resource;
 	int64_t amount;
 };
@@ -380,6 +380,18 @@ TALLY_API TALLY_NODISCARD int tally_limit_free(const struct tally_view *view,
 TALLY_API TALLY_NODISCARD int tally_limit_holding(const struct tally_view *view,
 						  struct tally_account account,
 						  int node, int64_t *amounts);
+
+/*
+ * Get the numbers of the nodes on which the account itself has something, in no
+ * order. Return how many there are; the first @nr of them are written to
+ * @nodes, which may be NULL if @nr is 0, and is overwritten on failure too.
+ *
+ * -ESTALE	the account is gone
+ * -EAGAIN, -EBADMSG	as tally_limit_node()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_holdings(const struct tally_view *view,
+		     struct tally_account account, int *nodes, unsigned int nr);
 
 /* A node's roster: see tally_limit_roster(). The members are frozen under the
  * library's soname. */

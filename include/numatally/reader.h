@@ -106,7 +106,8 @@ tally_reader_writer_next(const struct tally_reader *reader, uint64_t *cursor,
 			 struct tally_writer *writer);
 
 /* Return the region of the node at @index, as in tally_view_node(), for
- * tally_region_verify(). It belongs to the reader. */
+ * tally_region_verify(). It belongs to the reader. The node is of this machine:
+ * index < tally_view_nr_local() (asserted). */
 TALLY_API const struct tally_region *
 tally_reader_region(const struct tally_reader *reader, unsigned int index);
 

@@ -5,7 +5,8 @@
  *
  * A topology is read from this machine, from a captured one, or from hwloc's
  * description of one; or the caller describes machines itself, as a cluster's
- * scheduler does. Numbers of nodes and CPUs are those of their machine.
+ * scheduler does. Numbers of nodes and CPUs are those of their machine; in a
+ * ledger, nodes of all machines have other numbers (tally_topo_number()).
  *
  * Of this machine, sysfs lists the nodes, under its own numbers, which may be sparse (0, 1, 33,
  * 72). Every online node is listed, also one without CPUs or without memory.
@@ -55,12 +56,14 @@ struct tally_machine {
 			     NULL: it has none, and is alone in its topology */
 	const struct tally_node *nodes; /* ascending by number */
 	unsigned int nr_nodes;
+	bool here; /* it is this machine: ledgers keep counters of its nodes */
 };
 
 /*
  * Read the topology of this machine (@root NULL), or of the captured /sys and
  * /proc tree below @root. A value that a file lacks or garbles is not known
- * (-1, NULL). The caller closes *@topo.
+ * (-1, NULL). The machine is here, also a captured one, which stands for this
+ * one. The caller closes *@topo.
  *
  * Tiers are the kernel's (memory_tiering), renumbered from 0. If it has none,
  * nodes are ranked by the bandwidth that their firmware states (HMAT); nodes
@@ -88,7 +91,7 @@ TALLY_API void tally_topo_close(struct tally_topo *topo);
  * Read the topology of a machine from hwloc's XML at @path (as lstopo writes
  * it), or from hwloc's synthetic description in @text ("numa:2 core:4 pu:2";
  * hwloc's manual has the grammar). The machine's name is the host's name in the
- * XML. A CPU belongs to the narrowest node around it, of those to the one with
+ * XML, and it is not here. A CPU belongs to the narrowest node around it, of those to the one with
  * the lowest number. The caller closes *@topo.
  *
  * Thread-safe. The function forks a child, which runs hwloc, and waits for it.
@@ -109,12 +112,13 @@ tally_topo_open_synthetic(const char *text, struct tally_topo **topo);
 /*
  * Make the topology of the @nr_machines @machines that the caller describes.
  * The function copies them. All machines have one size, and so have all nodes
- * of one machine. The caller closes *@topo.
+ * of one machine. The first may be here: as tally_topo_open() describes it, with
+ * a name if it is not alone. The caller closes *@topo.
  *
  * -EINVAL	there is no machine; a machine has no node or no CPU, its name
- *		is missing, empty or too long; a machine's nodes, or a node's
- *		CPUs, do not ascend or have numbers outside 0 to 65535; two nodes
- *		share a CPU; a distance is not positive, memory_bytes or tier is
+ *		is missing, empty or too long; one that is not the first is here;
+ *		a machine's nodes, or a node's CPUs, do not ascend or have
+ *		numbers outside 0 to 65535; two nodes share a CPU; a distance is not positive, memory_bytes or tier is
  *		below -1, memory is none of the words above; or a size is not
  *		set
  * -EEXIST	two machines have one name
@@ -143,6 +147,13 @@ tally_topo_node(const struct tally_topo *topo, unsigned int index);
 TALLY_API int tally_topo_index(const struct tally_topo *topo, int node);
 TALLY_API int tally_topo_index_on(const struct tally_topo *topo,
 				  unsigned int machine, int node);
+
+/* The number of the node at @index in a ledger: on the first machine its own
+ * number, on the n-th (n - 1) * 65536 more, so that the numbers ascend as the
+ * nodes do. The function asserts that @index < nr_nodes. -ERANGE: there are over
+ * 32,768 machines. */
+TALLY_API int tally_topo_number(const struct tally_topo *topo,
+				unsigned int index);
 
 /* The CPUs of the first machine. Their number is one more than the highest
  * possible one; it includes CPUs that are offline or not plugged in. */

@@ -2,7 +2,7 @@
 /*
  * view: the amounts of a ledger, read where they lie and summed over lanes.
  *
- * A view has one slice header per node, over the records of the lanes in that
+ * A view has one slice header per node of this machine, over the records of the lanes in that
  * node's region; these contain slices over bucket headers, and these over
  * cells. Opening a view copies one header per node and no cell, for any number
  * of accounts.
@@ -16,7 +16,8 @@
  * (numatally/limit.h) at the moment of the call, also in a snapshot.
  *
  * A view belongs to a ledger or a reader, which must outlive it. Threads may
- * share one. Nodes are named by their numbers; TALLY_VIEW_ALL is all of them.
+ * share one. Nodes are named by their numbers in the ledger
+ * (tally_topo_number()); TALLY_VIEW_ALL is all of them.
  *
  * Every function that reads amounts can return
  * -EBADMSG	the file is damaged or was cut short: close it, create another
@@ -139,6 +140,16 @@ TALLY_API unsigned int tally_view_nr_nodes(const struct tally_view *view);
 TALLY_API int tally_view_node(const struct tally_view *view,
 			      unsigned int index);
 
+/* Return how many of these nodes are of this machine. They come first, and they
+ * alone have counters and gauges. */
+TALLY_API unsigned int tally_view_nr_local(const struct tally_view *view);
+
+/* Return the name of the machine of the node at @index (asserted to be in
+ * range), which belongs to the ledger or reader; NULL: it has none. Set *@id to
+ * the node's number on that machine. */
+TALLY_API const char *tally_view_machine(const struct tally_view *view,
+					 unsigned int index, int *id);
+
 /* Return the directory of accounts. It belongs to the ledger or reader. */
 TALLY_API const struct tally_accounts *
 tally_view_accounts(const struct tally_view *view);
@@ -173,7 +184,7 @@ TALLY_API TALLY_NODISCARD int tally_view_next(const struct tally_view *view,
 					      char *key, size_t bytes);
 
 /* Return the header over the lane records in the region of the node at @index,
- * and set *origin to the address that it counts from: what the view consists
+ * which is of this machine (index < tally_view_nr_local(), asserted), and set *origin to the address that it counts from: what the view consists
  * of. */
 TALLY_API const struct tally_slice *
 tally_view_slice(const struct tally_view *view, unsigned int index,

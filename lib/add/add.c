@@ -24,9 +24,12 @@ static void cache_atomics(struct tally_ledger *l)
 {
 	uint64_t epoch_word = ledger_epoch_word(l);
 	uint32_t bank = ledger_bank(epoch_word), cpu;
-	const struct lane *lane = post_lane(l, &cpu);
+	const struct lane *lane;
 	struct inflight_slot *slot;
 
+	if (!l->nr_cpus)
+		return;
+	lane = post_lane(l, &cpu);
 	if (inflight_frame || cpu >= LEDGER_ATOMICS || inflight_slot(l, &slot))
 		return;
 	inflight_forget(INFLIGHT_FRAME);

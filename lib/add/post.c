@@ -71,12 +71,12 @@ static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 	int index;
 
 	if (node == TALLY_NODE_LOCAL)
-		return 0;
+		return l->nr_cpus ? 0 : -EREMOTE;
 	index = layout_node_index(l->layout, node);
 	if (index < 0)
 		return index;
 	*plane = (uint32_t)index;
-	return 0;
+	return *plane < l->layout->header.params.nr_planes ? 0 : -EREMOTE;
 }
 
 /* Return 0 if all entries can be added, -ESTALE, or 1 if *at is the first entry

@@ -19,8 +19,8 @@ int post_amounts(struct tally_ledger *ledger, struct tally_account account,
 int post_charge(struct tally_ledger *ledger, struct tally_account account,
 		int node, const struct tally_amount *amounts, unsigned int nr);
 
-/* This CPU's lane for atomics. If the CPU is not known, any such lane is
- * exact. */
+/* This CPU's lane for atomics, in a ledger that has lanes. If the CPU is not
+ * known, any such lane is exact. */
 static inline struct lane *post_lane(const struct tally_ledger *l,
 				     uint32_t *cpu)
 {

@@ -60,7 +60,7 @@ static const struct words words[] = {
 	{"tally_ledger_create", EEXIST,
 	 "the path exists, or two resources have one name"},
 	{"tally_ledger_create", EINVAL,
-	 "a resource is malformed, or the nodes are not of one machine"},
+	 "a resource is malformed, or there are over 65,536 nodes"},
 	{"tally_ledger_declare", EAGAIN, LOCKED},
 	{"tally_ledger_declare", EEXIST,
 	 "a resource of this name has another unit or kind"},
@@ -97,6 +97,7 @@ static const struct words words[] = {
 	UPDATES(EINVAL, "no such resource, or its kind does not allow this"),
 	UPDATES(ENOENT, NO_NODE),
 	UPDATES(EPERM, FORKED),
+	UPDATES(EREMOTE, "the node is of another machine"),
 	UPDATES(ESTALE, GONE),
 
 	{"tally_limit_capacity_next", ENOENT, "no more capacities"},
@@ -141,6 +142,7 @@ static const struct words words[] = {
 
 	{"tally_topo_create", EEXIST, "two machines have one name"},
 	{"tally_topo_create", EINVAL, "a machine is malformed"},
+	{"tally_topo_number", ERANGE, "over 32,768 machines"},
 	{"tally_topo_index", ENOENT, "the topology has no such node"},
 	{"tally_topo_cpu_node", ENOENT, "the CPU's node is not known"},
 	{"tally_topo_open_synthetic", EINVAL,

@@ -18,6 +18,8 @@ static void copy_out(char *once, const struct layout *l)
 	memcpy(once, &l->header, sizeof(l->header));
 	memcpy(once + plan->nodes.offset, l->nodes,
 	       plan->nodes.stride * plan->nodes.count);
+	memcpy(once + plan->machines.offset, l->machines,
+	       plan->machines.stride * plan->machines.count);
 	memcpy(once + plan->places.offset, l->places,
 	       plan->places.stride * plan->places.count);
 	memcpy(once + plan->lanes.offset, l->lanes,
@@ -113,38 +115,47 @@ static int make_file(struct layout *l)
 				 l->header.file_bytes - sizeof(seal));
 }
 
-int layout_create(int fd, const struct layout_params *params,
-		  struct layout_node *nodes, struct layout_lane *lanes,
-		  struct layout_resource *resources, struct layout **layout)
+void layout_content_free(struct layout_content *content)
+{
+	free(content->nodes);
+	free(content->machines);
+	free(content->lanes);
+	free(content->resources);
+}
+
+int layout_create(int fd, const struct layout_content *content,
+		  struct layout **layout)
 {
 	struct layout *l = calloc(1, sizeof(*l));
+	struct layout_content own = *content;
 	int err;
 
 	if (!l) {
 		close(fd);
-		free(nodes);
-		free(lanes);
-		free(resources);
+		layout_content_free(&own);
 		return -ENOMEM;
 	}
 	l->writable = true;
-	l->nodes = nodes;
-	l->lanes = lanes;
-	l->resources = resources;
+	l->nodes = own.nodes;
+	l->machines = own.machines;
+	l->lanes = own.lanes;
+	l->resources = own.resources;
 	l->plan = &l->header.plan;
-	l->header.params = *params;
+	l->header.params = own.params;
 	err = descriptor_take(fd, true, &l->file);
 	if (!err)
-		err = layout_plan(params, &l->header.plan);
+		err = layout_plan(&own.params, &l->header.plan);
 	if (!err)
 		err = file_place(l, &l->header.file_bytes);
+	if (!err && !layout_nodes_valid(&own.params, l->nodes, l->machines))
+		err = -EINVAL;
 	if (!err) {
 		header_fill(&l->header);
 		err = make_file(l);
 	}
 	if (!err)
 		err = file_map(l);
-	for (uint32_t n = 0; !err && n < params->nr_planes; n++)
+	for (uint32_t n = 0; !err && n < own.params.nr_planes; n++)
 		err = make_region(l, n);
 	if (err) {
 		layout_unmap(l);

@@ -2,7 +2,6 @@
 /* A ledger's file is mapped: a new one, or one that is read and checked. */
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,32 @@
 #include "file/internal.h"
 #include "file/sigbus.h"
 
+static int index_nodes(struct layout *l)
+{
+	const struct layout_params *params = &l->header.params;
+	uint32_t n = 0;
+
+	l->first_node =
+		calloc((size_t)params->nr_machines + 1, sizeof(*l->first_node));
+	if (!l->first_node)
+		return -ENOMEM;
+	for (uint32_t m = 0; m <= params->nr_machines; m++) {
+		while (n < params->nr_nodes &&
+		       (uint32_t)l->nodes[n].id >> LAYOUT_MACHINE_SHIFT < m)
+			n++;
+		l->first_node[m] = n;
+	}
+	return 0;
+}
+
 static int index_lanes(struct layout *l)
 {
 	const struct layout_params *params = &l->header.params;
 	uint32_t first = 0;
 
-	l->by_slot = calloc(params->nr_lanes, sizeof(*l->by_slot));
-	l->first_slot = calloc(params->nr_planes, sizeof(*l->first_slot));
+	l->by_slot = calloc((size_t)params->nr_lanes + 1, sizeof(*l->by_slot));
+	l->first_slot =
+		calloc((size_t)params->nr_planes + 1, sizeof(*l->first_slot));
 	if (!l->by_slot || !l->first_slot)
 		return -ENOMEM;
 	for (uint32_t n = 0; n < params->nr_planes; n++) {
@@ -56,9 +74,10 @@ static int make_seen(struct layout *l)
 	uint64_t nr_words = 0, first_known;
 	void *p;
 
-	l->cells = calloc(params->nr_lanes, sizeof(*l->cells));
-	l->steps = calloc(params->nr_lanes, sizeof(*l->steps));
-	l->first_seen = calloc(params->nr_planes, sizeof(*l->first_seen));
+	l->cells = calloc((size_t)params->nr_lanes + 1, sizeof(*l->cells));
+	l->steps = calloc((size_t)params->nr_lanes + 1, sizeof(*l->steps));
+	l->first_seen =
+		calloc((size_t)params->nr_planes + 1, sizeof(*l->first_seen));
 	if (!l->cells || !l->steps || !l->first_seen)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < params->nr_lanes; i++)
@@ -106,17 +125,20 @@ int file_map(struct layout *l)
 		return err;
 	/* Keep core dumps of programs that have a ledger open small. */
 	madvise(origin, bytes, MADV_DONTDUMP);
-	assert(l->header.params.nr_planes > 0);
-	l->regions = calloc(l->header.params.nr_planes, sizeof(*l->regions));
+	l->regions = calloc((size_t)l->header.params.nr_planes + 1,
+			    sizeof(*l->regions));
 	if (!l->regions)
 		return -ENOMEM;
-	err = index_lanes(l);
+	err = index_nodes(l);
+	if (!err)
+		err = index_lanes(l);
 	return err ? err : make_seen(l);
 }
 
 int file_place(struct layout *l, uint64_t *file_bytes)
 {
-	l->places = calloc(l->header.params.nr_planes, sizeof(*l->places));
+	l->places = calloc((size_t)l->header.params.nr_planes + 1,
+			   sizeof(*l->places));
 	return l->places ? layout_place(&l->header.params, l->plan, l->places,
 					l->lanes, file_bytes)
 			 : -ENOMEM;
@@ -152,7 +174,7 @@ static int read_whole(int fd, void *to, size_t bytes, size_t from)
 
 static void *copy_table(const char *once, const struct layout_table *table)
 {
-	void *copy = malloc(table->stride * table->count);
+	void *copy = malloc(table->stride * table->count + 1);
 
 	if (copy)
 		memcpy(copy, once + table->offset,
@@ -171,7 +193,7 @@ static int check_tables(struct layout *l, const char *once)
 	if (err == -ENOMEM)
 		return err;
 	if (err || file_bytes != l->header.file_bytes ||
-	    !layout_nodes_valid(params, l->nodes) ||
+	    !layout_nodes_valid(params, l->nodes, l->machines) ||
 	    memcmp(l->places, once + plan->places.offset,
 		   plan->places.stride * plan->places.count) ||
 	    memcmp(l->lanes, once + plan->lanes.offset,
@@ -198,9 +220,10 @@ static int read_once(struct layout *l)
 		goto out;
 	err = -ENOMEM;
 	l->nodes = copy_table(once, &l->plan->nodes);
+	l->machines = copy_table(once, &l->plan->machines);
 	l->lanes = copy_table(once, &l->plan->lanes);
 	l->resources = copy_table(once, &l->plan->resources);
-	if (l->nodes && l->lanes && l->resources)
+	if (l->nodes && l->machines && l->lanes && l->resources)
 		err = check_tables(l, once);
 out:
 	free(once);
@@ -300,6 +323,8 @@ void layout_unmap(struct layout *l)
 	free(l->steps);
 	free(l->first_seen);
 	free(l->nodes);
+	free(l->machines);
+	free(l->first_node);
 	free(l->places);
 	free(l->lanes);
 	free(l->resources);
@@ -320,8 +345,17 @@ int layout_populate(const struct layout *l, const struct tally_region *region,
 
 int layout_node_index(const struct layout *l, int node)
 {
-	uint32_t low = 0, high = l->header.params.nr_nodes;
+	uint32_t machine = (uint32_t)node >> LAYOUT_MACHINE_SHIFT;
+	uint32_t low, high, guess;
 
+	if (machine >= l->header.params.nr_machines)
+		return -ENOENT;
+	low = l->first_node[machine];
+	high = l->first_node[machine + 1];
+	/* Most machines have the nodes 0 to n - 1. */
+	guess = low + ((uint32_t)node & ((1u << LAYOUT_MACHINE_SHIFT) - 1));
+	if (guess < high && l->nodes[guess].id == node)
+		return (int)guess;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 

@@ -28,30 +28,41 @@ struct layout {
 	struct layout_header header;
 	const struct layout_plan *plan; /* &header.plan */
 	struct layout_node *nodes;
+	struct layout_machine *machines;
+	uint32_t *first_node;	     /* by machine, and the end */
 	struct layout_place *places; /* by plane */
 	struct layout_lane *lanes;
 	struct layout_resource *resources;
-	struct tally_region *regions; /* by node index */
+	struct tally_region *regions; /* by plane */
 	uint32_t *by_slot;	      /* lanes, region by region */
-	uint32_t *first_slot;	      /* in by_slot, by node index */
+	uint32_t *first_slot;	      /* in by_slot, by plane */
 	char **cells; /* as by_slot: the first cell, of bank 0 and plane 0 */
 	/* As by_slot: the bytes to the next lane's first cell, if the next
 	 * LAYOUT_EVEN_LANES lanes lie evenly; else 0. */
 	uint64_t *steps;
 	uint64_t *seen; /* see layout_seen() */
 	uint64_t seen_bytes;
-	uint64_t *first_seen; /* in seen, by node index */
+	uint64_t *first_seen; /* in seen, by plane */
 	uint64_t *known;      /* in seen; see layout_known() */
 };
 
+/* What a new file is to have, as struct layout has it. */
+struct layout_content {
+	struct layout_params params;
+	struct layout_node *nodes;
+	struct layout_machine *machines;
+	struct layout_lane *lanes; /* as layout_place() takes them */
+	struct layout_resource *resources;
+};
+void layout_content_free(struct layout_content *content);
+
 /*
  * Fill the empty file in fd and map it. The file is not ready until
- * layout_publish(). Take over fd, nodes, lanes (as layout_place() takes them) and
- * resources, all from malloc(); on failure too.
+ * layout_publish(). Take over fd and the content, whose arrays are from malloc();
+ * on failure too.
  */
-int layout_create(int fd, const struct layout_params *params,
-		  struct layout_node *nodes, struct layout_lane *lanes,
-		  struct layout_resource *resources, struct layout **layout);
+int layout_create(int fd, const struct layout_content *content,
+		  struct layout **layout);
 void layout_publish(struct layout *layout);
 
 /* Map the file in fd and check it; errors as tally_reader_open(). Take over fd,

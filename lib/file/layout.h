@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout: the bytes of a ledger file, version 6.
+ * layout: the bytes of a ledger file, version 7.
  *
  * Numbers have fixed widths and the byte order of the machine: a ledger lives
  * in one machine's memory. Positions are offsets from the file's start.
@@ -10,11 +10,14 @@
  *  └───────────────────────────────────────────────────────────────────────┘
  *   written once, under a checksum       changed by every writer
  *
- *  ┌─ region of a node: page-aligned, bound to the node, one per node ─────┐
+ *  ┌─ region of a node of this machine: page-aligned, bound to the node ───┐
  *  │ head │ folded  │ lane    ││ in     │ folded │ credit  │ lane          │
  *  │      │ records │ records ││ flight │ area   │ words   │ areas …       │
  *  └───────────────────────────────────────────────────────────────────────┘
  *   exist from the start        sparse: holes until they are touched
+ *
+ * A ledger may have nodes of other machines, too, to be reserved on: they have
+ * neither regions nor planes.
  *
  * A lane belongs to one CPU and lies in the region of the CPU's node. A plane
  * is one node's share of a lane: amounts that are *for* that node. A CPU nearly
@@ -75,7 +78,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     6
+#define LAYOUT_VERSION	     7
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
@@ -84,7 +87,10 @@
 #define LAYOUT_ACCOUNT_BYTES 32u /* of an account's record, before its key */
 #define LAYOUT_NAME_BYTES    32
 #define LAYOUT_UNIT_BYTES    16
-#define LAYOUT_MAX_NODES     1024u
+#define LAYOUT_MAX_NODES     65536u
+#define LAYOUT_MAX_PLANES    1024u
+#define LAYOUT_MAX_MACHINES  32768u
+#define LAYOUT_MACHINE_SHIFT 16 /* in a node's number */
 #define LAYOUT_MAX_LANES     65536u
 #define LAYOUT_MAX_COLUMNS   512u
 #define LAYOUT_NR_KINDS	     3u /* of enum tally_kind, from 1 */
@@ -110,8 +116,8 @@ struct layout_params {
 	uint32_t page_bytes;
 	uint32_t flags;
 	uint32_t nr_spare; /* of the columns, when it was made: the last ones */
-	uint32_t nr_planes; /* the first nodes, which have regions */
-	uint32_t pad;
+	uint32_t nr_planes;   /* the first nodes, which have regions */
+	uint32_t nr_machines; /* of the nodes */
 };
 
 /* A table in the file. */
@@ -124,6 +130,7 @@ struct layout_table {
 /* Where everything lies. */
 struct layout_plan {
 	struct layout_table nodes;
+	struct layout_table machines;
 	struct layout_table places; /* by plane */
 	struct layout_table lanes;
 	struct layout_table resources; /* that it was made with */
@@ -180,8 +187,15 @@ struct layout_header {
 	uint32_t pad;
 };
 
+/* A node, under its number in the ledger: machine << 16 | its own number. Those
+ * of this machine, which is the first, have planes. If it is another machine,
+ * none has. */
 struct layout_node {
 	int32_t id;
+};
+
+struct layout_machine {
+	char name[256]; /* with a NUL; empty: it has none, and is alone */
 };
 
 /* Where the region of a plane's node lies, and what it has. */
@@ -324,9 +338,10 @@ int layout_place(const struct layout_params *params,
 		 const struct layout_plan *plan, struct layout_place *places,
 		 struct layout_lane *lanes, uint64_t *file_bytes);
 
-/* Whether the nodes can be those of a ledger with these parameters. */
+/* Whether nodes and machines can be those of a ledger with these parameters. */
 bool layout_nodes_valid(const struct layout_params *params,
-			const struct layout_node *nodes);
+			const struct layout_node *nodes,
+			const struct layout_machine *machines);
 bool layout_resource_valid(const struct layout_resource *resource);
 
 /* FNV-1a, 64 bits. Each step is a bijection of the hash, so that one changed

@@ -41,8 +41,11 @@ static bool in(uint32_t n, uint32_t max)
 static bool params_valid(const struct layout_params *p)
 {
 	return in(p->nr_nodes, LAYOUT_MAX_NODES) &&
-	       in(p->nr_planes, p->nr_nodes) &&
-	       in(p->nr_lanes, LAYOUT_MAX_LANES) &&
+	       in(p->nr_machines, LAYOUT_MAX_MACHINES) &&
+	       p->nr_planes <= p->nr_nodes &&
+	       (p->nr_planes ? in(p->nr_planes, LAYOUT_MAX_PLANES) &&
+				       in(p->nr_lanes, LAYOUT_MAX_LANES)
+			     : !p->nr_lanes) &&
 	       in(p->nr_resources, LAYOUT_MAX_COLUMNS) &&
 	       p->nr_spare < p->nr_resources &&
 	       in(p->max_accounts, LAYOUT_MAX_ACCOUNTS) &&
@@ -60,6 +63,8 @@ static uint64_t plan_once(const struct layout_params *params, uint64_t at,
 {
 	at = put(&plan->nodes, at, sizeof(struct layout_node),
 		 params->nr_nodes);
+	at = put(&plan->machines, at, sizeof(struct layout_machine),
+		 params->nr_machines);
 	at = put(&plan->places, at, sizeof(struct layout_place),
 		 params->nr_planes);
 	at = put(&plan->lanes, at, sizeof(struct layout_lane),
@@ -257,11 +262,32 @@ int layout_place(const struct layout_params *params,
 }
 
 bool layout_nodes_valid(const struct layout_params *params,
-			const struct layout_node *nodes)
+			const struct layout_node *nodes,
+			const struct layout_machine *machines)
 {
-	for (uint32_t n = 0; n < params->nr_nodes; n++)
-		if (nodes[n].id < 0 || (n && nodes[n].id <= nodes[n - 1].id))
+	uint32_t machine = 0;
+	int32_t last = -1;
+
+	for (uint32_t n = 0; n < params->nr_nodes; n++) {
+		uint32_t next = (uint32_t)nodes[n].id >> LAYOUT_MACHINE_SHIFT;
+
+		/* Each machine has a node, and nodes of the first have planes,
+		 * or none has. */
+		if (nodes[n].id <= last || next > machine + 1 ||
+		    (params->nr_planes && (n < params->nr_planes) != !next))
 			return false;
+		last = nodes[n].id;
+		machine = next;
+	}
+	if (machine != params->nr_machines - 1)
+		return false;
+	for (uint32_t m = 0; m < params->nr_machines; m++) {
+		size_t len = strnlen(machines[m].name, sizeof(machines->name));
+
+		if (len == sizeof(machines->name) ||
+		    (!len && params->nr_machines > 1))
+			return false;
+	}
 	return true;
 }
 

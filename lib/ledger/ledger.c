@@ -146,13 +146,16 @@ static int open_lanes(struct tally_ledger *l)
 	const struct layout_params *params = &layout->header.params;
 	char *banks;
 
-	l->lanes = calloc(params->nr_lanes, sizeof(*l->lanes));
+	/* None, if the ledger is of other machines alone. */
+	l->lanes = calloc((size_t)params->nr_lanes + 1, sizeof(*l->lanes));
 	l->banks_bytes = BANKS_SKIP +
 			 (LAYOUT_NR_BANKS + 1) * sizeof(*l->banks[0]) +
 			 ledger_end_cpu() * sizeof(l->banks[0]->rows[0]);
 	banks = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
-			   params->nr_planes * layout->plan->nr_buckets;
+				   params->nr_planes *
+				   layout->plan->nr_buckets +
+			   1;
 	l->touched = map_zeroes(l->touched_bytes);
 	if (banks)
 		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
+#include "file/reserved.h"
 #include "limit/cells.h"
+#include "limit/holding.h"
 #include "view/file.h"
 
 /* The end of an iteration: of the ledger, or of what is left of its file. */
@@ -125,4 +127,90 @@ int tally_limit_reservation_next(const struct tally_view *view,
 		return err;
 	}
 	return no_more(l);
+}
+
+/* ---- an account's nodes -------------------------------------------------- */
+
+/* Of one account. */
+struct holdings {
+	const struct layout *layout;
+	struct tally_account account;
+	int *nodes;
+	unsigned int room, nr;
+};
+
+static void add_node(struct holdings *h, uint64_t node)
+{
+	if (h->nr < h->room)
+		h->nodes[h->nr] = h->layout->nodes[node].id;
+	h->nr++;
+}
+
+/* Whether the account has taken something with the credit. */
+static bool has_taken(const struct holdings *h, uint64_t credit)
+{
+	const struct layout_credit *c = layout_credit(h->layout, credit);
+
+	return limit_get(&c->row) == h->account.row &&
+	       limit_get(&c->account) == h->account.generation &&
+	       limit_get(&c->node) < h->layout->header.params.nr_nodes &&
+	       (int64_t)limit_get(&c->taken) !=
+		       reserved_idle(h->layout, credit);
+}
+
+/* Whether the node was added for a holding, or for a credit before this one. */
+static bool was_added(const struct holdings *h, uint64_t credit)
+{
+	const struct layout *l = h->layout;
+	uint64_t node = limit_get(&layout_credit(l, credit)->node);
+	const struct layout_holding *holding =
+		node < l->header.params.nr_nodes
+			? reserved_holding(l, h->account.row, (uint32_t)node)
+			: NULL;
+
+	if (holding && !limit_holding_is_empty(l, holding))
+		return true;
+	for (uint64_t i = 0; i < credit; i++)
+		if (limit_get(&layout_credit(l, i)->node) == node &&
+		    has_taken(h, i))
+			return true;
+	return false;
+}
+
+static void add_nodes(struct holdings *h)
+{
+	const struct layout *l = h->layout;
+	struct reserved_walk walk = reserved_holdings(l, h->account.row);
+	uint64_t nr_credits = reserved_nr_credits(l);
+	const struct layout_holding *holding;
+
+	while ((holding = reserved_next(l, &walk)))
+		if (!limit_holding_is_empty(l, holding))
+			add_node(h, limit_get(&holding->node));
+	for (uint64_t i = 0; i < nr_credits; i++)
+		if (has_taken(h, i) && !was_added(h, i))
+			add_node(h, limit_get(&layout_credit(l, i)->node));
+}
+
+int tally_limit_holdings(const struct tally_view *view,
+			 struct tally_account account, int *nodes,
+			 unsigned int nr)
+{
+	const struct layout *l = view_layout(view);
+	struct holdings h = {l, account, nodes, nr, 0};
+	struct reserved_read read = {0};
+
+	do {
+		int err = reserved_begin(l, &read);
+
+		if (!err)
+			err = tally_account_phase(tally_view_accounts(view),
+						  account);
+		if (err < 0)
+			return err;
+		h.nr = 0;
+		if (reserved_is_current(l, account.row))
+			add_nodes(&h);
+	} while (reserved_again(l, &read));
+	return layout_is_whole(l) ? (int)h.nr : -EBADMSG;
 }

@@ -56,40 +56,52 @@ fail:
 	return err;
 }
 
-static struct layout_node *set_nodes(const struct tally_topo *topo)
+/* -ERANGE: there are too many machines. */
+static int set_nodes(const struct tally_topo *topo, struct layout_node *nodes)
 {
-	unsigned int nr = tally_topo_nr_nodes(topo);
-	struct layout_node *nodes = calloc(nr, sizeof(*nodes));
+	for (unsigned int i = 0; i < tally_topo_nr_nodes(topo); i++) {
+		nodes[i].id = tally_topo_number(topo, i);
+		if (nodes[i].id < 0)
+			return nodes[i].id;
+	}
+	return 0;
+}
 
-	for (unsigned int i = 0; nodes && i < nr; i++)
-		nodes[i].id = tally_topo_node(topo, i)->id;
-	return nodes;
+static void set_machines(const struct tally_topo *topo,
+			 struct layout_machine *machines)
+{
+	for (unsigned int i = 0; i < tally_topo_nr_machines(topo); i++) {
+		const char *name = tally_topo_machine(topo, i)->name;
+
+		if (name)
+			strncpy(machines[i].name, name,
+				sizeof(machines[i].name) - 1);
+	}
 }
 
 /* For CPUs whose node is not known, since they are not plugged in yet: the
  * first node with CPUs. */
 static uint32_t default_node(const struct tally_topo *topo)
 {
-	for (uint32_t i = 0; i < tally_topo_nr_nodes(topo); i++)
+	for (uint32_t i = 0; i < tally_topo_machine(topo, 0)->nr_nodes; i++)
 		if (tally_topo_node(topo, i)->nr_cpus)
 			return i;
 	return 0;
 }
 
-static struct layout_lane *set_lanes(const struct tally_topo *topo)
+/* Two lanes for each CPU of this machine. */
+static void set_lanes(const struct tally_topo *topo, struct layout_lane *lanes,
+		      uint32_t nr_lanes)
 {
-	unsigned int nr = tally_topo_nr_cpus(topo);
-	struct layout_lane *lanes = calloc(2 * (size_t)nr, sizeof(*lanes));
-	uint32_t fallback = default_node(topo);
+	uint32_t fallback = default_node(topo), nr = nr_lanes / 2;
 
-	for (unsigned int i = 0; lanes && i < nr; i++) {
+	for (uint32_t i = 0; i < nr; i++) {
 		int node = tally_topo_cpu_node(topo, (int)i);
 		int index = node < 0 ? -1 : tally_topo_index(topo, node);
 
 		lanes[i].node = index < 0 ? fallback : (uint32_t)index;
 		lanes[nr + i].node = lanes[i].node;
 	}
-	return lanes;
 }
 
 /* Open an unnamed file, which give_name() names once it is ready. On file
@@ -133,47 +145,69 @@ static int give_name(int fd, const char *path)
 	return 0;
 }
 
+/* Set params.nr_nodes and those of machines, planes and lanes, and what they
+ * count. */
+static int set_topo(const struct tally_topo *topo, struct layout_content *c)
+{
+	const struct tally_machine *first = tally_topo_machine(topo, 0);
+	struct layout_params *params = &c->params;
+	int err;
+
+	params->nr_nodes = tally_topo_nr_nodes(topo);
+	params->nr_machines = tally_topo_nr_machines(topo);
+	params->nr_planes = first->here ? first->nr_nodes : 0;
+	params->nr_lanes = first->here ? 2 * tally_topo_nr_cpus(topo) : 0;
+	c->nodes = calloc(params->nr_nodes, sizeof(*c->nodes));
+	c->machines = calloc(params->nr_machines, sizeof(*c->machines));
+	c->lanes = calloc((size_t)params->nr_lanes + 1, sizeof(*c->lanes));
+	if (!c->nodes || !c->machines || !c->lanes)
+		return -ENOMEM;
+	err = set_nodes(topo, c->nodes);
+	if (err)
+		return -EINVAL;
+	set_machines(topo, c->machines);
+	set_lanes(topo, c->lanes, params->nr_lanes);
+	return 0;
+}
+
 static int make_layout(int fd, const struct tally_topo *topo,
 		       const struct tally_resource *resources,
 		       unsigned int nr_resources,
 		       const struct tally_ledger_options *options,
 		       struct layout **layout)
 {
-	const struct layout_params params = {
-		.nr_nodes = tally_topo_nr_nodes(topo),
-		.nr_planes = tally_topo_nr_nodes(topo),
-		.nr_lanes = 2 * tally_topo_nr_cpus(topo),
-		.nr_resources = nr_resources + options->nr_spare,
-		.nr_spare = options->nr_spare,
-		.max_accounts = options->max_accounts ? options->max_accounts
-						      : 4096,
-		.max_key_bytes = options->max_key_bytes ? options->max_key_bytes
-							: 191,
-		.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
-		.flags = options->exclusive ? LAYOUT_EXCLUSIVE : 0,
+	struct layout_content content = {
+		.params =
+			{
+				.nr_resources =
+					nr_resources + options->nr_spare,
+				.nr_spare = options->nr_spare,
+				.max_accounts = options->max_accounts
+							? options->max_accounts
+							: 4096,
+				.max_key_bytes =
+					options->max_key_bytes
+						? options->max_key_bytes
+						: 191,
+				.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
+				.flags = options->exclusive ? LAYOUT_EXCLUSIVE
+							    : 0,
+			},
 	};
-	struct layout_resource *columns = NULL;
-	struct layout_node *nodes;
-	struct layout_lane *lanes;
 	int err = -EINVAL;
 
 	if (nr_resources && nr_resources <= LAYOUT_MAX_COLUMNS &&
 	    options->nr_spare <= LAYOUT_MAX_COLUMNS - nr_resources)
-		err = set_resources(resources, nr_resources, &columns);
+		err = set_resources(resources, nr_resources,
+				    &content.resources);
+	if (!err)
+		err = set_topo(topo, &content);
 	if (err) {
+		layout_content_free(&content);
 		close(fd);
 		return err;
 	}
-	nodes = set_nodes(topo);
-	lanes = set_lanes(topo);
-	if (!nodes || !lanes) {
-		free(nodes);
-		free(lanes);
-		free(columns);
-		close(fd);
-		return -ENOMEM;
-	}
-	return layout_create(fd, &params, nodes, lanes, columns, layout);
+	return layout_create(fd, &content, layout);
 }
 
 static int set_limits(struct tally_ledger *l,
@@ -300,44 +334,46 @@ int tally_ledger_create(const char *path, const struct tally_topo *topo,
 	UNCANCELLED;
 	struct tally_ledger_options own;
 	const struct wanted wanted = {topo, resources, nr_resources, &own};
-	int err = tally_topo_nr_machines(topo) == 1 ? 0 : -EINVAL;
+	int err = ledger_options(options, &own);
 
-	if (!err)
-		err = ledger_options(options, &own);
 	return err ? err
 		   : create(path, own.mode ? own.mode : 0640, make_wanted,
 			    &wanted, &own, ledger);
 }
 
-static void *copy_of(const void *from, size_t bytes)
+static void *copy_of(const void *from, size_t nr, size_t bytes)
 {
-	void *copy = malloc(bytes);
+	void *copy = calloc(nr + 1, bytes);
 
-	return copy ? memcpy(copy, from, bytes) : NULL;
+	return copy ? memcpy(copy, from, nr * bytes) : NULL;
 }
 
 static int make_alike(int fd, const void *arg, struct layout **layout)
 {
 	const struct layout *like = arg;
-	struct layout_params params = like->header.params;
-	struct layout_node *nodes =
-		copy_of(like->nodes, params.nr_nodes * sizeof(*nodes));
-	struct layout_lane *lanes =
-		copy_of(like->lanes, params.nr_lanes * sizeof(*lanes));
-	struct layout_resource *resources =
-		copy_of(like->resources,
-			like->plan->resources.count * sizeof(*resources));
+	const struct layout_params *params = &like->header.params;
+	struct layout_content content = {
+		.params = *params,
+		.nodes = copy_of(like->nodes, params->nr_nodes,
+				 sizeof(*like->nodes)),
+		.machines = copy_of(like->machines, params->nr_machines,
+				    sizeof(*like->machines)),
+		.lanes = copy_of(like->lanes, params->nr_lanes,
+				 sizeof(*like->lanes)),
+		.resources = copy_of(like->resources,
+				     like->plan->resources.count,
+				     sizeof(*like->resources)),
+	};
 	int err;
 
-	params.flags |= LAYOUT_EXCLUSIVE;
-	if (!nodes || !lanes || !resources) {
-		free(nodes);
-		free(lanes);
-		free(resources);
+	content.params.flags |= LAYOUT_EXCLUSIVE;
+	if (!content.nodes || !content.machines || !content.lanes ||
+	    !content.resources) {
+		layout_content_free(&content);
 		close(fd);
 		return -ENOMEM;
 	}
-	err = layout_create(fd, &params, nodes, lanes, resources, layout);
+	err = layout_create(fd, &content, layout);
 	if (!err)
 		(*layout)->unshared = true;
 	return err;

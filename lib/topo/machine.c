@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +114,8 @@ static int machine_check(const struct tally_machine *machine, bool alone,
 {
 	size_t len = machine->name ? strlen(machine->name) : 0;
 
-	if (!machine->nodes || !machine->nr_nodes || len > MAX_NAME ||
+	if ((machine->here && t->nodes) || !machine->nodes ||
+	    !machine->nr_nodes || len > MAX_NAME ||
 	    (!len && (machine->name || !alone)))
 		return -EINVAL;
 	t->nodes += machine->nr_nodes;
@@ -222,6 +225,7 @@ static void machine_copy(const struct tally_machine *given,
 	machine->size = sizeof(*machine);
 	machine->nodes = end->node;
 	machine->nr_nodes = nr;
+	machine->here = given->here;
 	if (given->name) {
 		size_t bytes = strlen(given->name) + 1;
 
@@ -352,6 +356,15 @@ int tally_topo_index_on(const struct tally_topo *topo, unsigned int machine,
 			high = middle;
 	}
 	return -ENOENT;
+}
+
+int tally_topo_number(const struct tally_topo *topo, unsigned int index)
+{
+	const struct tally_node *node = tally_topo_node(topo, index);
+
+	return node->machine > INT_MAX / TOPO_IDS
+		       ? -ERANGE
+		       : (int)node->machine * TOPO_IDS + node->id;
 }
 
 unsigned int tally_topo_nr_cpus(const struct tally_topo *topo)

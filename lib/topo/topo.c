@@ -285,6 +285,7 @@ static struct tally_topo *allocate(const struct inventory *inv)
 		.size = sizeof(struct tally_machine),
 		.nodes = topo->nodes,
 		.nr_nodes = topo->nr_nodes,
+		.here = true,
 	};
 	for (i = 0; i < nr_nodes; i++) {
 		topo->nodes[i].size = sizeof(struct tally_node);

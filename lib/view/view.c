@@ -200,6 +200,22 @@ int tally_view_node(const struct tally_view *view, unsigned int index)
 	return view->layout->nodes[index].id;
 }
 
+unsigned int tally_view_nr_local(const struct tally_view *view)
+{
+	return view->layout->header.params.nr_planes;
+}
+
+const char *tally_view_machine(const struct tally_view *view,
+			       unsigned int index, int *id)
+{
+	const struct layout *l = view->layout;
+	int number = tally_view_node(view, index);
+	const char *name = l->machines[number >> LAYOUT_MACHINE_SHIFT].name;
+
+	*id = number & ((1 << LAYOUT_MACHINE_SHIFT) - 1);
+	return *name ? name : NULL;
+}
+
 const struct tally_accounts *tally_view_accounts(const struct tally_view *view)
 {
 	return view->accounts;
@@ -209,7 +225,7 @@ const struct tally_slice *tally_view_slice(const struct tally_view *view,
 					   unsigned int index,
 					   const void **origin)
 {
-	assert(index < tally_view_nr_nodes(view));
+	assert(index < tally_view_nr_local(view));
 	*origin = view->layout->origin;
 	return &view->records[index];
 }

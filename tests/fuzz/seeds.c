@@ -9,6 +9,7 @@
 
 #include "account/internal.h"
 #include "fuzz/fuzz.h"
+#include "support/cluster.h"
 #include "support/inside.h"
 #include "support/small.h"
 
@@ -110,6 +111,39 @@ static void found(void **state)
 	inside_close(inside);
 }
 
+/* Nodes of this machine and of others, or of others alone. */
+static void remote(void **state)
+{
+	struct machine *m = *state;
+	const struct tally_ledger_options options = {.size = sizeof(options),
+						     .max_accounts = 64};
+	const struct tally_demand demands[] = {{cluster_node(1, 0), 1, 3},
+					       {cluster_node(2, 1), 1, 4}};
+	struct tally_request request = {sizeof(request), demands, 2, 0};
+
+	machine_few_cpus(m);
+	for (int here = 0; here < 2; here++) {
+		struct tally_topo *topo = NULL;
+		struct tally_ledger *ledger;
+		struct tally_token token;
+
+		assert_int_equal(
+			cluster_create(here ? m->topo : NULL, 3, 2, &topo), 0);
+		assert_int_equal(tally_ledger_create(m->path, topo,
+						     machine_reservables, 2,
+						     &options, &ledger),
+				 0);
+		tally_topo_close(topo);
+		assert_int_equal(tally_limit_reserve(
+					 ledger, machine_account(ledger, "a"),
+					 &request, &token, NULL),
+				 0);
+		put_file(here ? "remote" : "remote-alone", m->path);
+		tally_ledger_close(ledger);
+		assert_int_equal(unlink(m->path), 0);
+	}
+}
+
 static void empty(void **state)
 {
 	struct machine *m = *state;
@@ -161,8 +195,8 @@ static void wide(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest seeds[] = {
-		MACHINE_TEST(folded), MACHINE_TEST(held), MACHINE_TEST(found),
-		MACHINE_TEST(empty),  MACHINE_TEST(wide),
+		MACHINE_TEST(folded), MACHINE_TEST(held),  MACHINE_TEST(found),
+		MACHINE_TEST(remote), MACHINE_TEST(empty), MACHINE_TEST(wide),
 	};
 
 	if (argc != 2) {

@@ -5,8 +5,6 @@
 
 #include <sys/stat.h>
 
-#include <numatally/ledger.h>
-
 #include "support/topo_trees.h"
 
 static const int low[] = {0, 1}, high[] = {2, 3, 7}, apart[] = {10, 21, 22, 10};
@@ -202,20 +200,29 @@ static void each_error(void **state)
 	refused_nodes(&node, 1);
 }
 
-/* One ledger has the nodes of one machine. */
-static void a_ledger_of_several_machines(void **state)
+/* The first machine may be this one, no other. */
+static void here(void **state)
 {
-	const struct tally_machine m[2] = {A_MACHINE("a", two),
-					   A_MACHINE("b", two)};
-	const struct tally_resource cores = {"cores", "", TALLY_RESERVABLE};
-	struct tally_ledger *ledger;
-	struct tally_topo *topo;
+	struct tally_machine m[2] = {A_MACHINE("a", two), A_MACHINE("b", two)};
+	struct tally_topo *topo = NULL;
 
 	(void)state;
+	m[1].here = true;
+	refused(-EINVAL, m, 2);
+	m[0].here = true;
+	refused(-EINVAL, m, 2);
+	m[1].here = false;
 	assert_int_equal(tally_topo_create(m, 2, &topo), 0);
-	assert_int_equal(
-		tally_ledger_create(NULL, topo, &cores, 1, NULL, &ledger),
-		-EINVAL);
+	assert_true(tally_topo_machine(topo, 0)->here);
+	assert_false(tally_topo_machine(topo, 1)->here);
+	assert_int_equal(tally_topo_number(topo, 1), 40);
+	assert_int_equal(tally_topo_number(topo, 3), 65536 + 40);
+	tally_topo_close(topo);
+	assert_int_equal(tally_topo_open(NULL, &topo), 0);
+	assert_true(tally_topo_machine(topo, 0)->here);
+	tally_topo_close(topo);
+	assert_int_equal(tally_topo_open_synthetic("numa:2 pu:1", &topo), 0);
+	assert_false(tally_topo_machine(topo, 0)->here);
 	tally_topo_close(topo);
 }
 
@@ -379,7 +386,7 @@ int main(void)
 		cmocka_unit_test(many_machines),
 		cmocka_unit_test(a_topology_describes),
 		cmocka_unit_test(each_error),
-		cmocka_unit_test(a_ledger_of_several_machines),
+		cmocka_unit_test(here),
 		cmocka_unit_test(synthetic),
 		cmocka_unit_test(bad_synthetic),
 		TREE_TEST(described_by_xml),

@@ -40,14 +40,15 @@ static int look_at(struct check *check, const struct tally_view *view)
 
 	if (err)
 		return err;
-	check->nr_nodes = info.nr_nodes;
-	check->nodes = calloc(info.nr_nodes, sizeof(*check->nodes));
+	check->nr_nodes = tally_view_nr_local(view);
+	check->nodes =
+		calloc((size_t)check->nr_nodes + 1, sizeof(*check->nodes));
 	if (!check->nodes)
 		return -ENOMEM;
 	check->writers = ledgers_writers(check->reader);
 	if (info.stale)
 		check_problem(check, "created before this machine was booted");
-	for (unsigned int n = 0; n < info.nr_nodes; n++)
+	for (unsigned int n = 0; n < check->nr_nodes; n++)
 		check_region(check, view, n);
 	return check_contents(check, view);
 }

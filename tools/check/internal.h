@@ -45,7 +45,7 @@ struct check {
 	struct tally_reader *reader;
 	struct ledgers_writers writers;
 	uint64_t nr_accounts;
-	struct check_node *nodes;
+	struct check_node *nodes; /* of this machine, which have regions */
 	unsigned int nr_nodes;
 	struct tally_placement sum;
 	char *problems[CHECK_MAX_PROBLEMS];
