@@ -31,7 +31,8 @@ struct save {
 	const struct tally_accounts *from;
 	struct tally_ledger *ledger; /* the new one */
 	struct tally_accounts *to;
-	unsigned int nr_nodes, nr_resources;
+	unsigned int nr_nodes, nr_local, nr_resources;
+	int *nodes; /* of this machine, and the others of an account */
 	char *key;
 };
 
@@ -127,19 +128,42 @@ static int save_reservation(const struct save *s, struct tally_account from,
 	return tally_limit_adopt(s->ledger, to, &request, &token);
 }
 
+/* Set s->nodes to those on which the account can have anything: all of this
+ * machine, and behind them others on which it has something reserved. */
+static int set_nodes(const struct save *s, struct tally_account from,
+		     unsigned int *nr)
+{
+	int *others = s->nodes + s->nr_local;
+	int last = s->nr_local ? others[-1] : -1;
+	int got = tally_limit_holdings(s->view, from, others, s->nr_nodes);
+
+	*nr = s->nr_local;
+	if (got < 0)
+		return got == -ESTALE ? 0 : got; /* gone: it holds nothing */
+	if ((unsigned int)got > s->nr_nodes)
+		return -EBADMSG;
+	for (int i = 0; i < got; i++)
+		if (others[i] > last)
+			s->nodes[(*nr)++] = others[i];
+	return 0;
+}
+
 static int save_account(const struct save *s, struct tally_account from)
 {
 	int64_t amounts[LAYOUT_MAX_COLUMNS], held[LAYOUT_MAX_COLUMNS];
 	int phase = tally_account_phase(s->from, from);
 	struct holding h = {.nr = 0};
 	struct tally_account to;
+	unsigned int nr = 0;
 	int err = tally_account_declare(s->to, s->key, &to);
 
 	/* Two accounts had the key; one of them is gone. */
 	if (err == -EEXIST)
 		err = tally_account_find(s->to, s->key, &to);
-	for (unsigned int n = 0; !err && n < s->nr_nodes; n++) {
-		int node = tally_view_node(s->view, n);
+	if (!err)
+		err = set_nodes(s, from, &nr);
+	for (unsigned int n = 0; !err && n < nr; n++) {
+		int node = s->nodes[n];
 
 		err = phase < 0 ? read_gone(s, from, node, amounts, held)
 				: read_node(s, from, node, amounts, held);
@@ -312,7 +336,7 @@ static int save_rest(const struct save *s)
 		err = tally_view_open(s->ledger, &saved);
 	if (err)
 		return err;
-	for (unsigned int n = 0; !err && n < s->nr_nodes; n++) {
+	for (unsigned int n = 0; !err && n < s->nr_local; n++) {
 		int node = tally_view_node(s->view, n);
 
 		err = tally_view_totals(s->view, node, from);
@@ -450,6 +474,7 @@ int tally_reader_save(const struct tally_view *view, const char *path,
 		.view = view,
 		.from = tally_view_accounts(view),
 		.nr_nodes = tally_view_nr_nodes(view),
+		.nr_local = tally_view_nr_local(view),
 		.nr_resources = tally_view_nr_resources(view),
 	};
 	char *beside = NULL;
@@ -462,11 +487,15 @@ int tally_reader_save(const struct tally_view *view, const char *path,
 	if (fd >= 0)
 		close(fd);
 	s.key = malloc(tally_account_key_bytes(s.from));
-	if (!s.key ||
+	s.nodes = calloc(s.nr_local + (size_t)s.nr_nodes, sizeof(*s.nodes));
+	if (!s.key || !s.nodes ||
 	    asprintf(&beside, "%s.%ld.tmp", path, (long)getpid()) < 0) {
 		free(s.key);
+		free(s.nodes);
 		return -ENOMEM;
 	}
+	for (unsigned int n = 0; n < s.nr_local; n++)
+		s.nodes[n] = tally_view_node(view, n);
 	err = save_beside(&s, beside, mode);
 	if (!err) {
 		err = put_in_place(view, beside, path);
@@ -475,5 +504,6 @@ int tally_reader_save(const struct tally_view *view, const char *path,
 	}
 	free(beside);
 	free(s.key);
+	free(s.nodes);
 	return err;
 }
