@@ -10,7 +10,8 @@
  *	               │ ╰──cancel, or its lease or process ends──> gone
  *	adopt ───────────────────> committed
  *
- * and while it has them, it may ask for more, give a part back, or move.
+ * and while it has them, it may ask for more, give a part back, or move. Another
+ * account's may be drawn from it (tally_limit_draw()).
  *
  * What all accounts have on a node, reserved and committed, never exceeds the
  * node's capacity, unless it was adopted or the capacity was lowered. A
@@ -189,6 +190,37 @@ tally_limit_adopt(struct tally_ledger *ledger, struct tally_account account,
 		  struct tally_token *token);
 
 /*
+ * Reserve what @request asks for, from the reservation @parent instead of from
+ * the nodes: a step from its job, a pod from its gang. What the children of a
+ * reservation have together is never more than it has, on each node and of each
+ * resource; no capacity or quota refuses a child, or counts it once more. A
+ * child has an account of its own, is committed, changed and released as any
+ * reservation, and may be a parent itself. What it takes or gives back, its
+ * parent gives or gets.
+ *
+ * The end of a parent, in whatever way, ends its children, committed or not.
+ *
+ * -ENOSPC	the parent has less on a node that its children have not: ask for
+ *		less, or tally_limit_change() the parent; @refusal then has the
+ *		parent's account. Or the file system is full
+ * -ESTALE	the account is gone, or the parent has ended
+ * -ELOOP	24 reservations are above the parent already, each the parent of
+ *		the next one
+ * others	as tally_limit_reserve(), but for -EDQUOT
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_draw(struct tally_ledger *ledger, struct tally_account account,
+		 struct tally_token parent, const struct tally_request *request,
+		 struct tally_token *token, struct tally_refusal *refusal);
+
+/* As tally_limit_fits(), of tally_limit_draw(). */
+TALLY_API TALLY_NODISCARD int
+tally_limit_draw_fits(struct tally_ledger *ledger, struct tally_account account,
+		      struct tally_token parent,
+		      const struct tally_request *request,
+		      struct tally_refusal *refusal);
+
+/*
  * Commit the reservation: it stays until it is released, even if every process
  * dies. Does nothing to a committed one. No limit refuses a commit.
  *
@@ -213,6 +245,8 @@ TALLY_API TALLY_NODISCARD int tally_limit_cancel(struct tally_ledger *ledger,
  *
  * -ESTALE	it has ended
  * -ERANGE	it has less than one of the demands
+ * -EBUSY	what would be left is less than what its children have: end or
+ *		change these first, or release the whole
  * -ENOENT, -EINVAL	as tally_limit_reserve()
  */
 TALLY_API TALLY_NODISCARD int
@@ -232,9 +266,10 @@ tally_limit_release(struct tally_ledger *ledger, struct tally_token token,
  *
  * -ESTALE	the reservation has ended: reserve again
  * -ERANGE	it has less than is to be given back
+ * -EBUSY	as tally_limit_release()
  * -ESHUTDOWN	its account is terminating, and gets no more
  * -ENOSPC, -EDQUOT, -ENOENT, -EINVAL, -E2BIG	as tally_limit_reserve(), but
- *		amounts may be negative
+ *		amounts may be negative; of a child, as tally_limit_draw()
  */
 TALLY_API TALLY_NODISCARD int
 tally_limit_change(struct tally_ledger *ledger, struct tally_token token,
@@ -321,7 +356,8 @@ struct tally_limit {
 /*
  * Get a limit of a node, or of an account: as of now, also in a snapshot, with
  * each reservation whole or not at all. For an account with a quota held
- * includes the accounts below it; for one without, its own alone.
+ * includes the accounts below it; for one without, its own alone. What was drawn
+ * from another account's reservation counts for that account alone.
  *
  * -ENOENT	the ledger has no such node
  * -ESTALE	the account is gone
@@ -374,8 +410,23 @@ TALLY_API TALLY_NODISCARD int tally_limit_free(const struct tally_view *view,
 					       int64_t *amount);
 
 /*
+ * Get what is left on a node of a reservation, that its children have not: so
+ * much could be drawn from it. As tally_limit_free() without regard to what has
+ * run out, or whose process died.
+ *
+ * -ESTALE	the reservation has ended
+ * -EINVAL	the resource is not reservable
+ * others	as tally_limit_node()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_draw_free(const struct tally_view *view, struct tally_token parent,
+		      int node, unsigned int resource, int64_t *amount);
+
+/*
  * Get what the account itself has on a node, or on all (TALLY_VIEW_ALL), into
- * amounts[nr_resources]. Errors as tally_limit_node().
+ * amounts[nr_resources]: with what its children have of it; so that the sum over
+ * all accounts is more than a node's total by what was drawn. Errors as
+ * tally_limit_node().
  */
 TALLY_API TALLY_NODISCARD int tally_limit_holding(const struct tally_view *view,
 						  struct tally_account account,
@@ -444,6 +495,8 @@ struct tally_reservation {
 	enum tally_reservation_state state;
 	int64_t deadline_ns; /* of its lease, by the caller's CLOCK_MONOTONIC
 				and within 10 ms; INT64_MAX: none */
+	struct tally_account parent; /* whose reservation it is drawn from */
+	bool drawn;		     /* from a parent; else @parent is all 0 */
 };
 
 /*
@@ -471,8 +524,8 @@ tally_limit_reservation_next(const struct tally_view *view, uint64_t *cursor,
 			     struct tally_reservation *reservation);
 
 /*
- * Check that the totals equal the sums of the reservations, and that every
- * reservation that is not committed is listed. Call each(arg, problem) for
+ * Check that the totals equal the sums of the reservations, that none has less
+ * than its children, and that every one that is not committed is listed. Call each(arg, problem) for
  * each deviation, in words, at most a thousand times; the string belongs to
  * the library. If each returns a value other than 0, the check ends and
  * returns it. A limit that is exceeded is not a problem. Takes time by the
@@ -487,9 +540,10 @@ tally_limit_check(const struct tally_view *view,
 		  int (*each)(void *arg, const char *problem), void *arg);
 
 /*
- * Check, and recompute from the reservations: the totals that capacities and
- * quotas count against, peaks below them, and the list of what is not
- * committed. Reservations themselves are never changed. Holds the lock
+ * Check, and recompute from the reservations: the totals that capacities,
+ * quotas and parents count against, peaks below them, and the lists of children
+ * and of what is not committed. One whose parent is gone is drawn from the nodes
+ * from then on. Reservations themselves are never changed. Holds the lock
  * meanwhile, so that reserves wait. each is called as in tally_limit_check(),
  * for what was wrong.
  */

@@ -20,8 +20,9 @@ struct words {
 #define NO_BARRIER "the kernel refuses membarrier(2)"
 #define NO_LOCKS \
 	"neither file system nor kernel have locks of open file descriptions"
-#define NO_PROC "/proc is not mounted, and no path leads to the ledger"
-#define LOCKED	"another process keeps the ledger locked"
+#define NO_PROC	 "/proc is not mounted, and no path leads to the ledger"
+#define CHILDREN "its children have more than would be left"
+#define LOCKED	 "another process keeps the ledger locked"
 
 /* clang-format off */
 #define UPDATES(error, text)						\
@@ -105,12 +106,21 @@ static const struct words words[] = {
 	{"tally_limit_reservation_next", ENOENT, "no more reservations"},
 	{"tally_limit_cancel", EBUSY, "the reservation is committed"},
 	{"tally_limit_cancel", ESTALE, "the reservation is gone"},
+	{"tally_limit_change", EBUSY, CHILDREN},
 	{"tally_limit_change", ENOSPC, "not enough is free on a node"},
 	{"tally_limit_change", ERANGE, "more than what is held"},
 	{"tally_limit_change", ESTALE, "the reservation is gone"},
 	{"tally_limit_commit", ESTALE, "the reservation is gone"},
+	{"tally_limit_draw_free", ESTALE, "the reservation is gone"},
+	{"tally_limit_draw", EEXIST, "the account has a reservation"},
+	{"tally_limit_draw", ELOOP, "too many parents stand above the parent"},
+	{"tally_limit_draw", ENOSPC,
+	 "the parent has not enough left on a node"},
+	{"tally_limit_draw", ESTALE,
+	 "the account is gone, or the parent has ended"},
 	{"tally_limit_find", ENOENT, "the account has no reservation"},
 	{"tally_limit_give", ERANGE, "more than what is held"},
+	{"tally_limit_release", EBUSY, CHILDREN},
 	{"tally_limit_release", ERANGE, "more than what is held"},
 	{"tally_limit_release", ESTALE, "the reservation is gone"},
 	{"tally_limit_exchange", E2BIG,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout: the bytes of a ledger file, version 7.
+ * layout: the bytes of a ledger file, version 8.
  *
  * Numbers have fixed widths and the byte order of the machine: a ledger lives
  * in one machine's memory. Positions are offsets from the file's start.
@@ -78,7 +78,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     7
+#define LAYOUT_VERSION	     8
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
@@ -149,6 +149,7 @@ struct layout_plan {
 	struct layout_table reservations; /* by row, as the next one */
 	struct layout_table leases;	  /* words */
 	struct layout_table quotas; /* nr_resources of struct layout_quota */
+	struct layout_table families; /* by row */
 	struct layout_table credits;
 	struct layout_table holdings;	  /* by place */
 	struct layout_table rosters;	  /* by node */

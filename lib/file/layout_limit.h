@@ -16,6 +16,23 @@
  *  reservation ─> holding ─> holding ─> ...   one for each node that an account
  *                 of node 3  of node 0        has something on
  *
+ * A reservation may be drawn from another one, its parent, instead of from the
+ * nodes. The parent then plays the node's part: a holding of its own counts what
+ * all its children have on a node, and is never more than the parent has there.
+ * Neither the node's capacity nor any quota changes.
+ *
+ *    ┌────────────────┐ drawn  ┌─────────┐     ┌─────────┐
+ *    │ parent's family│ ─────> │ holding │ ──> │ holding │   of a node: what all
+ *    └────────────────┘        └─────────┘     └─────────┘   children have there
+ *      children │ ^ ^ parent
+ *               v │ └───────────────┐
+ *    ┌────────────────┐     ┌────────────────┐
+ *    │ child's family │ <─> │ child's family │
+ *    └────────────────┘     └────────────────┘
+ *
+ * A child may be a parent itself. The end of a parent ends what is below it,
+ * the lowest first. Families exist only where something was drawn.
+ *
  * The words that credits open are in the regions: struct layout_credit_word.
  *
  * An amount that an account holds counts in three places, which change
@@ -58,7 +75,8 @@
  * sequence is odd while words are being changed.
  *
  * The reservations and quotas of a bucket of accounts exist, and are no holes,
- * if its byte in populated is 1. Of the holdings, the first holdings_exist do.
+ * if its byte in populated is not 0; its families do if the byte has
+ * LAYOUT_HAS_FAMILIES. Of the holdings, the first holdings_exist do.
  */
 struct layout_limits {
 	uint64_t lock; /* see file/turn.h */
@@ -121,6 +139,17 @@ struct layout_reservation {
 	uint64_t account; /* generation of the row */
 };
 
+/* What is drawn from a row's reservation, and what that is drawn from. All is 0
+ * while it has neither parent nor children. */
+struct layout_family {
+	uint64_t parent;   /* row + 1; 0: it is drawn from the nodes */
+	uint64_t children; /* row + 1 of the first one */
+	/* In the list of the parent's children, each row + 1 or 0: the next one,
+	 * and << 32 the one before. */
+	uint64_t siblings;
+	uint64_t drawn; /* the first holding of what its children have */
+};
+
 /* A writer slot's uncommitted reservations. */
 struct layout_uncommitted {
 	uint64_t first; /* row + 1 */
@@ -135,7 +164,10 @@ struct layout_uncommitted {
 #define LAYOUT_LEASE_SKIP  7u /* words before the first one */
 #define LAYOUT_LEASE_WIDTH 8u /* below each */
 
-/* What an account has on a node. */
+/* What an account has on a node; or, with LAYOUT_DRAWN in its row, what the
+ * children of the account's reservation have there. */
+#define LAYOUT_DRAWN (UINT64_C(1) << 32)
+
 struct layout_holding {
 	uint64_t row;	   /* + 1; 0: the place is free */
 	uint64_t node;	   /* index */
@@ -274,7 +306,17 @@ static inline struct layout_quota *layout_quotas(const struct layout *l,
 				       row * l->plan->quotas.stride);
 }
 
-/* 1 if the reservations and quotas of the row's bucket exist. */
+static inline struct layout_family *layout_family(const struct layout *l,
+						  uint32_t row)
+{
+	return (struct layout_family *)(l->origin + l->plan->families.offset) +
+	       row;
+}
+
+/* Not 0 if the reservations and quotas of the row's bucket exist; with
+ * LAYOUT_HAS_FAMILIES if its families do, too. */
+#define LAYOUT_HAS_FAMILIES 2u
+
 static inline unsigned char *layout_populated(const struct layout *l,
 					      uint32_t row)
 {

@@ -136,13 +136,16 @@ static uint64_t plan_reservations(const struct layout_params *params,
 	at = put(&plan->quotas, at,
 		 params->nr_resources * sizeof(struct layout_quota),
 		 params->max_accounts);
+	at = put(&plan->families, at, sizeof(struct layout_family),
+		 params->max_accounts);
 	at = put(&plan->credits, at, sizeof(struct layout_credit),
 		 LAYOUT_NR_CREDITS);
 	at = put(&plan->holdings, at,
 		 align(sizeof(struct layout_holding) +
 			       params->nr_resources * sizeof(int64_t),
 		       LAYOUT_LINE / 2),
-		 (uint64_t)params->nr_nodes * params->max_accounts);
+		 /* what an account has, and what its children have of it */
+		 2 * (uint64_t)params->nr_nodes * params->max_accounts);
 	at = put(&plan->rosters, at, sizeof(struct layout_roster),
 		 params->nr_nodes);
 	return put(&plan->lists, at,

@@ -119,6 +119,22 @@ const uint64_t *reserved_roster(const struct layout *l, uint32_t node,
 		       : r->entries[copy];
 }
 
+int64_t reserved_left(const struct layout *l, uint32_t row, uint32_t node,
+		      uint32_t resource)
+{
+	const struct layout_holding *has = reserved_holding(l, row, node);
+	const struct layout_holding *drawn = reserved_drawn_on(l, row, node);
+	int64_t left;
+
+	if (!has ||
+	    __builtin_sub_overflow(get(&has->amounts[resource]),
+				   drawn ? get(&drawn->amounts[resource]) : 0,
+				   &left) ||
+	    left < 0)
+		return 0;
+	return left;
+}
+
 bool reserved_any_of(const struct layout *l, uint32_t row)
 {
 	uint64_t nr = reserved_nr_credits(l);

@@ -111,6 +111,67 @@ reserved_holding(const struct layout *l, uint32_t row, uint32_t node)
 	return NULL;
 }
 
+/* The row's family; NULL: it has none. The row's bucket must exist. */
+static inline struct layout_family *reserved_family(const struct layout *l,
+						    uint32_t row)
+{
+	return __atomic_load_n(layout_populated(l, row), __ATOMIC_ACQUIRE) &
+			       LAYOUT_HAS_FAMILIES
+		       ? layout_family(l, row)
+		       : NULL;
+}
+
+/* A link to a row with a family: row + 1; 0: there is none, or it is broken. */
+static inline uint32_t reserved_link(const struct layout *l, uint64_t link)
+{
+	return link && link <= l->header.params.max_accounts &&
+			       reserved_family(l, (uint32_t)link - 1)
+		       ? (uint32_t)link
+		       : 0;
+}
+
+/* Row + 1 of the reservation that the row's is drawn from; 0: of none. */
+static inline uint32_t reserved_parent(const struct layout *l, uint32_t row)
+{
+	const struct layout_family *f = reserved_family(l, row);
+
+	return f ? reserved_link(l,
+				 __atomic_load_n(&f->parent, __ATOMIC_RELAXED))
+		 : 0;
+}
+
+/* Walk through what the children of the row's reservation have. */
+static inline struct reserved_walk reserved_drawn(const struct layout *l,
+						  uint32_t row)
+{
+	const struct layout_family *f = reserved_family(l, row);
+
+	return (struct reserved_walk){
+		.row = (row + UINT64_C(1)) | LAYOUT_DRAWN,
+		.next = f ? __atomic_load_n(&f->drawn, __ATOMIC_RELAXED) : 0,
+		.nr = reserved_nr_holdings(l),
+		.left = l->header.params.nr_nodes,
+	};
+}
+
+/* Find what the row's children have on the node; NULL: nothing. */
+static inline struct layout_holding *
+reserved_drawn_on(const struct layout *l, uint32_t row, uint32_t node)
+{
+	struct reserved_walk walk = reserved_drawn(l, row);
+	struct layout_holding *h;
+
+	while ((h = reserved_next(l, &walk)))
+		if (__atomic_load_n(&h->node, __ATOMIC_RELAXED) == node)
+			return h;
+	return NULL;
+}
+
+/* What is left on the node of the row's reservation, that its children have
+ * not. */
+int64_t reserved_left(const struct layout *layout, uint32_t row, uint32_t node,
+		      uint32_t resource);
+
 /* Get the entries of the copy that a roster had at an edit, which are valid
  * unless the copy was changed since. The roster must exist. */
 const uint64_t *reserved_roster(const struct layout *layout, uint32_t node,

@@ -166,12 +166,23 @@ int limit_cells_of(struct tally_ledger *l, struct tally_account account,
 
 	c->ledger = l;
 	c->layout = l->layout;
+	c->parent = 0;
 	c->rows[0] = account.row;
 	c->nr_rows = 1;
 	if (!limit_get(&layout_limits(l->layout)->nr_quotas))
 		return 0;
 	err = tally_account_key(l->accounts, account, key, sizeof(key));
 	return err ? err : add_all_above(c, key);
+}
+
+void limit_cells_drawn(struct tally_ledger *l, uint32_t row, uint32_t parent,
+		       struct limit_cells *c)
+{
+	c->ledger = l;
+	c->layout = l->layout;
+	c->parent = parent;
+	c->rows[0] = row;
+	c->nr_rows = 0;
 }
 
 static struct layout_quota *quota_at(const struct limit_cells *c,
@@ -190,12 +201,25 @@ static int change(struct layout *l, int64_t *held, int64_t amount)
 	return 0;
 }
 
+/* What counts against the node's capacity, or against what the parent has. */
+static int64_t *total_of(const struct limit_cells *c, uint32_t node,
+			 unsigned int resource)
+{
+	struct layout_holding *drawn;
+
+	if (!c->parent)
+		return &layout_capacity(c->layout, node, resource)->held;
+	drawn = reserved_drawn_on(c->layout, c->parent - 1, node);
+	return drawn ? &drawn->amounts[resource] : NULL;
+}
+
 int limit_cells_change(const struct limit_cells *c,
 		       struct layout_holding *holding, uint32_t node,
 		       unsigned int resource, int64_t amount)
 {
 	struct layout *l = c->layout;
-	int err = change(l, &layout_capacity(l, node, resource)->held, amount);
+	int64_t *total = total_of(c, node, resource);
+	int err = total ? change(l, total, amount) : -EBADMSG;
 
 	if (!err && holding)
 		err = change(l, &holding->amounts[resource], amount);
@@ -216,6 +240,8 @@ static void raise_peaks(const struct limit_cells *c, uint32_t node,
 	struct layout_capacity *capacity =
 		layout_capacity(c->layout, node, resource);
 
+	if (c->parent)
+		return;
 	raise_peak(c->layout, &capacity->peak, &capacity->held);
 	for (unsigned int i = 0; i < c->nr_rows; i++) {
 		struct layout_quota *quota = quota_at(c, i, resource);
@@ -229,6 +255,18 @@ static bool is_over(const int64_t *held, const uint64_t *limit)
 	return (int64_t)limit_get(held) > limit_value(limit_get(limit));
 }
 
+static bool is_over_parent(const struct limit_cells *c, uint32_t node,
+			   unsigned int resource)
+{
+	const struct layout_holding *has =
+		reserved_holding(c->layout, c->parent - 1, node);
+	const int64_t *drawn = total_of(c, node, resource);
+
+	return drawn &&
+	       (int64_t)limit_get(drawn) >
+		       (has ? (int64_t)limit_get(&has->amounts[resource]) : 0);
+}
+
 int limit_cells_check(const struct limit_cells *c, uint32_t node,
 		      unsigned int resource, bool of_node, bool quotas,
 		      uint32_t *row)
@@ -236,6 +274,9 @@ int limit_cells_check(const struct limit_cells *c, uint32_t node,
 	const struct layout_capacity *capacity =
 		layout_capacity(c->layout, node, resource);
 
+	if (c->parent)
+		return of_node && is_over_parent(c, node, resource) ? -ENOSPC
+								    : 0;
 	if (of_node && is_over(&capacity->held, &capacity->limit))
 		return -ENOSPC;
 	for (unsigned int i = 0; quotas && i < c->nr_rows; i++) {

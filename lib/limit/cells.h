@@ -5,6 +5,10 @@
  *
  *   capacity of (node, resource) ── holding of (node, account)
  *   quota of (account, resource) ── quota of each account above it that has one
+ *
+ * Of a reservation that is drawn from another one, the parent's:
+ *
+ *   drawn holding of (node, parent) ── holding of (node, account)
  */
 #ifndef LIMIT_CELLS_H
 #define LIMIT_CELLS_H
@@ -16,10 +20,12 @@
 
 #define LIMIT_MAX_ABOVE 24 /* '/' in a key that has others below it */
 
-/* An account, and the accounts above it that have quotas. */
+/* An account, and the accounts above it that have quotas; or a reservation that
+ * is drawn from another one. */
 struct limit_cells {
 	struct tally_ledger *ledger;
 	struct layout *layout;
+	uint32_t parent; /* row + 1; 0: it is drawn from the nodes */
 	unsigned int nr_rows;
 	uint32_t rows[1 + LIMIT_MAX_ABOVE]; /* its own first */
 };
@@ -58,6 +64,11 @@ int limit_touch(struct tally_ledger *ledger, struct tally_account account);
 int limit_cells_of(struct tally_ledger *ledger, struct tally_account account,
 		   struct limit_cells *cells);
 
+/* Find the cells of a reservation of the row that is drawn from that of the
+ * parent (row + 1). */
+void limit_cells_drawn(struct tally_ledger *ledger, uint32_t row,
+		       uint32_t parent, struct limit_cells *cells);
+
 /* Whether the account in the row ever had a quota. From the first one on, its
  * quotas count what the accounts below it hold, too. */
 bool limit_had_quota(const struct layout *layout, uint32_t row);
@@ -73,7 +84,7 @@ int limit_cells_change(const struct limit_cells *cells,
  * Add an amount that is not negative if all limits allow it, and raise the
  * peaks. If it is refused, the caller must undo.
  *
- * -ENOSPC	the node's capacity refuses it
+ * -ENOSPC	the node's capacity, or the parent, refuses it
  * -EDQUOT	a quota refuses it, of the account in *row
  */
 int limit_cells_reserve(const struct limit_cells *cells,

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/uncancelled.h"
+#include "limit/family.h"
 #include "limit/holding.h"
 #include "limit/request.h"
 #include "limit/reservation.h"
@@ -55,7 +56,9 @@ static int take(struct limit_request *r, const struct limit_cells *cells)
 		if (d->amount <= 0)
 			continue;
 		holding = limit_holding_make(r->ledger, r->account.row, node);
-		if (!holding)
+		if (!holding ||
+		    (r->parent &&
+		     !limit_holding_draw(r->ledger, r->parent - 1, node)))
 			return -EBADMSG;
 		r->demand = i;
 		err = limit_cells_adopt(cells, holding, node, d->resource,
@@ -116,6 +119,7 @@ static int ask(struct limit_request *r, struct tally_token *token)
 	if (err)
 		return err;
 	r->account = limit_account_in(r->ledger, token->row);
+	r->parent = reserved_parent(r->ledger->layout, token->row);
 	for (unsigned int i = 0; i < r->request.nr_demands; i++) {
 		gives_back |= r->request.demands[i].amount < 0;
 		takes |= r->request.demands[i].amount > 0;
@@ -125,11 +129,13 @@ static int ask(struct limit_request *r, struct tally_token *token)
 	if (!err)
 		err = make_room(r);
 	if (!err)
-		err = limit_cells_of(r->ledger, r->account, &cells);
+		err = limit_reservation_cells(r->ledger, token->row, &cells);
 	if (!err)
 		err = give_back(r, &cells);
 	if (!err)
 		err = take(r, &cells);
+	if (!err && gives_back)
+		err = limit_family_check(r->ledger->layout, token->row);
 	if (!err)
 		err = check(r, &cells);
 	return err ? err : conclude(r, gives_back, takes);

@@ -2,7 +2,7 @@
 /*
  * Checking that the words of reservations agree: a holding counts in the node's
  * capacity, in the account's quota, and in the quotas of accounts above that
- * ever had one.
+ * ever had one; or, of a child, with its parent alone.
  *
  * All words are read within one sequence, and read again if that changed
  * meanwhile. So problems are noted first, and reported at the end.
@@ -47,6 +47,8 @@ static void check_cell(struct limit_check *c, uint32_t row,
 			   "row %" PRIu32
 			   ": node %d: %s: held without a reservation",
 			   row, id, name);
+	if (reserved_parent(c->layout, row))
+		return;
 	check_add(&c->of_row[resource], held);
 	check_add(&c->of_nodes[(uint64_t)node * c->nr_resources + resource],
 		  held);
@@ -162,6 +164,8 @@ static void check_all(struct limit_check *c)
 			      "progress");
 	check_holdings(c);
 	if (!c->err)
+		check_families(c);
+	if (!c->err)
 		check_rosters(c);
 	for (uint32_t row = 0; !c->err && row < end; row++) {
 		if (check_exists(c, row))
@@ -227,6 +231,7 @@ static int run(struct limit_check *c, int (*look)(struct limit_check *c),
 	free(c->of_quotas);
 	free(c->credits);
 	free(c->reached);
+	free(c->of_drawn);
 	free(c->of_nodes);
 	free(c->of_row);
 	free(c->key);

@@ -36,6 +36,9 @@ struct limit_check {
 	uint64_t nr_holdings;	/* places */
 	unsigned char *reached; /* [nr_holdings]: by a list */
 
+	uint64_t nr_drawn; /* places */
+	int64_t *of_drawn; /* [nr_drawn][nr_resources]: sums of children's */
+
 	uint64_t nr_credits;
 	uint64_t *credits; /* indices of those in use, sorted by row */
 };
@@ -51,6 +54,10 @@ void check_put(struct limit_check *check, const void *word, uint64_t value);
 /* Check that each holding is on its row's list, and each free place on theirs.
  * Mend the lists. */
 void check_holdings(struct limit_check *check);
+
+/* Check that each child's parent is there, has it on its list, and counts what it
+ * has; mend these. After check_holdings(). */
+void check_families(struct limit_check *check);
 
 /* Check that each holding is in its node's roster, and nothing else. Make
  * rosters anew that are wrong. After check_holdings(). */

@@ -8,7 +8,8 @@
 
 #include "limit/check.h"
 
-/* Whether a list of the row (+ 1; 0: of free places) may go on there. */
+/* Whether a list may go on there: of holdings with this word, or of free places
+ * (0). */
 static bool may_reach(const struct limit_check *c, uint64_t place, uint64_t row)
 {
 	const struct layout_holding *h;
@@ -36,23 +37,33 @@ static bool walk(struct limit_check *c, const uint64_t *link, uint64_t row)
 	return false;
 }
 
+static void walk_row(struct limit_check *c, uint32_t row)
+{
+	const struct layout_family *f = reserved_family(c->layout, row);
+
+	if (walk(c, &layout_reservation(c->layout, row)->holding,
+		 row + UINT64_C(1)))
+		check_tell(c,
+			   "row %" PRIu32
+			   ": the list of its holdings has a broken link",
+			   row);
+	if (f && walk(c, &f->drawn, (row + UINT64_C(1)) | LAYOUT_DRAWN))
+		check_tell(
+			c,
+			"row %" PRIu32
+			": the list of what its children have has a broken link",
+			row);
+}
+
 static void walk_rows(struct limit_check *c)
 {
 	uint32_t end = c->layout->header.params.max_accounts;
 
-	for (uint32_t row = 0; row < end; row++) {
-		if (!check_exists(c, row)) {
+	for (uint32_t row = 0; row < end; row++)
+		if (check_exists(c, row))
+			walk_row(c, row);
+		else
 			row |= LAYOUT_BUCKET_ROWS - 1;
-			continue;
-		}
-		if (walk(c, &layout_reservation(c->layout, row)->holding,
-			 row + UINT64_C(1)))
-			check_tell(
-				c,
-				"row %" PRIu32
-				": the list of its holdings has a broken link",
-				row);
-	}
 }
 
 static void push(struct limit_check *c, const uint64_t *first, uint64_t place)
@@ -69,10 +80,11 @@ static void find_list(struct limit_check *c, uint64_t place)
 	const struct layout_holding *h = layout_holding(c->layout, place - 1);
 	uint64_t row = limit_get(&h->row);
 
-	if (!row) {
-		check_tell(c,
-			   "holding %" PRIu64 ": not in the list of free ones",
-			   place - 1);
+	/* What children have is found out anew. */
+	if (!row || row & LAYOUT_DRAWN) {
+		check_tell(c, "holding %" PRIu64 ": not in the list of %s",
+			   place - 1, row ? "its row" : "free ones");
+		check_put(c, &h->row, 0);
 		push(c, &layout_limits(c->layout)->free_holding, place);
 		return;
 	}

@@ -16,7 +16,8 @@ static struct layout_holding *next(const struct limit_check *c, uint64_t *place)
 		struct layout_holding *h = layout_holding(c->layout, *place);
 
 		++*place;
-		if (c->reached[*place - 1] && limit_get(&h->row))
+		if (c->reached[*place - 1] && limit_get(&h->row) &&
+		    !(limit_get(&h->row) & LAYOUT_DRAWN))
 			return h;
 	}
 	return NULL;

@@ -181,7 +181,6 @@ static void list_or_end(struct limit_check *c, uint32_t row)
 		put_first(c, row);
 		return;
 	}
-	check_put(c, &layout_reservation(c->layout, row)->links, 0);
 	if (limit_reservation_end(c->repaired, row))
 		limit_undo(c->repaired->layout);
 	else
@@ -202,8 +201,14 @@ static void each_reserved(struct limit_check *c,
 	}
 }
 
+static void forget_links(struct limit_check *c, uint32_t row)
+{
+	check_put(c, &layout_reservation(c->layout, row)->links, 0);
+}
+
 static void make_lists(struct limit_check *c)
 {
+	each_reserved(c, forget_links);
 	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
 		check_put(c, &layout_uncommitted(c->layout, i)->first, 0);
 	each_reserved(c, list_or_end);

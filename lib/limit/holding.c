@@ -13,13 +13,16 @@
  * back to a node. */
 #define MOST_EMPTY 4
 
+/* One for each demand, and one for what is drawn from a parent. */
+#define PLACES_OF_A_REQUEST (UINT64_C(2) * TALLY_LIMIT_MAX_DEMANDS)
+
 static int make_places(struct tally_ledger *l)
 {
 	struct layout_limits *limits = layout_limits(l->layout);
 	const struct layout_plan *plan = l->layout->plan;
 	uint64_t exist = limit_get(&limits->holdings_exist);
 	uint64_t nr = limit_get(&limits->nr_holdings);
-	uint64_t end = nr + TALLY_LIMIT_MAX_DEMANDS;
+	uint64_t end = nr + PLACES_OF_A_REQUEST;
 	int err;
 
 	if (end > plan->holdings.count)
@@ -27,7 +30,7 @@ static int make_places(struct tally_ledger *l)
 	if (exist >= end)
 		return 0;
 	/* More than this request needs: one that follows has it then. */
-	end += TALLY_LIMIT_MAX_DEMANDS;
+	end += PLACES_OF_A_REQUEST;
 	if (end > plan->holdings.count)
 		end = plan->holdings.count;
 	err = layout_populate(l->layout, &l->limit_tables,
@@ -72,21 +75,17 @@ static uint64_t take_place(struct layout *l)
 	return nr + 1;
 }
 
-struct layout_holding *limit_holding_make(struct tally_ledger *ledger,
-					  uint32_t row, uint32_t node)
+/* Add an empty holding at the beginning of a list. row: its word. */
+static struct layout_holding *add(struct layout *l, uint64_t *first,
+				  uint64_t row, uint32_t node)
 {
-	struct layout *l = ledger->layout;
-	struct layout_holding *h = reserved_holding(l, row, node);
-	uint64_t *first = &layout_reservation(l, row)->holding;
-	uint64_t place;
+	uint64_t place = take_place(l);
+	struct layout_holding *h;
 
-	if (h)
-		return h;
-	place = take_place(l);
 	if (!place)
 		return NULL;
 	h = layout_holding(l, place - 1);
-	limit_set(l, &h->row, row + UINT64_C(1));
+	limit_set(l, &h->row, row);
 	limit_set(l, &h->node, node);
 	limit_set(l, &h->next, limit_get(first));
 	limit_set(l, &h->entry, 0);
@@ -94,6 +93,28 @@ struct layout_holding *limit_holding_make(struct tally_ledger *ledger,
 		limit_set(l, &h->amounts[i], 0);
 	limit_set(l, first, place);
 	return h;
+}
+
+struct layout_holding *limit_holding_make(struct tally_ledger *ledger,
+					  uint32_t row, uint32_t node)
+{
+	struct layout *l = ledger->layout;
+	struct layout_holding *h = reserved_holding(l, row, node);
+
+	return h ? h
+		 : add(l, &layout_reservation(l, row)->holding,
+		       row + UINT64_C(1), node);
+}
+
+struct layout_holding *limit_holding_draw(struct tally_ledger *ledger,
+					  uint32_t row, uint32_t node)
+{
+	struct layout *l = ledger->layout;
+	struct layout_holding *h = reserved_drawn_on(l, row, node);
+
+	return h ? h
+		 : add(l, &layout_family(l, row)->drawn,
+		       (row + UINT64_C(1)) | LAYOUT_DRAWN, node);
 }
 
 /* Free the place to which a link leads. */
@@ -118,13 +139,26 @@ bool limit_holding_is_empty(const struct layout *l,
 	return true;
 }
 
+/* Free the place of what the row's children had on a node. */
+static void finish_drawn(struct layout *l, uint32_t row, uint64_t node)
+{
+	struct reserved_walk walk = reserved_drawn(l, row);
+	uint64_t *link = &layout_family(l, row)->drawn;
+	struct layout_holding *h;
+
+	while ((h = reserved_next(l, &walk)) && limit_get(&h->node) != node)
+		link = &h->next;
+	if (h && limit_holding_is_empty(l, h))
+		free_place(l, link);
+}
+
 uint32_t limit_holding_finish(struct tally_ledger *ledger, uint32_t row)
 {
 	struct layout *l = ledger->layout;
 	struct reserved_walk walk = reserved_holdings(l, row);
 	uint64_t *link = &layout_reservation(l, row)->holding;
+	uint32_t parent = reserved_parent(l, row), nr = 0, nr_empty = 0;
 	struct layout_holding *h;
-	uint32_t nr = 0, nr_empty = 0;
 
 	while ((h = reserved_next(l, &walk))) {
 		if (!limit_holding_is_empty(l, h)) {
@@ -134,6 +168,9 @@ uint32_t limit_holding_finish(struct tally_ledger *ledger, uint32_t row)
 		} else {
 			if (limit_get(&h->entry))
 				limit_roster_remove(l, h);
+			if (parent)
+				finish_drawn(l, parent - 1,
+					     limit_get(&h->node));
 			if (nr_empty++ >= MOST_EMPTY) {
 				free_place(l, link);
 				continue;

@@ -18,12 +18,17 @@ int limit_holding_room(struct tally_ledger *ledger, uint32_t node);
 struct layout_holding *limit_holding_make(struct tally_ledger *ledger,
 					  uint32_t row, uint32_t node);
 
+/* The same of what the row's children have there. The row has a family. */
+struct layout_holding *limit_holding_draw(struct tally_ledger *ledger,
+					  uint32_t row, uint32_t node);
+
 bool limit_holding_is_empty(const struct layout *layout,
 			    const struct layout_holding *holding);
 
 /* Once nothing can refuse the transaction: enter the row's new holdings in their
  * nodes' rosters, and remove those that are empty; free their places, but for a
- * few. Return how many are not empty. */
+ * few. Free those of the row's parent that become empty thereby. Return how many
+ * are not empty. */
 uint32_t limit_holding_finish(struct tally_ledger *ledger, uint32_t row);
 
 #endif

@@ -120,7 +120,9 @@ static int count_below(const struct tally_ledger *l, const char *above,
 			row |= LAYOUT_BUCKET_ROWS - 1;
 			continue;
 		}
-		if (limit_get(&reservation->state) == LAYOUT_RESERVATION_NONE)
+		/* What is drawn is its parent's. */
+		if (limit_get(&reservation->state) == LAYOUT_RESERVATION_NONE ||
+		    reserved_parent(layout, row))
 			continue;
 		below.generation = (uint32_t)limit_get(&reservation->account);
 		if (is_below(l, above, below))

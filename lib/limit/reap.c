@@ -91,10 +91,9 @@ int limit_reap_row(struct tally_ledger *l, uint32_t row)
 	uint64_t owner = limit_get(&reservation->owner);
 	int err;
 
-	if (limit_get(&reservation->state) != LAYOUT_RESERVATION_RESERVED)
-		return 0;
-	if (!limit_reservation_has_lapsed(reservation) &&
-	    (owner == l->layout->owner || !writer_is_gone(l->layout, owner)))
+	if (!limit_reservation_has_lapsed(l->layout, row) &&
+	    (limit_get(&reservation->state) != LAYOUT_RESERVATION_RESERVED ||
+	     owner == l->layout->owner || !writer_is_gone(l->layout, owner)))
 		return 0;
 	err = end(l, row);
 	return err ? err : 1;

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/sized.h"
+#include "file/reserved.h"
 #include "limit/reap.h"
 #include "limit/request.h"
 #include "limit/transaction.h"
@@ -64,6 +65,21 @@ static struct tally_account account_at(const struct tally_ledger *l,
 	return account;
 }
 
+/* By a parent, which counts no refusals. */
+static void describe(const struct limit_request *r,
+		     struct tally_refusal *refusal)
+{
+	const struct tally_demand *h = &r->request.demands[r->demand];
+
+	refusal->node = h->node;
+	refusal->resource = h->resource;
+	refusal->asked = limit_request_sum(r, h->resource, &h->node);
+	refusal->free = reserved_left(r->ledger->layout, r->parent - 1,
+				      limit_request_node(r, r->demand),
+				      h->resource);
+	refusal->account = limit_account_in(r->ledger, r->parent - 1);
+}
+
 /* Count the refusal, after the undo, and describe it. */
 static void refuse(const struct limit_request *r, int err,
 		   struct tally_refusal *refusal)
@@ -91,6 +107,15 @@ static void refuse(const struct limit_request *r, int err,
 		refusal->account = account_at(r->ledger, r->row);
 }
 
+/* Free what may be in the request's way. Return the number. */
+static int make_free(const struct limit_request *r)
+{
+	return r->parent ? limit_reap_all(r->ledger, false)
+			 : limit_make_free(
+				   r->ledger,
+				   r->request.demands[r->demand].resource);
+}
+
 /* Ask again as long as something can be freed. */
 static int ask_all(struct limit_request *r, struct tally_token *token,
 		   struct tally_refusal *refusal)
@@ -102,12 +127,13 @@ static int ask_all(struct limit_request *r, struct tally_token *token,
 		if (!r->refused)
 			return err;
 		limit_undo(r->ledger->layout);
-		nr = limit_make_free(r->ledger,
-				     r->request.demands[r->demand].resource);
+		nr = make_free(r);
 	} while (nr > 0);
 	if (nr < 0)
 		return nr;
-	if (!r->adopts)
+	if (r->parent)
+		describe(r, refusal);
+	else if (!r->adopts)
 		refuse(r, err, refusal);
 	return err;
 }

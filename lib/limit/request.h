@@ -17,6 +17,7 @@ struct limit_request {
 	struct tally_ledger *ledger;
 	struct tally_account account;
 	struct tally_request request;
+	const struct tally_token *from; /* draw from it; NULL: from the nodes */
 	/* Ask once, with the lock. It sets what follows if a limit refuses. */
 	int (*ask)(struct limit_request *r, struct tally_token *token);
 	bool adopts;	     /* no limit refuses it */
@@ -25,6 +26,7 @@ struct limit_request {
 	bool refused;	     /* by a limit */
 	unsigned int demand; /* that was refused */
 	uint32_t row;	     /* of the account whose quota refused it */
+	uint32_t parent;     /* row + 1, that it is drawn from; 0: from nodes */
 };
 
 /* The index of a demand's node. */

@@ -3,17 +3,30 @@
 
 #include <errno.h>
 
+#include "limit/family.h"
 #include "limit/holding.h"
 #include "limit/reservation.h"
 #include "limit/uncommitted.h"
 #include "base/clock.h"
 
-bool limit_reservation_has_lapsed(const struct layout_reservation *reservation)
+static bool has_lapsed(const struct layout_reservation *reservation)
 {
 	int64_t deadline = (int64_t)limit_get(&reservation->deadline_ns);
 
 	return limit_get(&reservation->state) == LAYOUT_RESERVATION_RESERVED &&
 	       deadline != INT64_MAX && deadline <= shared_ns();
+}
+
+bool limit_reservation_has_lapsed(const struct layout *l, uint32_t row)
+{
+	uint32_t at = row + 1;
+
+	for (int nr = 0; at && nr <= LIMIT_MAX_PARENTS; nr++) {
+		if (has_lapsed(layout_reservation(l, at - 1)))
+			return true;
+		at = reserved_parent(l, at - 1);
+	}
+	return false;
 }
 
 /* Not before its time: the clock may be about to take a step. */
@@ -39,9 +52,20 @@ int limit_reservation_find(struct tally_ledger *l, struct tally_token token,
 	h = layout_reservation(l->layout, token.row);
 	if (limit_get(&h->state) == LAYOUT_RESERVATION_NONE ||
 	    limit_get(&h->generation) != token.generation ||
-	    limit_reservation_has_lapsed(h))
+	    limit_reservation_has_lapsed(l->layout, token.row))
 		return -ESTALE;
 	*reservation = h;
+	return 0;
+}
+
+int limit_reservation_cells(struct tally_ledger *l, uint32_t row,
+			    struct limit_cells *cells)
+{
+	uint32_t parent = reserved_parent(l->layout, row);
+
+	if (!parent)
+		return limit_cells_of(l, limit_account_in(l, row), cells);
+	limit_cells_drawn(l, row, parent, cells);
 	return 0;
 }
 
@@ -125,7 +149,7 @@ static int give_all_back(const struct limit_cells *cells,
 }
 
 /* Changes with each holding but those of its amounts, and with the rest. */
-#define CHANGES_OF_A_HOLDING 8
+#define CHANGES_OF_A_HOLDING 12
 #define CHANGES_OF_THE_REST  64
 
 static bool is_too_long(const struct limit_cells *cells)
@@ -178,13 +202,10 @@ static void give_up(struct tally_ledger *l)
 static int give_back_in_parts(struct tally_ledger *l,
 			      const struct limit_cells *cells)
 {
-	struct layout_limits *limits = layout_limits(l->layout);
 	uint32_t row = cells->rows[0];
 	struct layout_holding *holding;
 	int err = 0;
 
-	limit_set(l->layout, &limits->ending, row + UINT64_C(1));
-	limit_keep_part(l->layout);
 	while (!err && (holding = first_not_empty(l->layout, row))) {
 		err = give_all_back(cells, holding, true);
 		if (err)
@@ -193,6 +214,60 @@ static int give_back_in_parts(struct tally_ledger *l,
 		err = limit_state(l->layout);
 		limit_keep_part(l->layout);
 	}
+	/* A process that died may have left one that is empty. */
+	if (!err)
+		limit_holding_finish(l, row);
+	return err;
+}
+
+/* Nothing is left of it, and nothing is drawn from it. */
+static void end_empty(struct tally_ledger *l, uint32_t row)
+{
+	struct layout_reservation *reservation =
+		layout_reservation(l->layout, row);
+
+	if (limit_get(&reservation->state) == LAYOUT_RESERVATION_RESERVED)
+		limit_uncommitted_remove(l->layout, row);
+	limit_family_leave(l->layout, row);
+	limit_set(l->layout, &reservation->state, LAYOUT_RESERVATION_NONE);
+	limit_note(l, row);
+}
+
+/* End what is drawn from the row's reservation, the lowest first. */
+static int end_children(struct tally_ledger *l, uint32_t row)
+{
+	struct limit_cells cells;
+	uint32_t lowest;
+	int err;
+
+	while (!(err = limit_family_lowest(l->layout, row, &lowest))) {
+		if (!reserved_parent(l->layout, lowest))
+			return -EBADMSG;
+		err = limit_reservation_cells(l, lowest, &cells);
+		if (!err)
+			err = give_back_in_parts(l, &cells);
+		if (err)
+			return err;
+		end_empty(l, lowest);
+		err = limit_state(l->layout);
+		if (err)
+			return err;
+		limit_keep_part(l->layout);
+	}
+	return err == -ENOENT ? 0 : err;
+}
+
+static int end_in_parts(struct tally_ledger *l, const struct limit_cells *cells)
+{
+	struct layout_limits *limits = layout_limits(l->layout);
+	uint32_t row = cells->rows[0];
+	int err;
+
+	limit_set(l->layout, &limits->ending, row + UINT64_C(1));
+	limit_keep_part(l->layout);
+	err = end_children(l, row);
+	if (!err)
+		err = give_back_in_parts(l, cells);
 	if (err)
 		give_up(l);
 	else
@@ -200,27 +275,25 @@ static int give_back_in_parts(struct tally_ledger *l,
 	return err;
 }
 
+static bool has_children(const struct layout *l, uint32_t row)
+{
+	const struct layout_family *f = reserved_family(l, row);
+
+	return f && limit_get(&f->children);
+}
+
 int limit_reservation_end(struct tally_ledger *l, uint32_t row)
 {
-	struct layout_reservation *reservation =
-		layout_reservation(l->layout, row);
-	const struct tally_account account = {
-		.row = row,
-		.generation = (uint32_t)limit_get(&reservation->account),
-	};
 	struct limit_cells cells;
-	int err = limit_cells_of(l, account, &cells);
+	int err = limit_reservation_cells(l, row, &cells);
 
 	if (!err)
-		err = is_too_long(&cells) ? give_back_in_parts(l, &cells)
-					  : give_back_at_once(l, &cells);
-	if (err)
-		return err;
-	if (limit_get(&reservation->state) == LAYOUT_RESERVATION_RESERVED)
-		limit_uncommitted_remove(l->layout, row);
-	limit_set(l->layout, &reservation->state, LAYOUT_RESERVATION_NONE);
-	limit_note(l, row);
-	return 0;
+		err = has_children(l->layout, row) || is_too_long(&cells)
+			      ? end_in_parts(l, &cells)
+			      : give_back_at_once(l, &cells);
+	if (!err)
+		end_empty(l, row);
+	return err;
 }
 
 int limit_reservation_recover(struct tally_ledger *l)

@@ -11,8 +11,13 @@ int limit_reservation_find(struct tally_ledger *ledger,
 			   struct tally_token token,
 			   struct layout_reservation **reservation);
 
-/* Whether its lease has run out. */
-bool limit_reservation_has_lapsed(const struct layout_reservation *reservation);
+/* Whether its lease has run out, or that of a parent above it. */
+bool limit_reservation_has_lapsed(const struct layout *layout, uint32_t row);
+
+/* Find the cells in which the row's reservation counts. Errors as
+ * limit_cells_of(). */
+int limit_reservation_cells(struct tally_ledger *ledger, uint32_t row,
+			    struct limit_cells *cells);
 
 /* Start a reservation in the account's row, which has none. What it needs must
  * exist: limit_uncommitted_touch(), limit_reap_predecessor(). */
@@ -31,8 +36,9 @@ void limit_reservation_commit(struct tally_ledger *ledger, uint32_t row);
 int limit_give_back(const struct limit_cells *cells, uint32_t node,
 		    unsigned int resource, int64_t amount);
 
-/* End it and give back all that it holds: in parts, if that takes more changes
- * than can be undone. The caller has changed nothing before. */
+/* End it, with all that is drawn from it, and give back all that it holds: in
+ * parts, if that takes more changes than can be undone. What the caller has
+ * changed before is whole with the first part. */
 int limit_reservation_end(struct tally_ledger *ledger, uint32_t row);
 
 /* Go on with an end in parts whose process died. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/uncancelled.h"
+#include "limit/family.h"
 #include "limit/holding.h"
 #include "limit/reap.h"
 #include "limit/request.h"
@@ -33,6 +34,37 @@ static int make_room(const struct limit_request *r)
 	return err > 0 ? 0 : err ? err : -EEXIST;
 }
 
+/* Find the parent, which may have ended by what make_room() did. */
+static int find_parent(struct limit_request *r)
+{
+	struct tally_ledger *l = r->ledger;
+	struct layout_reservation *unused;
+	int err;
+
+	r->parent = 0;
+	if (!r->from)
+		return 0;
+	err = limit_reservation_find(l, *r->from, &unused);
+	if (!err &&
+	    limit_family_height(l->layout, r->from->row) >= LIMIT_MAX_PARENTS)
+		err = -ELOOP;
+	if (!err)
+		err = limit_family_touch(l, r->from->row);
+	if (!err)
+		err = limit_family_touch(l, r->account.row);
+	if (!err)
+		r->parent = r->from->row + 1;
+	return err;
+}
+
+static int find_cells(const struct limit_request *r, struct limit_cells *cells)
+{
+	if (!r->parent)
+		return limit_cells_of(r->ledger, r->account, cells);
+	limit_cells_drawn(r->ledger, r->account.row, r->parent, cells);
+	return 0;
+}
+
 static int take_demands(struct limit_request *r,
 			const struct limit_cells *cells)
 {
@@ -45,7 +77,9 @@ static int take_demands(struct limit_request *r,
 		if (!h->amount)
 			continue;
 		holding = limit_holding_make(r->ledger, r->account.row, node);
-		if (!holding)
+		if (!holding ||
+		    (r->parent &&
+		     !limit_holding_draw(r->ledger, r->parent - 1, node)))
 			return -EBADMSG;
 		r->row = r->account.row;
 		err = r->adopts ? limit_cells_adopt(cells, holding, node,
@@ -72,7 +106,9 @@ static int ask(struct limit_request *r, struct tally_token *token)
 	if (!err)
 		err = make_room(r);
 	if (!err)
-		err = limit_cells_of(l, r->account, &cells);
+		err = find_parent(r);
+	if (!err)
+		err = find_cells(r, &cells);
 	if (!err)
 		err = take_demands(r, &cells);
 	if (!err)
@@ -80,6 +116,8 @@ static int ask(struct limit_request *r, struct tally_token *token)
 					r->adopts ? LAYOUT_RESERVATION_COMMITTED
 						  : LAYOUT_RESERVATION_RESERVED,
 					r->request.lease_ns, token);
+	if (!err && r->parent)
+		limit_family_join(l->layout, r->account.row, r->parent - 1);
 	if (!err)
 		err = limit_look_again(l, r->account);
 	if (!err && !r->only_asks)
@@ -122,6 +160,40 @@ int tally_limit_fits(struct tally_ledger *l, struct tally_account account,
 	struct limit_request r = {
 		.ledger = l,
 		.account = account,
+		.ask = ask,
+		.only_asks = true,
+	};
+	struct tally_token unused;
+
+	return limit_request(&r, request, &unused, refusal);
+}
+
+int tally_limit_draw(struct tally_ledger *l, struct tally_account account,
+		     struct tally_token parent,
+		     const struct tally_request *request,
+		     struct tally_token *token, struct tally_refusal *refusal)
+{
+	UNCANCELLED;
+	struct limit_request r = {
+		.ledger = l,
+		.account = account,
+		.from = &parent,
+		.ask = ask,
+	};
+
+	return reserve(&r, request, token, refusal);
+}
+
+int tally_limit_draw_fits(struct tally_ledger *l, struct tally_account account,
+			  struct tally_token parent,
+			  const struct tally_request *request,
+			  struct tally_refusal *refusal)
+{
+	UNCANCELLED;
+	struct limit_request r = {
+		.ledger = l,
+		.account = account,
+		.from = &parent,
 		.ask = ask,
 		.only_asks = true,
 	};
@@ -180,13 +252,8 @@ int tally_limit_cancel(struct tally_ledger *l, struct tally_token token)
 static int release_part(struct tally_ledger *l, uint32_t row,
 			const struct tally_demand *demands, unsigned int nr)
 {
-	const struct tally_account account = {
-		.row = row,
-		.generation = (uint32_t)limit_get(
-			&layout_reservation(l->layout, row)->account),
-	};
 	struct limit_cells cells;
-	int err = limit_cells_of(l, account, &cells);
+	int err = limit_reservation_cells(l, row, &cells);
 
 	for (unsigned int i = 0; !err && i < nr; i++) {
 		uint32_t node =
@@ -196,6 +263,8 @@ static int release_part(struct tally_ledger *l, uint32_t row,
 			err = limit_give_back(&cells, node, demands[i].resource,
 					      demands[i].amount);
 	}
+	if (!err)
+		err = limit_family_check(l->layout, row);
 	if (err || limit_holding_finish(l, row))
 		return err;
 	return limit_reservation_end(l, row);

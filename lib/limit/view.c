@@ -246,6 +246,46 @@ int tally_limit_free(const struct tally_view *view,
 	return 0;
 }
 
+int tally_limit_draw_free(const struct tally_view *view,
+			  struct tally_token parent, int node,
+			  unsigned int resource, int64_t *amount)
+{
+	const struct layout *l = view_layout(view);
+	int index = layout_node_index(l, node);
+	struct reserved_read read = {0};
+	int64_t left;
+
+	if (resource >= tally_view_nr_resources(view) ||
+	    column_kind(l, resource) != TALLY_RESERVABLE)
+		return -EINVAL;
+	if (index < 0)
+		return index;
+	do {
+		const struct layout_reservation *words;
+		int err = reserved_begin(l, &read);
+
+		if (err)
+			return err;
+		if (parent.row >= l->header.params.max_accounts ||
+		    !__atomic_load_n(layout_populated(l, parent.row),
+				     __ATOMIC_ACQUIRE))
+			return -ESTALE;
+		words = layout_reservation(l, parent.row);
+		left = limit_get(&words->state) == LAYOUT_RESERVATION_NONE ||
+				       limit_get(&words->generation) !=
+					       parent.generation
+			       ? -ESTALE
+			       : reserved_left(l, parent.row, (uint32_t)index,
+					       resource);
+	} while (reserved_again(l, &read));
+	if (!layout_is_whole(l))
+		return -EBADMSG;
+	if (left < 0)
+		return (int)left;
+	*amount = left;
+	return 0;
+}
+
 int tally_limit_holding(const struct tally_view *view,
 			struct tally_account account, int node,
 			int64_t *amounts)
@@ -324,13 +364,28 @@ static int64_t deadline_here(int64_t deadline_ns)
 		       : here;
 }
 
+static struct tally_account parent_of(const struct layout *l, uint32_t row,
+				      bool *drawn)
+{
+	uint32_t parent = reserved_parent(l, row);
+	struct tally_account account = {0};
+
+	*drawn = parent != 0;
+	if (parent) {
+		account.row = parent - 1;
+		account.generation = (uint32_t)limit_get(
+			&layout_reservation(l, parent - 1)->account);
+	}
+	return account;
+}
+
 int tally_limit_find(const struct tally_view *view,
 		     struct tally_account account,
 		     struct tally_reservation *reservation)
 {
 	const struct layout *l = view_layout(view);
 	struct reserved_read read = {0};
-	struct tally_reservation got;
+	struct tally_reservation got = {0};
 	uint64_t state;
 	int err;
 
@@ -352,6 +407,7 @@ int tally_limit_find(const struct tally_view *view,
 		got.token.row = account.row;
 		got.token.generation = limit_get(&words->generation);
 		got.deadline_ns = (int64_t)limit_get(&words->deadline_ns);
+		got.parent = parent_of(l, account.row, &got.drawn);
 	} while (reserved_again(l, &read));
 	if (!layout_is_whole(l))
 		return -EBADMSG;

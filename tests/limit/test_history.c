@@ -77,12 +77,23 @@ static void call_reserve(struct thread *t, struct call *c)
 	c->node = why.node == machine_nodes[0] ? 0 : 1;
 }
 
+/* What a child has, the node counts with its parent. */
 static int32_t held_on(const struct model *m, int node)
 {
 	int32_t sum = 0;
 
 	for (int i = 0; i < NR_ACCOUNTS; i++)
-		sum += m->held[i][node] + m->taken[i][node];
+		sum += (m->parent[i] ? 0 : m->held[i][node]) +
+		       m->taken[i][node];
+	return sum;
+}
+
+static int32_t drawn_on(const struct model *m, int parent, int node)
+{
+	int32_t sum = 0;
+
+	for (int i = 0; i < NR_ACCOUNTS; i++)
+		sum += m->parent[i] == parent + 1 ? m->held[i][node] : 0;
 	return sum;
 }
 
@@ -103,6 +114,7 @@ static int64_t left(int32_t limit, int32_t held)
 static void start(struct model *m, const struct call *c, int state)
 {
 	m->state[c->account] = state;
+	m->parent[c->account] = 0;
 	m->generation[c->account]++;
 	for (int n = 0; n < NR_NODES; n++)
 		m->held[c->account][n] = c->amounts[n];
@@ -177,7 +189,11 @@ static bool step_commit(struct model *m, const struct call *c)
 
 static void drop(struct model *m, int account)
 {
+	for (int i = 0; i < NR_ACCOUNTS; i++)
+		if (m->parent[i] == account + 1)
+			drop(m, i);
 	m->state[account] = 0;
+	m->parent[account] = 0;
 	memset(m->held[account], 0, sizeof(m->held[account]));
 }
 
@@ -233,14 +249,103 @@ static bool step_release_part(struct model *m, const struct call *c)
 	for (int n = 0; n < NR_NODES; n++)
 		if (held[n] < c->amounts[n])
 			return c->err == -ERANGE;
+	for (int n = 0; n < NR_NODES; n++)
+		if (held[n] - c->amounts[n] < drawn_on(m, c->account, n))
+			return c->err == -EBUSY;
 	for (int n = 0; n < NR_NODES; n++) {
 		held[n] -= c->amounts[n];
 		sum += held[n];
 	}
 	if (!sum)
-		m->state[c->account] = 0;
+		drop(m, c->account);
 	return !c->err;
 }
+
+/* ---- from a parent ------------------------------------------------------- */
+
+static void make_draw(struct thread *t, struct call *c)
+{
+	make_amounts(t, c);
+	c->parent = (int)some(t, NR_ACCOUNTS);
+	c->parent_generation =
+		__atomic_load_n(&t->test->latest[c->parent], __ATOMIC_RELAXED);
+}
+
+static void call_draw(struct thread *t, struct call *c)
+{
+	const struct tally_token parent = {t->test->accounts[c->parent].row,
+					   c->parent_generation};
+	struct tally_demand demands[NR_NODES];
+	const struct tally_request request = {
+		.size = sizeof(request),
+		.demands = demands,
+		.nr_demands = demands_of(c, demands),
+	};
+	struct tally_refusal why = {.size = sizeof(why)};
+	struct tally_token got;
+
+	c->err = tally_limit_draw(t->test->ledger,
+				  t->test->accounts[c->account], parent,
+				  &request, &got, &why);
+	got_token(t, c, got);
+	c->told[0] = why.asked;
+	c->told[1] = why.free;
+	c->node = why.node == machine_nodes[0] ? 0 : 1;
+}
+
+static bool is_refused_by(const struct model *m, const struct call *c,
+			  int parent, int node)
+{
+	int32_t left = m->held[parent][node] - drawn_on(m, parent, node);
+
+	return c->err == -ENOSPC && c->node == node &&
+	       c->told[0] == c->amounts[node] && c->told[1] == left;
+}
+
+static bool has_left(const struct model *m, int parent, int node,
+		     int32_t amount)
+{
+	return drawn_on(m, parent, node) + amount <= m->held[parent][node];
+}
+
+static bool step_draw(struct model *m, const struct call *c)
+{
+	if (m->state[c->account])
+		return c->err == -EEXIST;
+	if (!m->state[c->parent] ||
+	    m->generation[c->parent] != c->parent_generation)
+		return c->err == -ESTALE;
+	for (int n = 0; n < NR_NODES; n++)
+		if (!has_left(m, c->parent, n, c->amounts[n]))
+			return is_refused_by(m, c, c->parent, n);
+	start(m, c, TALLY_RESERVED);
+	m->parent[c->account] = c->parent + 1;
+	return !c->err && c->got == m->generation[c->account];
+}
+
+static void make_left(struct thread *t, struct call *c)
+{
+	make_token(t, c);
+	c->node = (int)some(t, NR_NODES);
+}
+
+static void call_left(struct thread *t, struct call *c)
+{
+	c->err = tally_limit_draw_free(t->view, token_of(t, c),
+				       machine_nodes[c->node], MEMORY,
+				       &c->told[0]);
+}
+
+static bool step_left(struct model *m, const struct call *c)
+{
+	if (is_stale(m, c))
+		return c->err == -ESTALE;
+	return !c->err &&
+	       c->told[0] == m->held[c->account][c->node] -
+				     drawn_on(m, c->account, c->node);
+}
+
+/* ---- changes ------------------------------------------------------------- */
 
 /* Amounts of either sign. */
 static void make_change(struct thread *t, struct call *c)
@@ -271,7 +376,7 @@ static void call_change(struct thread *t, struct call *c)
 static bool step_change(struct model *m, const struct call *c)
 {
 	int32_t *held = m->held[c->account], net = 0, sum = 0;
-	int32_t all = held_by_all(m);
+	int32_t all = held_by_all(m), parent = m->parent[c->account];
 	bool takes = false, gives = false;
 
 	if (is_stale(m, c))
@@ -281,6 +386,9 @@ static bool step_change(struct model *m, const struct call *c)
 			return c->err == -ERANGE;
 		net += c->amounts[n];
 	}
+	for (int n = 0; n < NR_NODES; n++)
+		if (held[n] + c->amounts[n] < drawn_on(m, c->account, n))
+			return c->err == -EBUSY;
 	for (int n = 0; n < NR_NODES; n++) {
 		int32_t asked = c->amounts[n], on = held_on(m, n);
 
@@ -288,6 +396,11 @@ static bool step_change(struct model *m, const struct call *c)
 		gives |= asked < 0;
 		if (asked <= 0)
 			continue;
+		if (parent) {
+			if (!has_left(m, parent - 1, n, asked))
+				return is_refused_by(m, c, parent - 1, n);
+			continue;
+		}
 		if (on + asked > m->capacity[n])
 			return c->err == -ENOSPC && c->node == n &&
 			       c->told[0] == asked &&
@@ -300,7 +413,7 @@ static bool step_change(struct model *m, const struct call *c)
 	for (int n = 0; n < NR_NODES; n++)
 		sum += held[n] += c->amounts[n];
 	if (gives && !takes && !sum)
-		m->state[c->account] = 0;
+		drop(m, c->account);
 	return !c->err;
 }
 
@@ -428,6 +541,27 @@ static const struct kind reserving_kinds[] = {
 #define NR_RESERVING_KINDS \
 	(sizeof(reserving_kinds) / sizeof(reserving_kinds[0]))
 
+static const struct kind drawing_kinds[] = {
+	{"reserve", make_amounts, call_reserve, step_reserve},
+	{"reserve", make_amounts, call_reserve, step_reserve},
+	{"draw", make_draw, call_draw, step_draw},
+	{"draw", make_draw, call_draw, step_draw},
+	{"draw", make_draw, call_draw, step_draw},
+	{"draw", make_draw, call_draw, step_draw},
+	{"commit", make_token, call_commit, step_commit},
+	{"cancel", make_token, call_cancel, step_cancel},
+	{"release", make_token, call_release, step_release},
+	{"release part", make_part, call_release_part, step_release_part},
+	{"change", make_change, call_change, step_change},
+	{"change", make_change, call_change, step_change},
+	{"set_capacity", make_capacity, call_capacity, step_capacity},
+	{"set_quota", make_quota, call_quota, step_quota},
+	{"node", make_node, call_node, step_node},
+	{"left", make_left, call_left, step_left},
+	{"held", make_token, call_held, step_held},
+};
+#define NR_DRAWING_KINDS (sizeof(drawing_kinds) / sizeof(drawing_kinds[0]))
+
 /* ---- without a reservation ----------------------------------------------- */
 
 static void make_take(struct thread *t, struct call *c)
@@ -552,6 +686,36 @@ static void clean(struct test *test)
 			 0);
 }
 
+/* The second account draws from the first at first. */
+static void begin_as_family(struct test *test)
+{
+	static const struct call calls[] = {{.account = 0, .amounts = {5, 3}},
+					    {.account = 1, .amounts = {3, 2}}};
+	struct model *m = &test->history.first;
+	struct tally_token tokens[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct tally_demand demands[NR_NODES];
+		const struct tally_request request = {
+			.size = sizeof(request),
+			.demands = demands,
+			.nr_demands = demands_of(&calls[i], demands),
+		};
+		int err = i ? tally_limit_draw(test->ledger, test->accounts[i],
+					       tokens[0], &request, &tokens[i],
+					       NULL)
+			    : tally_limit_reserve(test->ledger,
+						  test->accounts[i], &request,
+						  &tokens[i], NULL);
+
+		assert_int_equal(err, 0);
+		start(m, &calls[i], TALLY_RESERVED);
+		assert_int_equal(tokens[i].generation, m->generation[i]);
+		test->latest[i] = m->generation[i];
+	}
+	m->parent[1] = 1;
+}
+
 /* The final state is what the order gives. */
 static void check_end(const struct test *test, const struct model *last)
 {
@@ -630,6 +794,8 @@ static void run(struct machine *m, const struct kind *kinds,
 			test.history.nr[t] =
 				2 + rand_r(&seed) % (MAX_CALLS - 1);
 		clean(&test);
+		if (kinds == drawing_kinds)
+			begin_as_family(&test);
 		test.nr_here = 0;
 		pthread_barrier_wait(&test.barrier);
 		pthread_barrier_wait(&test.barrier);
@@ -657,6 +823,11 @@ static void some_order_gives_each_history(void **state)
 	run(*state, reserving_kinds, NR_RESERVING_KINDS, 1, false);
 }
 
+static void also_with_parents_and_children(void **state)
+{
+	run(*state, drawing_kinds, NR_DRAWING_KINDS, 1, false);
+}
+
 static void also_with_takes_of_several_processes(void **state)
 {
 	run(*state, taking_kinds, NR_TAKING_KINDS, 100, false);
@@ -671,6 +842,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(some_order_gives_each_history),
+		MACHINE_TEST(also_with_parents_and_children),
 		MACHINE_TEST(also_with_takes_of_several_processes),
 		MACHINE_TEST(also_with_takes_of_one_process),
 	};

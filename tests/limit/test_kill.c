@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Four processes of two threads reserve and give back; they are killed at
+ * Four processes of two threads reserve, draw and give back; they are killed at
  * random and started again, also while they repair what the last one left: for
  * 5 seconds, or 10 minutes with NUMATALLY_LONG. Committed reservations stay as
  * they were acknowledged, others are reaped, a call that was killed has
@@ -26,6 +26,7 @@
 #define NR_ACCOUNTS  4 /* of each worker */
 #define NR_NODES     3
 #define CAPACITY     60
+#define POOL	     12 /* on each node, of a reservation that some draw from */
 #define SHORT_NS     INT64_C(5000000000)
 #define LONG_NS	     INT64_C(600000000000)
 #define MAX_TRIES    8
@@ -53,6 +54,7 @@ struct said {
 
 struct shared {
 	struct said said[NR_WORKERS];
+	struct tally_token pool;
 	int pause;
 	int nr_paused;
 };
@@ -142,6 +144,7 @@ static void reserve(struct worker *w, int i)
 	struct has after = {.state = TALLY_RESERVED};
 	struct tally_request request = {.size = sizeof(request),
 					.demands = demands};
+	bool draws = some(w, 4) == 0;
 	int err, tries = 0;
 
 	if (some(w, 4) == 0)
@@ -157,8 +160,12 @@ static void reserve(struct worker *w, int i)
 	}
 	begin(w, i, &after);
 	do
-		err = tally_limit_reserve(w->ledger, w->accounts[i], &request,
-					  &w->tokens[i], NULL);
+		err = draws ? tally_limit_draw(w->ledger, w->accounts[i],
+					       w->shared->pool, &request,
+					       &w->tokens[i], NULL)
+			    : tally_limit_reserve(w->ledger, w->accounts[i],
+						  &request, &w->tokens[i],
+						  NULL);
 	while (again(w, &tries, err));
 	end(w, err);
 	EXPECT(w, !err || err == -ENOSPC || err == -EDQUOT);
@@ -538,6 +545,21 @@ static void check_all(struct storm *s)
 		sched_yield();
 }
 
+static void make_pool(struct storm *s)
+{
+	struct tally_demand demands[NR_NODES];
+	const struct tally_request request = {sizeof(request), demands,
+					      NR_NODES, 0};
+
+	for (int n = 0; n < NR_NODES; n++)
+		demands[n] =
+			(struct tally_demand){machine_nodes[n], MEMORY, POOL};
+	assert_int_equal(tally_limit_adopt(s->ledger,
+					   machine_account(s->ledger, "pool"),
+					   &request, &s->shared->pool),
+			 0);
+}
+
 static void make(struct storm *s, struct machine *m)
 {
 	char key[32];
@@ -553,6 +575,7 @@ static void make(struct storm *s, struct machine *m)
 							  machine_nodes[n],
 							  MEMORY, CAPACITY),
 				 0);
+	make_pool(s);
 	assert_int_equal(tally_limit_set_quota(
 				 s->ledger, machine_account(s->ledger, "all/"),
 				 MEMORY, 2 * CAPACITY),

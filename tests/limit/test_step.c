@@ -137,6 +137,56 @@ static int reserve_for_longer_and_longer(struct tally_ledger *l,
 	return err ? err : reserve_of(l, JOB, twos, 1000 * SECOND_NS, t);
 }
 
+static int draw_of(struct tally_ledger *l, int i, struct tally_token from,
+		   struct tally_token *t)
+{
+	const struct tally_request request = {sizeof(request), ones, 4, 0};
+
+	return tally_limit_draw(l, account(l, i), from, &request, t, NULL);
+}
+
+/* A child of it, which is committed, and one of that. */
+static int draw_below(struct tally_ledger *l, struct tally_token parent,
+		      struct tally_token *child)
+{
+	int err = draw_of(l, TEAM, parent, child);
+	struct tally_token unused;
+
+	if (!err)
+		err = tally_limit_commit(l, *child);
+	return err ? err : draw_of(l, BATCH, *child, &unused);
+}
+
+static int be_a_child(struct tally_ledger *l, struct tally_token *t)
+{
+	int err = reserve_and_commit(l, t);
+
+	return err ? err : draw_of(l, TEAM, *t, t);
+}
+
+static int be_a_parent(struct tally_ledger *l, struct tally_token *t)
+{
+	int err = reserve_and_commit(l, t);
+	struct tally_token unused;
+
+	return err ? err : draw_below(l, *t, &unused);
+}
+
+static int be_a_parent_for_no_time(struct tally_ledger *l,
+				   struct tally_token *t)
+{
+	const struct tally_request none = {.size = sizeof(none), .lease_ns = 1};
+	int err = reserve(l, t);
+	struct tally_token unused;
+
+	if (!err)
+		err = draw_below(l, *t, &unused);
+	if (!err)
+		err = tally_limit_change(l, *t, &none, NULL);
+	limits_lapse(1);
+	return err;
+}
+
 static int be_near_the_limit(struct tally_ledger *l, struct tally_token *t)
 {
 	(void)t;
@@ -222,6 +272,29 @@ static int step_renew(struct tally_ledger *l, struct tally_token t)
 	const struct tally_demand demand = {9, MEMORY, 2};
 	const struct tally_request request = {sizeof(request), &demand, 1,
 					      4000 * SECOND_NS};
+
+	return tally_limit_change(l, t, &request, NULL);
+}
+
+static int step_draw(struct tally_ledger *l, struct tally_token t)
+{
+	return draw_of(l, TEAM, t, &t);
+}
+
+static int step_draw_too_much(struct tally_ledger *l, struct tally_token t)
+{
+	const struct tally_demand demands[] = {{0, CORES, 1}, {5, MEMORY, 3}};
+	const struct tally_request request = {sizeof(request), demands, 2, 0};
+
+	return tally_limit_draw(l, account(l, TEAM), t, &request, &t, NULL);
+}
+
+/* More in one place, less in others. */
+static int step_change_child(struct tally_ledger *l, struct tally_token t)
+{
+	const struct tally_demand demands[] = {
+		{0, CORES, 1}, {5, CORES, -1}, {5, MEMORY, -1}};
+	const struct tally_request request = {sizeof(request), demands, 3, 0};
 
 	return tally_limit_change(l, t, &request, NULL);
 }
@@ -353,6 +426,15 @@ static const struct call calls[] = {
 	{"change, refused", reserve_and_commit, step_change_too_much, -EDQUOT,
 	 false},
 	{"change that leaves nothing", reserve, step_give_all, 0, false},
+	{"draw", reserve_and_commit, step_draw, 0, false},
+	{"draw, refused", reserve_and_commit, step_draw_too_much, -ENOSPC,
+	 false},
+	{"change of a child", be_a_child, step_change_child, 0, false},
+	{"cancel of a child", be_a_child, step_cancel, 0, false},
+	{"release of a parent", be_a_parent, step_release, 0, false},
+	{"shrinking of a parent, refused", be_a_parent, step_give_all, -EBUSY,
+	 false},
+	{"reap of a parent", be_a_parent_for_no_time, step_reap, 0, false},
 	{"adopt", nothing, step_adopt, 0, false},
 	{"set_quota", reserve_and_commit, step_quota, 0, true},
 	{"set_capacity", nothing, step_capacity, 0, false},
@@ -396,7 +478,19 @@ static void put_account(struct shape *s, const struct tally_view *view,
 		put(s, amounts[CORES]);
 		put(s, amounts[MEMORY]);
 	}
-	put(s, tally_limit_find(view, a, &found) ? 0 : (int)found.state);
+	if (tally_limit_find(view, a, &found)) {
+		put(s, 0);
+		return;
+	}
+	put(s, (int)found.state);
+	put(s, found.drawn ? (int64_t)found.parent.row : -1);
+	for (int n = 0; n < 3; n++) {
+		assert_int_equal(tally_limit_draw_free(view, found.token,
+						       machine_nodes[n], MEMORY,
+						       amounts),
+				 0);
+		put(s, amounts[0]);
+	}
 }
 
 /* After any kill the current copy is whole. Its order may differ. */
@@ -511,7 +605,8 @@ static struct shape come_next(struct run *r, bool dead)
 	s = shape_of_ledger(l);
 	/* What readers saw before the repair was right, except for what is
 	 * reaped. */
-	if (tells && !dead && r->call->before != reserve_for_no_time)
+	if (tells && !dead && r->call->before != reserve_for_no_time &&
+	    r->call->before != be_a_parent_for_no_time)
 		assert_true(same(&told, &s));
 	/* And the ledger still works. */
 	assert_int_equal(tally_limit_set_capacity(l, 9, MEMORY, 1), 0);

@@ -30,6 +30,7 @@ struct model {
 	int32_t held[NR_ACCOUNTS][NR_NODES];
 	int32_t taken[NR_ACCOUNTS][NR_NODES]; /* without a reservation */
 	int32_t state[NR_ACCOUNTS];
+	int32_t parent[NR_ACCOUNTS]; /* + 1; 0: drawn from the nodes */
 	uint32_t generation[NR_ACCOUNTS];
 };
 
@@ -38,6 +39,8 @@ struct call {
 	int account, node;
 	int32_t amounts[NR_NODES];
 	uint32_t generation; /* of the token */
+	int parent;
+	uint32_t parent_generation;
 	/* The result. */
 	int err;
 	uint32_t got; /* generation */
