@@ -74,8 +74,12 @@ static void look_at_limits(const struct tally_view *view,
 	HOLDS(nr <= 2 * (int)tally_view_nr_nodes(view));
 	(void)!tally_limit_holding(view, account, TALLY_VIEW_ALL, amounts);
 	(void)!tally_limit_account(view, account, 0, &limit);
-	if (!tally_limit_find(view, account, &reservation))
-		HOLDS(reservation.token.row == account.row);
+	if (tally_limit_find(view, account, &reservation))
+		return;
+	HOLDS(reservation.token.row == account.row);
+	HOLDS(reservation.drawn || !reservation.parent.row);
+	(void)!tally_limit_draw_free(view, reservation.token,
+				     tally_view_node(view, 0), 0, amounts);
 }
 
 static int see_problem(void *arg, const char *problem)

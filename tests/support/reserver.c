@@ -9,6 +9,7 @@
  *	quota KEY RESOURCE AMOUNT
  *	reserve KEY NODE RESOURCE AMOUNT
  *	adopt KEY NODE RESOURCE AMOUNT
+ *	draw KEY NODE RESOURCE AMOUNT PARENT
  *	commit KEY
  *	release KEY
  *
@@ -97,9 +98,25 @@ static int reserve(const char *key, int index, const char *resource,
 					   &token, NULL);
 }
 
+static int draw(const char *key, int index, const char *resource,
+		long long amount, const char *parent)
+{
+	const struct tally_demand demand = {
+		node_at(index),
+		(unsigned int)tally_ledger_resource(ledger, resource),
+		amount,
+	};
+	const struct tally_request request = {
+		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
+	struct tally_token token;
+
+	return tally_limit_draw(ledger, account_of(key), token_of(parent),
+				&request, &token, NULL);
+}
+
 static int do_line(const char *line)
 {
-	char key[192], resource[32];
+	char key[192], resource[32], parent[192];
 	long long amount;
 	int index;
 
@@ -120,6 +137,9 @@ static int do_line(const char *line)
 	if (sscanf(line, "adopt %191s %d %31s %lld", key, &index, resource,
 		   &amount) == 4)
 		return reserve(key, index, resource, amount, true);
+	if (sscanf(line, "draw %191s %d %31s %lld %191s", key, &index, resource,
+		   &amount, parent) == 5)
+		return draw(key, index, resource, amount, parent);
 	if (sscanf(line, "commit %191s", key) == 1)
 		return tally_limit_commit(ledger, token_of(key));
 	if (sscanf(line, "release %191s", key) == 1)

@@ -23,11 +23,15 @@ commit batch/a
 reserve batch/b 0 cores 20
 adopt pod 0 memory_bytes 2147483648
 reserve late 0 cores 2
+draw batch/a/step 0 cores 12 batch/a
+commit batch/a/step
+draw other 0 cores 19 batch/a
 EOF
 cat >"$tmp/expected" <<'EOF'
 reserve batch/b 0 cores 20: Disk quota exceeded
+draw other 0 cores 19 batch/a: No space left on device
 EOF
-check "a quota refuses" cmp -s "$tmp/expected" "$tmp/said"
+check "a quota refuses, and a parent" cmp -s "$tmp/expected" "$tmp/said"
 "$tool" show "$ledger" >"$tmp/text"
 check "capacity, held, peak" \
 	grep -Eq '^cores +[0-9]+ +32  +64 +32 +0$' "$tmp/text"
@@ -36,6 +40,8 @@ check "more than the capacity is marked" \
 	"$tmp/text"
 check "a quota, and what it refused" \
 	grep -Eq '^batch/ cores +30  +40 +30 +1$' "$tmp/text"
+check "which account's reservation one is drawn from" \
+	grep -q "^batch/a/step (of batch/a)" "$tmp/text"
 check "an account without one has no line" \
 	test "$(grep -c '^pod ' "$tmp/text")" -eq 1
 "$tool" show --json "$ledger" >"$tmp/json"
@@ -48,6 +54,9 @@ check "the same in JSON" json '
 		.["batch/"].quota == {cores: 40} and
 		.["batch/"].refused == {cores: 1} and
 		.["batch/a"].reservation == {state: "committed"} and
+		.["batch/a/step"].reservation ==
+			{state: "committed", parent: "batch/a"} and
+		(.["batch/a/step"].nodes | map(.cores)) == [12] and
 		.["batch/b"].reservation == null and
 		.late.reservation == {state: "reserved"}))'
 # Its process has ended: the next process to open the ledger gives it back.

@@ -25,6 +25,8 @@ struct show_account {
 	struct tally_account account;
 	int phase; /* enum tally_phase */
 	char *key;
+	char *parent; /* key of the account whose reservation its is drawn from;
+			 NULL: of none */
 	int64_t rank; /* its amount of the resource that it is sorted by */
 };
 

@@ -174,13 +174,16 @@ static int read_quotas(struct document *d, struct tally_account account)
 }
 
 static void put_reservation(struct document *d,
-			    const struct tally_reservation *r)
+			    const struct tally_reservation *r,
+			    const char *parent)
 {
 	json_open_object(&d->w, "reservation");
 	json_put_string(&d->w, "state",
 			r->state == TALLY_COMMITTED ? "committed" : "reserved");
 	if (r->deadline_ns != INT64_MAX)
 		json_put_int(&d->w, "deadline_monotonic_ns", r->deadline_ns);
+	if (parent)
+		json_put_bytes(&d->w, "parent", parent);
 	json_close_object(&d->w);
 }
 
@@ -204,7 +207,7 @@ static int put_account(struct document *d, const struct show_account *account)
 	json_put_string(&d->w, "phase", show_phase(account->phase));
 	put_account_nodes(d);
 	if (!found)
-		put_reservation(d, &reservation);
+		put_reservation(d, &reservation, account->parent);
 	put_limits(d, "quota", false);
 	json_close_object(&d->w);
 	return 0;

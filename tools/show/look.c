@@ -120,6 +120,36 @@ static void choose(const struct show_choice *choice, struct show_look *look)
 		free(look->accounts[--look->nr].key);
 }
 
+/* NULL: it is drawn from the nodes, or one of both has ended meanwhile. */
+static int look_parent(const struct tally_view *view, struct show_account *a,
+		       char *key, size_t key_bytes)
+{
+	struct tally_reservation r = {.size = sizeof(r)};
+	int err = tally_limit_find(view, a->account, &r);
+
+	if (!err && r.drawn)
+		err = tally_account_key(tally_view_accounts(view), r.parent,
+					key, key_bytes);
+	if (err)
+		return err == -ENOENT || err == -ESTALE ? 0 : err;
+	if (!r.drawn)
+		return 0;
+	a->parent = strdup(key);
+	return a->parent ? 0 : -ENOMEM;
+}
+
+static int look_parents(const struct tally_view *view, struct show_look *look)
+{
+	size_t key_bytes = tally_account_key_bytes(tally_view_accounts(view));
+	char *key = malloc(key_bytes);
+	int err = key ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < look->nr; i++)
+		err = look_parent(view, &look->accounts[i], key, key_bytes);
+	free(key);
+	return err;
+}
+
 /* Add a row unless all its amounts, behind *nr_amounts, are 0. */
 static int add_row(const struct tally_view *view, struct show_look *look,
 		   size_t index, int node, size_t *nr_amounts)
@@ -172,8 +202,10 @@ int show_look(const struct tally_view *view, const struct show_choice *choice,
 		err = look_accounts(view, choice, &l);
 	if (!err) {
 		choose(choice, &l);
-		err = choice->rows ? look_rows(view, &l) : 0;
+		err = look_parents(view, &l);
 	}
+	if (!err && choice->rows)
+		err = look_rows(view, &l);
 	if (err) {
 		show_look_free(&l);
 		return err;
@@ -184,8 +216,10 @@ int show_look(const struct tally_view *view, const struct show_choice *choice,
 
 void show_look_free(struct show_look *look)
 {
-	for (size_t i = 0; i < look->nr; i++)
+	for (size_t i = 0; i < look->nr; i++) {
 		free(look->accounts[i].key);
+		free(look->accounts[i].parent);
+	}
 	free(look->accounts);
 	free(look->totals);
 	free(look->rows);

@@ -265,17 +265,29 @@ static const int64_t *find_before(const struct show_look *look,
 	return NULL;
 }
 
+/* Append to a label, which may be NULL, and is freed. */
+static char *append(char *label, const char *before, const char *text)
+{
+	char *longer = NULL;
+
+	if (label && text &&
+	    asprintf(&longer, "%s (%s%s)", label, before, text) < 0)
+		longer = NULL;
+	free(label);
+	return longer;
+}
+
 static char *make_label(const struct show_account *account)
 {
-	char *escaped = text_escape(account->key);
-	char *label;
+	char *label = text_escape(account->key), *parent;
 
-	if (!escaped || account->phase == TALLY_PHASE_READY)
-		return escaped;
-	if (asprintf(&label, "%s (%s)", escaped, show_phase(account->phase)) <
-	    0)
-		label = NULL;
-	free(escaped);
+	if (account->phase != TALLY_PHASE_READY)
+		label = append(label, "", show_phase(account->phase));
+	if (account->parent) {
+		parent = text_escape(account->parent);
+		label = append(label, "of ", parent);
+		free(parent);
+	}
 	return label;
 }
 
