@@ -148,7 +148,7 @@ struct layout_plan {
 	struct layout_table populated;	  /* bytes, by bucket */
 	struct layout_table reservations; /* by row, as the next one */
 	struct layout_table leases;	  /* words */
-	struct layout_table quotas; /* nr_resources of struct layout_quota */
+	struct layout_table quotas;   /* nr_resources of struct layout_quota */
 	struct layout_table families; /* by row */
 	struct layout_table credits;
 	struct layout_table holdings;	  /* by place */
