@@ -21,8 +21,8 @@ struct task {
 	const struct machine *m;
 	int exclusive;
 	struct tally_ledger *l;
-	struct tally_account team, a, b;
-	struct tally_token t;
+	struct tally_account team, a, b, c;
+	struct tally_token t, drawn;
 	struct tally_credit credit;
 };
 
@@ -48,6 +48,20 @@ static int change(struct task *t)
 		.size = sizeof(request), .demands = demands, .nr_demands = 2};
 
 	return tally_limit_change(t->l, t->t, &request, NULL);
+}
+
+static int draw(struct task *t)
+{
+	const struct tally_demand demand = {5, MEMORY, 2};
+	const struct tally_request request = {
+		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
+
+	return tally_limit_draw(t->l, t->c, t->t, &request, &t->drawn, NULL);
+}
+
+static int undraw(struct task *t)
+{
+	return tally_limit_cancel(t->l, t->drawn);
 }
 
 static int commit(struct task *t)
@@ -135,9 +149,10 @@ static const struct step {
 } steps[] = {
 	{set_quota, {0, 0, 0}},	   {reserve, {2, 3, 0}},
 	{change, {1, 3, 1}},	   {commit, {1, 3, 1}},
-	{declare, {1, 3, 1}},	   {open_credit, {1, 3, 1}},
-	{take, {1, 5, 1}},	   {exchange, {1, 5, 1}},
-	{refuse, {1, 5, 1}},	   {give, {1, 3, 1}},
+	{declare, {1, 3, 1}},	   {draw, {1, 3, 1}},
+	{open_credit, {1, 3, 1}},  {take, {1, 5, 1}},
+	{exchange, {1, 5, 1}},	   {refuse, {1, 5, 1}},
+	{give, {1, 3, 1}},	   {undraw, {1, 3, 1}},
 	{release_some, {1, 0, 1}}, {end, {1, 0, 1}},
 	{release_rest, {0, 0, 0}}, {be_gone, {0, 0, 0}},
 };
@@ -198,6 +213,8 @@ static int set_up(struct task *t)
 		err = tally_account_open(accounts, "team/a", &t->a);
 	if (!err)
 		err = tally_account_open(accounts, "b", &t->b);
+	if (!err)
+		err = tally_account_open(accounts, "c", &t->c);
 	if (err)
 		tally_ledger_close(t->l);
 	return err;
