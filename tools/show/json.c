@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/ledgers.h"
@@ -15,7 +16,10 @@ struct document {
 	const struct tally_view *view;
 	unsigned int nr; /* resources */
 	/* Of the account or node that is being written */
-	int64_t *amounts;	    /* [node index][resource] */
+	unsigned int *nodes;	    /* indexes */
+	int nr_nodes;		    /* of these */
+	int64_t *amounts;	    /* [of these][resource] */
+	size_t room;		    /* for amounts */
 	struct tally_limit *limits; /* [resource] */
 };
 
@@ -98,6 +102,16 @@ static void put_limits(struct document *d, const char *member, bool always)
 
 /* ---- nodes and accounts -------------------------------------------------- */
 
+static void put_id(struct document *d, unsigned int index)
+{
+	int id;
+	const char *machine = tally_view_machine(d->view, index, &id);
+
+	json_put_int(&d->w, "id", id);
+	if (machine && !show_one_machine(d->view))
+		json_put_bytes(&d->w, "machine", machine);
+}
+
 static int put_nodes(struct document *d, const struct show_look *look)
 {
 	int err = 0;
@@ -112,7 +126,7 @@ static int put_nodes(struct document *d, const struct show_look *look)
 		if (err)
 			break;
 		json_open_object(&d->w, NULL);
-		json_put_int(&d->w, "id", node);
+		put_id(d, n);
 		put_amounts(d, "totals", &look->totals[(size_t)n * d->nr]);
 		put_limits(d, "capacity", true);
 		json_close_object(&d->w);
@@ -124,19 +138,27 @@ static int put_nodes(struct document *d, const struct show_look *look)
 /* Nodes on which all amounts are 0 are left out. */
 static void put_account_nodes(struct document *d)
 {
-	char id[16];
+	char key[512];
 
 	json_open_object(&d->w, "nodes");
-	for (unsigned int n = 0; n < tally_view_nr_nodes(d->view); n++) {
+	for (int n = 0; n < d->nr_nodes; n++) {
 		const int64_t *amounts = &d->amounts[(size_t)n * d->nr];
+		const char *machine = NULL;
 		bool some = false;
+		int id;
 
 		for (unsigned int i = 0; i < d->nr; i++)
 			some |= amounts[i] != 0;
 		if (!some)
 			continue;
-		snprintf(id, sizeof(id), "%d", tally_view_node(d->view, n));
-		put_amounts(d, id, amounts);
+		if (!show_one_machine(d->view))
+			machine = tally_view_machine(d->view, d->nodes[n], &id);
+		if (machine)
+			snprintf(key, sizeof(key), "%s/%d", machine, id);
+		else
+			snprintf(key, sizeof(key), "%d",
+				 tally_view_node(d->view, d->nodes[n]));
+		put_amounts(d, key, amounts);
 	}
 	json_close_object(&d->w);
 }
@@ -144,11 +166,16 @@ static void put_account_nodes(struct document *d)
 /* -ESTALE: the account has ended. */
 static int read_amounts(struct document *d, struct tally_account account)
 {
-	int err = 0;
+	int nr = show_nodes(d->view, account, d->nodes), err = 0;
 
-	for (unsigned int n = 0; !err && n < tally_view_nr_nodes(d->view); n++)
+	if (nr < 0)
+		return nr;
+	if (array_reserve(d->amounts, d->room, ((size_t)nr + 1) * d->nr))
+		return -ENOMEM;
+	d->nr_nodes = nr;
+	for (int n = 0; !err && n < nr; n++)
 		err = tally_view_account(d->view, account,
-					 tally_view_node(d->view, n),
+					 tally_view_node(d->view, d->nodes[n]),
 					 &d->amounts[(size_t)n * d->nr]);
 	return err;
 }
@@ -251,16 +278,16 @@ int show_json(const struct show_source *source, const struct show_look *look)
 	};
 	int err = -ENOMEM;
 
-	d.amounts = calloc((size_t)tally_view_nr_nodes(view) * d.nr,
-			   sizeof(*d.amounts));
+	d.nodes = calloc(tally_view_nr_nodes(view), 2 * sizeof(*d.nodes));
 	d.limits = calloc(d.nr, sizeof(*d.limits));
 	for (unsigned int i = 0; d.limits && i < d.nr; i++)
 		d.limits[i].size = sizeof(*d.limits);
 	json_begin(&d.w, stdout);
-	if (d.amounts && d.limits)
+	if (d.nodes && d.limits)
 		err = put_document(&d, source, look);
 	if (json_finish(&d.w) && !err)
 		err = -EPIPE;
+	free(d.nodes);
 	free(d.amounts);
 	free(d.limits);
 	return err;

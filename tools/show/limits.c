@@ -33,13 +33,29 @@ static void print_head(bool *any, const char *first)
 	*any = true;
 }
 
-static int print_nodes(const struct tally_view *view)
+static int print_node(const struct tally_view *view, unsigned int index,
+		      const char *resource)
 {
-	bool any = false;
+	char *name = show_node(view, index);
+
+	if (!name)
+		return -ENOMEM;
+	printf("%-*s", 26 - (int)text_width(name), resource);
+	if (strlen(resource) + text_width(name) >= 26)
+		printf("\n%*s", 26 - (int)text_width(name), "");
+	fputs(name, stdout);
+	free(name);
+	return 0;
+}
+
+/* At most so many nodes for each resource, unless all are of this machine. */
+static int print_nodes(const struct tally_view *view, size_t most)
+{
+	bool any = false, all = show_one_machine(view);
 
 	for (unsigned int i = 0; i < tally_view_nr_resources(view); i++) {
 		const struct tally_resource *r = tally_view_resource(view, i);
-		bool named = false;
+		size_t nr = 0;
 
 		for (unsigned int n = 0; n < tally_view_nr_nodes(view); n++) {
 			int node = tally_view_node(view, n);
@@ -50,11 +66,16 @@ static int print_nodes(const struct tally_view *view)
 				return err;
 			if (!show_matters(&limit))
 				continue;
+			if (nr++ >= most && !all)
+				continue;
 			print_head(&any, "reserved             node");
-			printf("%-20s %5d", named ? "" : r->name, node);
-			named = true;
+			err = print_node(view, n, nr == 1 ? r->name : "");
+			if (err)
+				return err;
 			print_cells(r, &limit);
 		}
+		if (nr > most && !all)
+			printf("%-26s  %zu more\n", "", nr - most);
 	}
 	return 0;
 }
@@ -92,7 +113,7 @@ static int print_account(const struct tally_view *view,
 int show_limits(const struct tally_view *view, const struct show_look *look)
 {
 	bool any = false;
-	int err = print_nodes(view);
+	int err = print_nodes(view, look->most_nodes);
 
 	for (size_t i = 0; !err && i < look->nr; i++)
 		err = print_account(view, &look->accounts[i], &any);

@@ -152,7 +152,7 @@ static int look_parents(const struct tally_view *view, struct show_look *look)
 
 /* Add a row unless all its amounts, behind *nr_amounts, are 0. */
 static int add_row(const struct tally_view *view, struct show_look *look,
-		   size_t index, int node, size_t *nr_amounts)
+		   size_t index, unsigned int node, size_t *nr_amounts)
 {
 	size_t nr = tally_view_nr_resources(view);
 	int64_t *amounts;
@@ -164,8 +164,8 @@ static int add_row(const struct tally_view *view, struct show_look *look,
 	    array_reserve(look->rows, look->room_rows, look->nr_rows + 1))
 		return -ENOMEM;
 	amounts = look->amounts + *nr_amounts;
-	err = tally_view_account(view, look->accounts[index].account, node,
-				 amounts);
+	err = tally_view_account(view, look->accounts[index].account,
+				 tally_view_node(view, node), amounts);
 	if (err)
 		return err == -ESTALE ? 0 : err;
 	for (size_t i = 0; i < nr; i++)
@@ -180,14 +180,19 @@ static int add_row(const struct tally_view *view, struct show_look *look,
 
 static int look_rows(const struct tally_view *view, struct show_look *look)
 {
+	unsigned int *nodes =
+		calloc(tally_view_nr_nodes(view), 2 * sizeof(*nodes));
 	size_t nr_amounts = 0;
-	int err = 0;
+	int err = nodes ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !err && i < look->nr; i++)
-		for (unsigned int n = 0; !err && n < tally_view_nr_nodes(view);
-		     n++)
-			err = add_row(view, look, i, tally_view_node(view, n),
-				      &nr_amounts);
+	for (size_t i = 0; !err && i < look->nr; i++) {
+		int nr = show_nodes(view, look->accounts[i].account, nodes);
+
+		err = nr < 0 && nr != -ESTALE ? nr : 0;
+		for (int n = 0; !err && n < nr; n++)
+			err = add_row(view, look, i, nodes[n], &nr_amounts);
+	}
+	free(nodes);
 	return err;
 }
 
@@ -198,6 +203,7 @@ int show_look(const struct tally_view *view, const struct show_choice *choice,
 	int err = look_totals(view, &l);
 
 	l.time_ns = now_ns();
+	l.most_nodes = choice->most;
 	if (!err)
 		err = look_accounts(view, choice, &l);
 	if (!err) {

@@ -26,11 +26,14 @@
 #define HEADING_WIDTH 9 /* a heading is broken between words to stay in it */
 #define HEADING_LINES 8
 
+#define ALL_NODES     (-1)
+
 /* One line of the table. */
 struct line {
 	const char *label; /* escaped; NULL: as above */
-	int node;	   /* TALLY_VIEW_ALL: a sum over nodes */
-	bool gap;	   /* an empty line goes before it */
+	int node;	   /* its index; ALL_NODES: a sum */
+	char *node_name;
+	bool gap; /* an empty line goes before it */
 	const int64_t *now;
 	const int64_t *before; /* NULL: not known */
 };
@@ -53,45 +56,10 @@ struct table {
 	unsigned int *widths; /* of columns; 0: hidden */
 	unsigned int label_width;
 	unsigned int node_width; /* 0: hidden */
+	size_t nr_left_out;	 /* nodes */
 };
 
 /* ---- cells --------------------------------------------------------------- */
-
-static bool is_unit(const struct tally_resource *r, const char *unit)
-{
-	return !strcmp(r->unit, unit);
-}
-
-static void format_rate(const struct tally_resource *r, double rate,
-			char text[OUTPUT_NUMBER])
-{
-	char amount[OUTPUT_NUMBER];
-
-	if (rate > -0.05 && rate < 0.05)
-		snprintf(text, OUTPUT_NUMBER, "0");
-	else if (is_unit(r, "bytes"))
-		snprintf(text, OUTPUT_NUMBER, "%.28s/s",
-			 output_bytes((int64_t)rate, amount));
-	else if (is_unit(r, "ns"))
-		snprintf(text, OUTPUT_NUMBER, "%.28s/s",
-			 output_time((int64_t)rate, amount));
-	else
-		snprintf(text, OUTPUT_NUMBER, "%.*f/s",
-			 rate > -100 && rate < 100 ? 1 : 0, rate);
-}
-
-void show_amount(const struct tally_resource *r, int64_t amount,
-		 char text[OUTPUT_NUMBER])
-{
-	if (!amount)
-		snprintf(text, OUTPUT_NUMBER, "0");
-	else if (is_unit(r, "bytes"))
-		output_bytes(amount, text);
-	else if (is_unit(r, "ns"))
-		output_time(amount, text);
-	else
-		snprintf(text, OUTPUT_NUMBER, "%lld", (long long)amount);
-}
 
 static void format_cell(const struct table *t, const struct line *line,
 			unsigned int i, char text[OUTPUT_NUMBER])
@@ -99,13 +67,14 @@ static void format_cell(const struct table *t, const struct line *line,
 	const struct tally_resource *r = tally_view_resource(t->view, i);
 
 	if (r->kind != TALLY_COUNTER || t->seconds <= 0)
+		/* NOLINTNEXTLINE(clang-analyzer-*) */
 		show_amount(r, line->now[i], text);
 	else if (line->before)
-		format_rate(r,
-			    (double)(int64_t)((uint64_t)line->now[i] -
-					      (uint64_t)line->before[i]) /
-				    t->seconds,
-			    text);
+		show_rate(r,
+			  (double)(int64_t)((uint64_t)line->now[i] -
+					    (uint64_t)line->before[i]) /
+				  t->seconds,
+			  text);
 	else
 		snprintf(text, OUTPUT_NUMBER, "-");
 }
@@ -130,20 +99,10 @@ static void add_word(struct heading *h, const char *word, size_t bytes)
 		h->width = (unsigned int)strlen(last);
 }
 
-size_t show_name_bytes(const struct tally_resource *r)
-{
-	size_t unit = strlen(r->unit), bytes = strlen(r->name);
-
-	if (unit && bytes > unit + 1 && r->name[bytes - unit - 1] == '_' &&
-	    !strcmp(r->name + bytes - unit, r->unit))
-		bytes -= unit + 1;
-	return bytes;
-}
-
 /* The name's words, and its unit unless the cells have it. */
 static void make_heading(const struct tally_resource *r, struct heading *h)
 {
-	bool in_cells = is_unit(r, "bytes") || is_unit(r, "ns");
+	bool in_cells = show_is_unit(r, "bytes") || show_is_unit(r, "ns");
 	size_t unit = strlen(r->unit);
 	const char *p = r->name;
 	const char *end = p + show_name_bytes(r);
@@ -201,7 +160,37 @@ static void add_sum(struct table *t, size_t nr)
 						  (uint64_t)line->before[i]);
 		}
 	}
-	add_line(t, NULL, TALLY_VIEW_ALL, now, known ? before : NULL);
+	add_line(t, NULL, ALL_NODES, now, known ? before : NULL);
+}
+
+static bool is_something(const struct table *t, const struct line *line)
+{
+	for (unsigned int i = 0; i < tally_view_nr_resources(t->view); i++)
+		if (line->now[i])
+			return true;
+	return false;
+}
+
+/* Of many machines' nodes leave those out that have nothing, and all but the
+ * first ones that have something. The sum is the last line. */
+static void leave_out(struct table *t, size_t most)
+{
+	size_t nr = 0, nr_others = 0;
+	size_t nr_local = tally_view_nr_local(t->view);
+
+	for (size_t n = 0; n + 1 < t->nr_lines; n++) {
+		bool some = is_something(t, &t->lines[n]);
+
+		if (n < nr_local || (some && nr_others < most)) {
+			nr_others += n >= nr_local;
+			t->lines[nr++] = t->lines[n];
+		} else {
+			t->nr_left_out += some;
+		}
+	}
+	t->lines[nr++] = t->lines[t->nr_lines - 1];
+	t->nr_lines = nr;
+	t->lines[0].label = "(all)";
 }
 
 static void add_totals(struct table *t, const struct show_look *look,
@@ -211,11 +200,13 @@ static void add_totals(struct table *t, const struct show_look *look,
 	unsigned int nr_nodes = tally_view_nr_nodes(t->view);
 
 	for (unsigned int n = 0; n < nr_nodes; n++)
-		add_line(t, n ? NULL : "(all)", tally_view_node(t->view, n),
+		add_line(t, n ? NULL : "(all)", (int)n,
 			 &look->totals[(size_t)n * nr],
 			 before ? &before->totals[(size_t)n * nr] : NULL);
 	if (nr_nodes > 1)
 		add_sum(t, nr_nodes);
+	if (!show_one_machine(t->view))
+		leave_out(t, look->most_nodes);
 }
 
 static int compare_rows(const struct show_look *a, const struct show_row *ra,
@@ -265,32 +256,6 @@ static const int64_t *find_before(const struct show_look *look,
 	return NULL;
 }
 
-/* Append to a label, which may be NULL, and is freed. */
-static char *append(char *label, const char *before, const char *text)
-{
-	char *longer = NULL;
-
-	if (label && text &&
-	    asprintf(&longer, "%s (%s%s)", label, before, text) < 0)
-		longer = NULL;
-	free(label);
-	return longer;
-}
-
-static char *make_label(const struct show_account *account)
-{
-	char *label = text_escape(account->key), *parent;
-
-	if (account->phase != TALLY_PHASE_READY)
-		label = append(label, "", show_phase(account->phase));
-	if (account->parent) {
-		parent = text_escape(account->parent);
-		label = append(label, "of ", parent);
-		free(parent);
-	}
-	return label;
-}
-
 static int add_accounts(struct table *t, const struct show_look *look,
 			const struct show_look *before)
 {
@@ -303,16 +268,16 @@ static int add_accounts(struct table *t, const struct show_look *look,
 	for (size_t i = 0; i < look->nr; i++) {
 		size_t first = r, at = t->nr_lines;
 
-		t->labels[i] = make_label(&look->accounts[i]);
+		t->labels[i] = show_label(&look->accounts[i]);
 		if (!t->labels[i])
 			return -ENOMEM;
 		for (; r < look->nr_rows && look->rows[r].index == i; r++)
 			add_line(t, r == first ? t->labels[i] : NULL,
-				 look->rows[r].node,
+				 (int)look->rows[r].node,
 				 &look->amounts[look->rows[r].amounts],
 				 find_before(look, &look->rows[r], before));
 		if (r == first)
-			add_line(t, t->labels[i], TALLY_VIEW_ALL, zeros, zeros);
+			add_line(t, t->labels[i], ALL_NODES, zeros, zeros);
 		else if (r > first + 1)
 			add_sum(t, r - first);
 		t->lines[at].gap = !i;
@@ -325,9 +290,30 @@ static int add_accounts(struct table *t, const struct show_look *look,
 static bool has_amount(const struct table *t, unsigned int i)
 {
 	for (size_t l = 0; l < t->nr_lines; l++)
+		/* Each line has amounts. NOLINTNEXTLINE(clang-analyzer-*) */
 		if (t->lines[l].now[i])
 			return true;
 	return false;
+}
+
+static int name_nodes(struct table *t)
+{
+	unsigned int most = (unsigned int)strlen("node");
+
+	for (size_t l = 0; l < t->nr_lines; l++) {
+		struct line *line = &t->lines[l];
+
+		line->node_name =
+			line->node == ALL_NODES
+				? strdup("all")
+				: show_node(t->view, (unsigned int)line->node);
+		if (!line->node_name)
+			return -ENOMEM;
+		if (text_width(line->node_name) > most)
+			most = text_width(line->node_name);
+	}
+	t->node_width = tally_view_nr_nodes(t->view) > 1 ? most : 0;
+	return 0;
 }
 
 /* Columns of zeros are hidden, unless all are. */
@@ -396,10 +382,8 @@ static void print_label(const struct table *t, const struct line *line)
 	printf("%*s", (int)(t->label_width - width), "");
 	if (!t->node_width)
 		return;
-	if (line->node == TALLY_VIEW_ALL)
-		printf("  %*s", (int)t->node_width, "all");
-	else
-		printf("  %*d", (int)t->node_width, line->node);
+	width = text_width(line->node_name);
+	printf("  %*s%s", (int)(t->node_width - width), "", line->node_name);
 }
 
 /* The columns [first, end). */
@@ -446,8 +430,6 @@ static void print_table(struct table *t)
 	unsigned int width = output_width(stdout);
 	unsigned int fixed, used, first = 0, i;
 
-	if (tally_view_nr_nodes(t->view) > 1)
-		t->node_width = (unsigned int)strlen("node");
 	/* A longer key gets a line of its own. */
 	if (t->label_width > width / 2)
 		t->label_width = width / 4 > 7 ? width / 4 : 7;
@@ -494,10 +476,17 @@ int show_text(const struct tally_view *view, const struct show_look *look,
 		add_totals(&t, look, before);
 		err = add_accounts(&t, look, before);
 	}
+	if (!err)
+		err = name_nodes(&t);
 	if (!err) {
 		measure(&t);
 		print_table(&t);
 	}
+	if (!err && t.nr_left_out)
+		printf("\n%zu more node%s with something (--all shows all)\n",
+		       t.nr_left_out, t.nr_left_out == 1 ? "" : "s");
+	for (size_t l = 0; t.lines && l < nr_lines; l++)
+		free(t.lines[l].node_name);
 	for (size_t i = 0; t.labels && i < look->nr; i++)
 		free(t.labels[i]);
 	free(t.lines);
