@@ -296,6 +296,53 @@ int limit_reservation_end(struct tally_ledger *l, uint32_t row)
 	return err;
 }
 
+static int move_to(const struct limit_cells *from, const struct limit_cells *to,
+		   const struct layout_holding *holding)
+{
+	uint32_t node = (uint32_t)limit_get(&holding->node);
+	uint32_t nr = from->layout->header.params.nr_resources;
+	int err = limit_holding_draw(to->ledger, to->parent - 1, node)
+			  ? 0
+			  : -ENOSPC;
+
+	for (uint32_t i = 0; !err && i < nr; i++) {
+		int64_t amount = (int64_t)limit_get(&holding->amounts[i]);
+
+		if (amount < 0)
+			return -EBADMSG;
+		if (!amount)
+			continue;
+		err = limit_cells_change(from, NULL, node, i, -amount);
+		if (!err)
+			err = limit_cells_change(to, NULL, node, i, amount);
+	}
+	return err;
+}
+
+int limit_reservation_draw(struct tally_ledger *l, uint32_t row,
+			   uint32_t parent)
+{
+	struct reserved_walk walk = reserved_holdings(l->layout, row);
+	const struct layout_holding *holding;
+	struct limit_cells from, to;
+	int err = limit_family_touch(l, row);
+
+	if (!err)
+		err = limit_family_touch(l, parent);
+	if (!err)
+		err = limit_cells_of(l, limit_account_in(l, row), &from);
+	limit_cells_drawn(l, row, parent + 1, &to);
+	while (!err && (holding = reserved_next(l->layout, &walk)))
+		if (!limit_holding_is_empty(l->layout, holding))
+			err = move_to(&from, &to, holding);
+	if (err)
+		return err;
+	limit_family_join(l->layout, row, parent);
+	return limit_family_height(l->layout, row) > LIMIT_MAX_PARENTS
+		       ? -ELOOP
+		       : limit_family_check(l->layout, parent);
+}
+
 int limit_reservation_recover(struct tally_ledger *l)
 {
 	uint64_t *ending = &layout_limits(l->layout)->ending;

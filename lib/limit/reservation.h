@@ -41,6 +41,11 @@ int limit_give_back(const struct limit_cells *cells, uint32_t node,
  * changed before is whole with the first part. */
 int limit_reservation_end(struct tally_ledger *ledger, uint32_t row);
 
+/* Draw the row's reservation from the parent's instead of from the nodes. The
+ * caller undoes on failure. -EBUSY: the parent has not so much; -ENOSPC */
+int limit_reservation_draw(struct tally_ledger *ledger, uint32_t row,
+			   uint32_t parent);
+
 /* Go on with an end in parts whose process died. */
 int limit_reservation_recover(struct tally_ledger *ledger);
 

@@ -20,6 +20,8 @@
 #include "account/directory.h"
 #include "add/post.h"
 #include "limit/cells.h"
+#include "limit/holding.h"
+#include "limit/reservation.h"
 #include "limit/transaction.h"
 #include "open/internal.h"
 #include "view/file.h"
@@ -244,6 +246,12 @@ static int save_end(const struct save *s, struct tally_account from)
 	return tally_account_end(s->to, to);
 }
 
+/* It may be too high: what is drawn from a parent was reserved first. */
+static void set_peak(struct layout *l, int64_t *to, int64_t peak, int64_t held)
+{
+	limit_set(l, to, (uint64_t)(peak > held ? peak : held));
+}
+
 static void put_quota(const struct save *s, struct layout_quota *to,
 		      const struct tally_limit *limit, bool had)
 {
@@ -251,10 +259,51 @@ static void put_quota(const struct save *s, struct layout_quota *to,
 
 	if (had)
 		limit_set(l, &to->limit, (uint64_t)limit->limit + 1);
-	if (limit->peak > to->peak)
-		limit_set(l, &to->peak, (uint64_t)limit->peak);
+	set_peak(l, &to->peak, limit->peak, to->held);
 	limit_set(l, &to->nr_refused, limit->nr_refused);
 	limit_keep(l);
+}
+
+static int draw(const struct save *s, struct tally_account to,
+		struct tally_account parent)
+{
+	const struct layout *l = s->ledger->layout;
+	int err = limit_begin(s->ledger);
+
+	if (err)
+		return err;
+	if (!reserved_any_of(l, to.row) || !reserved_any_of(l, parent.row))
+		return limit_finish(s->ledger, 0);
+	/* Places for what it draws. */
+	err = limit_holding_room(s->ledger, 0);
+	if (!err)
+		err = limit_reservation_draw(s->ledger, to.row, parent.row);
+	err = limit_finish(s->ledger, err);
+	/* Changed between the looks at both: what was seen of each is saved. */
+	return err == -EBUSY || err == -ELOOP ? 0 : err;
+}
+
+/* What was reserved from the nodes, and is drawn from a parent. */
+static int save_parent(const struct save *s, struct tally_account from)
+{
+	struct tally_reservation found = {.size = sizeof(found)};
+	char key[LAYOUT_MAX_KEY + 1];
+	struct tally_account to, parent;
+	int err;
+
+	if (tally_account_phase(s->from, from) < 0)
+		return 0;
+	err = tally_limit_find(s->view, from, &found);
+	if (err || !found.drawn)
+		return err == -ENOENT || err == -ESTALE ? 0 : err;
+	err = tally_account_key(s->from, found.parent, key, sizeof(key));
+	if (!err)
+		err = tally_account_find(s->to, key, &parent);
+	if (!err)
+		err = tally_account_find(s->to, s->key, &to);
+	if (!err)
+		err = draw(s, to, parent);
+	return err == -ENOENT || err == -ESTALE ? 0 : err;
 }
 
 /* After all reservations, so that no limit refuses them. The first quota counts
@@ -309,8 +358,7 @@ static int save_capacities(const struct save *s)
 			if (limit.limit != TALLY_LIMIT_NONE)
 				limit_set(l, &to->limit,
 					  (uint64_t)limit.limit + 1);
-			if (limit.peak > to->peak)
-				limit_set(l, &to->peak, (uint64_t)limit.peak);
+			set_peak(l, &to->peak, limit.peak, to->held);
 			limit_set(l, &to->nr_refused, limit.nr_refused);
 			limit_keep(l);
 		}
@@ -373,6 +421,8 @@ static int save_all(const struct save *s)
 
 	if (!err)
 		err = each_account(s, save_account);
+	if (!err)
+		err = each_account(s, save_parent);
 	if (!err)
 		err = save_rest(s);
 	if (!err)

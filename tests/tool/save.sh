@@ -33,6 +33,10 @@ quota batch/ cores 40
 reserve batch/a 0 cores 30
 commit batch/a
 reserve batch/b 0 cores 20
+draw batch/step 0 cores 12 batch/a
+commit batch/step
+draw task 0 cores 5 batch/step
+commit task
 adopt pod 0 memory_bytes 2147483648
 reserve late 0 cores 2
 EOF
