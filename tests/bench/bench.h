@@ -164,6 +164,8 @@ extern const struct bench_group bench_limit_groups[];
 extern const size_t bench_nr_limit_groups;
 extern const struct bench_group bench_refusal_groups[];
 extern const size_t bench_nr_refusal_groups;
+extern const struct bench_group bench_cluster_groups[];
+extern const size_t bench_nr_cluster_groups;
 extern const struct bench_group bench_roster_groups[];
 extern const size_t bench_nr_roster_groups;
 

@@ -185,6 +185,8 @@ static int open_cluster(struct cluster *c)
 	double began, had;
 	int err;
 
+	if (bench_options.quick && c->nr_jobs > 2000)
+		c->nr_jobs = 2000;
 	/* What is not the ledger's exists before. */
 	c->random = 1;
 	c->jobs = malloc(c->nr_jobs * sizeof(*c->jobs));
@@ -242,7 +244,7 @@ static void note(FILE *to)
 #define AMONG(what, how_many, loop, which)                                \
 	{                                                                 \
 		.name = "numatally: 40,000 nodes, " how_many " accounts", \
-		.kind = BENCH_OURS, .loops = &loop, .arg = (which),       \
+		.kind = BENCH_OURS, .loops = &(loop), .arg = (which),     \
 		.alone = true,                                            \
 		.row = what " of 40,000 nodes and " how_many " accounts", \
 		.base = SMALL, .target_ratio = 1.5                        \
@@ -251,7 +253,7 @@ static void note(FILE *to)
 	{                                                         \
 		{.name = SMALL,                                   \
 		 .kind = BENCH_OURS,                              \
-		 .loops = &loop,                                  \
+		 .loops = &(loop),                                \
 		 .arg = small_arg,                                \
 		 .alone = true},                                  \
 			AMONG(what, "150,000", loop, large_arg),  \

@@ -24,6 +24,7 @@ static const struct {
 	{bench_limit_groups, &bench_nr_limit_groups},
 	{bench_refusal_groups, &bench_nr_refusal_groups},
 	{bench_roster_groups, &bench_nr_roster_groups},
+	{bench_cluster_groups, &bench_nr_cluster_groups},
 };
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 #define MAX_GROUPS  64
