@@ -59,7 +59,7 @@ result $rc "every public header is installed"
 # By a page that includes the one of its family, where that has another name.
 sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
 	"${srcdir:-.}/lib/numatally.map" |
-	grep -vx 'tally_slice_checks\|tally_thread_cache_offset' |
+	grep -vx 'tally_slice_checks\|tally_rseq_offset\|tally_thread_cache_offset' |
 	while read -r name; do
 		page=$tmp/share/man/man3/$name.3
 		includes=$(sed -n 's/^\.so //p' "$page")

@@ -54,7 +54,7 @@ literal()
 }
 
 # What the inline functions read is for them alone.
-variables='tally_slice_checks\|tally_thread_cache_offset'
+variables='tally_slice_checks\|tally_rseq_offset\|tally_thread_cache_offset'
 (cd "$man" && awk -f prototypes.awk $pages) >"$tmp/declared"
 cut -d ' ' -f 2 "$tmp/declared" | sort >"$tmp/documented"
 sed -n '/^global:/,/^local:/s/^[[:space:]]*\(tally_[a-z0-9_]*\);$/\1/p' \
