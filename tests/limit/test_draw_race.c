@@ -273,7 +273,7 @@ static void be_process(const struct race *r, int process)
 	pthread_t threads[NR_THREADS + 1];
 	int nr = NR_THREADS + (process == 0);
 	struct tally_ledger *ledger;
-	char key[32];
+	char key[48];
 
 	if (tally_ledger_open(r->path, &ledger))
 		_exit(1);
