@@ -28,7 +28,8 @@ enum tally_event {
  * INHERIT: perf events on the process, inherited by every descendant. One set
  *	per CPU; one in all where all CPUs are of one node. Exact, but for
  *	programs that Linux takes the events from, and for CPU time at switches
- *	and exits: see tally_kernel_events_reconcile(). Each fork clones every event.
+ *	and exits: see tally_kernel_events_reconcile(). Each fork clones every
+ *	event.
  * CGROUP: perf events on the cgroup that the caller put the process into, one
  *	set per CPU however often the process forks. Exact for processes that
  *	stay in that cgroup. While a CPU comes or goes events are missed: the

@@ -105,9 +105,10 @@ TALLY_API const int *
 tally_kernel_groups_nodes(const struct tally_groups *groups, unsigned int *nr);
 /* The figures that any file has had so far; each keeps its index. source is
  * TALLY_SOURCE_CGROUP. Those of version 1 are in pages (page_bytes 0: of a
- * captured machine that does not tell), those of version 2 in bytes; its "workingset_…" and "pg…" are counters of events. A figure belongs
- * to the handle, until the next reading. The function asserts that @index is
- * below nr_figures. */
+ * captured machine that does not tell), those of version 2 in bytes; its
+ * "workingset_…" and "pg…" are counters of events. A figure belongs to the
+ * handle, until the next reading. The function asserts that @index is below
+ * nr_figures. */
 TALLY_API unsigned int
 tally_kernel_groups_nr_figures(const struct tally_groups *groups);
 TALLY_API const struct tally_figure *

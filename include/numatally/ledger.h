@@ -94,8 +94,8 @@ struct tally_ledger_options {
 
 /*
  * Create a ledger at @path, on a tmpfs, for the nodes of @topo and this machine's
- * CPUs, and open it for writing. The path appears once the ledger is complete. With
- * @path NULL the ledger has no name: only this process and its children reach
+ * CPUs, and open it for writing. The path appears once the ledger is complete.
+ * With @path NULL the ledger has no name: only this process and its children reach
  * it. @options may be NULL. Memory that cannot be placed on its node is not an
  * error (numatally/region.h).
  *
@@ -103,8 +103,7 @@ struct tally_ledger_options {
  *		name, unit or kind is malformed, options->size is not set, @topo
  *		has over 65,536 nodes or 32,768 machines, or this machine over
  *		1,024 nodes or 32,768 CPUs, or a capacity or quota is negative
- *		or of a resource
- *		that is not reservable
+ *		or of a resource that is not reservable
  * -ENOENT	a capacity is of a node that @topo lacks; or no such directory
  * -E2BIG	accounts × nodes × CPUs need more addresses than there are: lower
  *		max_accounts; or @options has a member set that this library does

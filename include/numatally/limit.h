@@ -525,11 +525,11 @@ tally_limit_reservation_next(const struct tally_view *view, uint64_t *cursor,
 
 /*
  * Check that the totals equal the sums of the reservations, that none has less
- * than its children, and that every one that is not committed is listed. Call each(arg, problem) for
- * each deviation, in words, at most a thousand times; the string belongs to
- * the library. If each returns a value other than 0, the check ends and
- * returns it. A limit that is exceeded is not a problem. Takes time by the
- * number of accounts.
+ * than its children, and that every one that is not committed is listed. Call
+ * each(arg, problem) for each deviation, in words, at most a thousand times; the
+ * string belongs to the library. If each returns a value other than 0, the check
+ * ends and returns it. A limit that is exceeded is not a problem. Takes time by
+ * the number of accounts.
  *
  * -ENOMEM	no memory
  * -EAGAIN	as tally_limit_node(), or each look met a change, for

@@ -8,10 +8,10 @@
  * scheduler does. Numbers of nodes and CPUs are those of their machine; in a
  * ledger, nodes of all machines have other numbers (tally_topo_number()).
  *
- * Of this machine, sysfs lists the nodes, under its own numbers, which may be sparse (0, 1, 33,
- * 72). Every online node is listed, also one without CPUs or without memory.
- * hwloc adds the kind of a node's memory. A kernel without NUMA has one node,
- * 0, with all CPUs and all memory.
+ * Of this machine, sysfs lists the nodes, under its own numbers, which may be
+ * sparse (0, 1, 33, 72). Every online node is listed, also one without CPUs or
+ * without memory. hwloc adds the kind of a node's memory. A kernel without NUMA
+ * has one node, 0, with all CPUs and all memory.
  *
  * A topology shows one moment and never changes. To follow nodes or CPUs that
  * come and go, open another one and compare.
@@ -91,8 +91,8 @@ TALLY_API void tally_topo_close(struct tally_topo *topo);
  * Read the topology of a machine from hwloc's XML at @path (as lstopo writes
  * it), or from hwloc's synthetic description in @text ("numa:2 core:4 pu:2";
  * hwloc's manual has the grammar). The machine's name is the host's name in the
- * XML, and it is not here. A CPU belongs to the narrowest node around it, of those to the one with
- * the lowest number. The caller closes *@topo.
+ * XML, and it is not here. A CPU belongs to the narrowest node around it, of
+ * those to the one with the lowest number. The caller closes *@topo.
  *
  * Thread-safe. The function forks a child, which runs hwloc, and waits for it.
  *
@@ -118,9 +118,9 @@ tally_topo_open_synthetic(const char *text, struct tally_topo **topo);
  * -EINVAL	there is no machine; a machine has no node or no CPU, its name
  *		is missing, empty or too long; one that is not the first is here;
  *		a machine's nodes, or a node's CPUs, do not ascend or have
- *		numbers outside 0 to 65535; two nodes share a CPU; a distance is not positive, memory_bytes or tier is
- *		below -1, memory is none of the words above; or a size is not
- *		set
+ *		numbers outside 0 to 65535; two nodes share a CPU; a distance is
+ *		not positive, memory_bytes or tier is below -1, memory is none
+ *		of the words above; or a size is not set
  * -EEXIST	two machines have one name
  * -E2BIG	a member is set that this library does not know
  * -ENOMEM	no memory
@@ -164,9 +164,9 @@ TALLY_API unsigned int tally_topo_nr_cpus(const struct tally_topo *topo);
 TALLY_API int tally_topo_cpu_node(const struct tally_topo *topo, int cpu);
 TALLY_API bool tally_topo_cpu_online(const struct tally_topo *topo, int cpu);
 
-/* Whether sysfs, of this machine or of the captured tree below @root, shows no nodes
- * although the kernel may have several: a container hides them, or the capture
- * lacks them. A topology then has node 0 alone, with everything. */
+/* Whether sysfs, of this machine or of the captured tree below @root, shows no
+ * nodes although the kernel may have several: a container hides them, or the
+ * capture lacks them. A topology then has node 0 alone, with everything. */
 TALLY_API bool tally_topo_hidden(const char *root);
 
 TALLY_END

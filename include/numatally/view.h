@@ -2,10 +2,10 @@
 /*
  * view: the amounts of a ledger, read where they lie and summed over lanes.
  *
- * A view has one slice header per node of this machine, over the records of the lanes in that
- * node's region; these contain slices over bucket headers, and these over
- * cells. Opening a view copies one header per node and no cell, for any number
- * of accounts.
+ * A view has one slice header per node of this machine, over the records of the
+ * lanes in that node's region; these contain slices over bucket headers, and
+ * these over cells. Opening a view copies one header per node and no cell, for
+ * any number of accounts.
  *
  * A live view reads each cell as it is at that moment: a sum contains every
  * add that returned before the call, and may contain adds that run beside it.
@@ -184,8 +184,8 @@ TALLY_API TALLY_NODISCARD int tally_view_next(const struct tally_view *view,
 					      char *key, size_t bytes);
 
 /* Return the header over the lane records in the region of the node at @index,
- * which is of this machine (index < tally_view_nr_local(), asserted), and set *origin to the address that it counts from: what the view consists
- * of. */
+ * which is of this machine (index < tally_view_nr_local(), asserted), and set
+ * *origin to the address that it counts from: what the view consists of. */
 TALLY_API const struct tally_slice *
 tally_view_slice(const struct tally_view *view, unsigned int index,
 		 const void **origin);
