@@ -363,24 +363,25 @@ static void nodes_of_large_numbers(void **state)
 	replay_free(&t);
 }
 
-/* The first 1,024 of them are replayed. */
+/* The first 65,536 of them are replayed. */
 static void more_nodes_than_a_ledger_has(void **state)
 {
-	char *text = malloc(1100 * 64), *p = text;
+	enum { NR = REPLAY_MAX_NODES + 76 };
+	char *text = malloc(NR * 64), *p = text;
 	struct replay_trace t;
 
 	(void)state;
 	assert_non_null(text);
-	p = stpcpy(p, CSV ",,capacity,3000,cores,1\n");
-	for (int i = 0; i < 1100; i++)
+	p = stpcpy(p, CSV ",,capacity,100000,cores,1\n");
+	for (int i = 0; i < NR; i++)
 		p += sprintf(p, "%d,j%d,reserve,%d,cores,1\n%d,j%d,release\n",
-			     i, i, 5000 - 2 * i, i, i);
+			     i, i, 200000 - 2 * i, i, i);
 	t = load(text, NULL);
 	free(text);
-	assert_int_equal(t.origin.last_node, 1023);
+	assert_int_equal(t.origin.last_node, REPLAY_MAX_NODES - 1);
 	assert_int_equal(t.nr_errors, 0);
 	assert_int_equal(t.nr_beyond, 76);
-	assert_int_equal(t.nr_events, 2 * (1100 - 76));
+	assert_int_equal(t.nr_events, 2 * REPLAY_MAX_NODES);
 	replay_free(&t);
 }
 

@@ -84,7 +84,7 @@ int replay_place_nodes(struct replay_trace *trace)
 	struct replay_origin *origin = &trace->origin;
 	size_t nr = 0;
 
-	if (origin->last_node < REPLAY_MAX_NODES)
+	if (origin->last_node < REPLAY_DENSE_NODES)
 		return 0;
 	trace->numbers = reallocarray(NULL,
 				      trace->nr_items + origin->nr_capacities,

@@ -22,7 +22,8 @@
 #include "replay/read.h"
 
 #define REPLAY_MAX_RESOURCES 16
-#define REPLAY_MAX_NODES     1024
+#define REPLAY_MAX_NODES     65536 /* as of a ledger */
+#define REPLAY_DENSE_NODES   1024  /* nodes of such numbers all have a place */
 /* How long a request of AzureLLMInferenceTrace lives for each token that it
  * generates */
 #define REPLAY_US_PER_TOKEN INT64_C(25000)
