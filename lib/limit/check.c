@@ -27,7 +27,6 @@ static void check_cell(struct limit_check *c, uint32_t row,
 {
 	int64_t held = check_amount(&holding->amounts[resource]);
 	uint32_t node = (uint32_t)limit_get(&holding->node);
-	int id = c->layout->nodes[node].id;
 	const char *name = check_name(c, resource);
 
 	if (!held)
@@ -35,18 +34,18 @@ static void check_cell(struct limit_check *c, uint32_t row,
 	if (held < 0)
 		check_tell(c,
 			   "row %" PRIu32
-			   ": node %d: %s: the holding is negative",
-			   row, id, name);
+			   ": node %s: %s: the holding is negative",
+			   row, check_node(c, node), name);
 	if (column_kind(c->layout, resource) != TALLY_RESERVABLE)
 		check_tell(c,
 			   "row %" PRIu32
-			   ": node %d: %s: held, but not reservable",
-			   row, id, name);
+			   ": node %s: %s: held, but not reservable",
+			   row, check_node(c, node), name);
 	if (limit_get(&reservation->state) == LAYOUT_RESERVATION_NONE)
 		check_tell(c,
 			   "row %" PRIu32
-			   ": node %d: %s: held without a reservation",
-			   row, id, name);
+			   ": node %s: %s: held without a reservation",
+			   row, check_node(c, node), name);
 	if (reserved_parent(c->layout, row))
 		return;
 	check_add(&c->of_row[resource], held);
@@ -104,23 +103,24 @@ static void compare_node(struct limit_check *c, uint32_t node,
 	const struct layout_capacity *capacity =
 		layout_capacity(c->layout, node, resource);
 	int64_t held = c->of_nodes[(uint64_t)node * c->nr_resources + resource];
-	int id = c->layout->nodes[node].id;
 	const char *name = check_name(c, resource);
 
 	if (check_amount(&capacity->held) != held) {
 		check_tell(c,
-			   "node %d: %s: its capacity counts %" PRId64
+			   "node %s: %s: its capacity counts %" PRId64
 			   ", but %" PRId64 " is held",
-			   id, name, check_amount(&capacity->held), held);
+			   check_node(c, node), name,
+			   check_amount(&capacity->held), held);
 		check_put(c, &capacity->held, (uint64_t)held);
 	}
 	if (check_amount(&capacity->peak) < check_amount(&capacity->held)) {
-		check_tell(c, "node %d: %s: more is held than its peak", id,
-			   name);
+		check_tell(c, "node %s: %s: more is held than its peak",
+			   check_node(c, node), name);
 		check_put(c, &capacity->peak, limit_get(&capacity->held));
 	}
 	if (limit_get(&capacity->limit) > (uint64_t)INT64_MAX + 1)
-		check_tell(c, "node %d: %s: its capacity is below 0", id, name);
+		check_tell(c, "node %s: %s: its capacity is below 0",
+			   check_node(c, node), name);
 }
 
 /* A reservable has no amounts that were added. If they can't be summed up,
@@ -137,9 +137,9 @@ static void check_added(struct limit_check *c)
 			    sums[i])
 				check_tell(
 					c,
-					"node %d: %s: its sum differs from its reservations by %" PRId64,
-					c->layout->nodes[n].id,
-					check_name(c, i), (int64_t)sums[i]);
+					"node %s: %s: its sum differs from its reservations by %" PRId64,
+					check_node(c, n), check_name(c, i),
+					(int64_t)sums[i]);
 	}
 }
 

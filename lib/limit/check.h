@@ -32,6 +32,7 @@ struct limit_check {
 	int64_t *of_nodes;	 /* [nr_nodes][nr_resources] */
 	int64_t *of_row;	 /* [nr_resources] */
 	char *key;
+	char node[280]; /* check_node() */
 
 	uint64_t nr_holdings;	/* places */
 	unsigned char *reached; /* [nr_holdings]: by a list */
@@ -47,6 +48,9 @@ struct limit_check {
 void check_tell(struct limit_check *check, const char *pattern, ...)
 	__attribute__((format(printf, 2, 3)));
 void check_forget(struct limit_check *check);
+
+/* Name a node for a problem, until the next one is named. */
+const char *check_node(struct limit_check *check, uint32_t node);
 
 /* Set a word that follows from others, if the ledger is being repaired. */
 void check_put(struct limit_check *check, const void *word, uint64_t value);

@@ -145,8 +145,8 @@ static void make_drawn(struct limit_check *c, uint32_t parent, uint32_t node)
 {
 	check_tell(c,
 		   "row %" PRIu32
-		   ": node %d: lacks what its children have there",
-		   parent, c->layout->nodes[node].id);
+		   ": node %s: lacks what its children have there",
+		   parent, check_node(c, node));
 	if (!c->repaired)
 		return;
 	c->err = limit_holding_room(c->repaired, node);
@@ -206,22 +206,21 @@ static void compare(struct limit_check *c, uint32_t row,
 		reserved_holding(c->layout, row, node);
 	int64_t sum =
 		c->of_drawn[place_of(c, drawn) * c->nr_resources + resource];
-	int id = c->layout->nodes[node].id;
 	const char *name = check_name(c, resource);
 
 	if (check_amount(&drawn->amounts[resource]) != sum) {
 		check_tell(c,
-			   "row %" PRIu32 ": node %d: %s: it counts %" PRId64
+			   "row %" PRIu32 ": node %s: %s: it counts %" PRId64
 			   ", but its children have %" PRId64,
-			   row, id, name,
+			   row, check_node(c, node), name,
 			   check_amount(&drawn->amounts[resource]), sum);
 		check_put(c, &drawn->amounts[resource], (uint64_t)sum);
 	}
 	if (sum > (has ? check_amount(&has->amounts[resource]) : 0))
 		check_tell(c,
 			   "row %" PRIu32
-			   ": node %d: %s: its children have more than it",
-			   row, id, name);
+			   ": node %s: %s: its children have more than it",
+			   row, check_node(c, node), name);
 }
 
 static void compare_all(struct limit_check *c)

@@ -26,6 +26,18 @@ void check_tell(struct limit_check *c, const char *pattern, ...)
 		c->problems[c->nr_problems++] = text;
 }
 
+const char *check_node(struct limit_check *c, uint32_t node)
+{
+	int id;
+	const char *machine = tally_view_machine(c->view, node, &id);
+
+	if (machine && c->layout->header.params.nr_machines > 1)
+		snprintf(c->node, sizeof(c->node), "%s/%d", machine, id);
+	else
+		snprintf(c->node, sizeof(c->node), "%d", id);
+	return c->node;
+}
+
 void check_forget(struct limit_check *c)
 {
 	while (c->nr_problems)

@@ -78,8 +78,8 @@ void check_rosters(struct limit_check *c)
 		}
 	for (uint32_t n = 0; !c->err && n < c->nr_nodes; n++)
 		if (wrong[n] || limit_roster_len(c->layout, n) != nr[n]) {
-			check_tell(c, "node %d: its roster is wrong",
-				   c->layout->nodes[n].id);
+			check_tell(c, "node %s: its roster is wrong",
+				   check_node(c, n));
 			if (c->repaired)
 				make_anew(c, n, nr[n]);
 		}

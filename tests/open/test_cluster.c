@@ -9,6 +9,7 @@
 #include <numatally/reader.h>
 
 #include "support/cluster.h"
+#include "support/inside.h"
 #include "support/machine.h"
 
 enum { EVENTS, MEMORY };
@@ -448,11 +449,37 @@ static void saved_and_read(void **state)
 	tally_reader_close(reader);
 }
 
+static int note(void *arg, const char *problem)
+{
+	snprintf(arg, 128, "%s", problem);
+	return 1;
+}
+
+static void a_problem_names_the_machine(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *l = make(m, true, 0);
+	struct layout *inside = inside_open(m->path);
+	struct tally_view *view;
+	char problem[128];
+
+	/* The first node of m2. */
+	layout_capacity(inside, 5, MEMORY)->held = 3;
+	assert_int_equal(tally_view_open(l, &view), 0);
+	assert_int_equal(tally_limit_check(view, note, problem), 1);
+	assert_string_equal(problem, "node m2/0: memory: its capacity counts 3"
+				     ", but 0 is held");
+	tally_view_close(view);
+	inside_close(inside);
+	tally_ledger_close(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(nodes_have_numbers_and_machines),
 		MACHINE_TEST(one_machine_needs_no_name),
+		MACHINE_TEST(a_problem_names_the_machine),
 		MACHINE_TEST(limits_hold_on_every_node),
 		MACHINE_TEST(counters_are_of_this_machine),
 		MACHINE_TEST(without_this_machine_nothing_is_added),
