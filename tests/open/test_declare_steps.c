@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A process that declares a resource is killed at each instruction: whoever
- * looks at what it left finds the resource whole, or none; and the next process
- * that declares it has all of its own capacities, or all of the dead one's.
+ * A process that declares a resource is killed at each instruction: readers of
+ * what it left find the resource whole, or none; and the next process that declares
+ * it has all of its own capacities, or all of the dead one's.
  */
 #include "support/test.h"
 

@@ -3,8 +3,8 @@
  * The most memory at once, from the time between each two looks at processes.
  *
  * Memory is mapped by page faults, all of which are counted, and by forks, which
- * map only what is there already. At no moment of a window was there more than
- * each of these three figures:
+ * map only pages that some process has. At no moment of a window was there more
+ * than each of these three figures:
  *
  *	base	what each process can have had, summed up; what several share
  *		counts for each
