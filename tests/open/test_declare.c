@@ -316,7 +316,7 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
 		_exit(1);
 }
 
-/* Each byte of what was declared: an error when it is opened, and where it is open. */
+/* Each byte of what was declared: an error to open, and where it is open. */
 static void damage_is_an_error(void **state)
 {
 	struct sigaction action = {.sa_sigaction = on_sigbus,
