@@ -69,6 +69,26 @@ static inline uint64_t reserved_nr_holdings(const struct layout *l)
 	return nr < l->plan->holdings.count ? nr : l->plan->holdings.count;
 }
 
+/* The node and the row of a holding. They can be used as an index, also if another
+ * process damages the file after they were checked. */
+static inline uint32_t reserved_node(const struct layout *l,
+				     const struct layout_holding *h)
+{
+	uint64_t node = __atomic_load_n(&h->node, __ATOMIC_RELAXED);
+
+	return node < l->header.params.nr_nodes ? (uint32_t)node : 0;
+}
+
+static inline uint32_t reserved_row(const struct layout *l,
+				    const struct layout_holding *h)
+{
+	uint64_t row =
+		(__atomic_load_n(&h->row, __ATOMIC_RELAXED) & ~LAYOUT_DRAWN) -
+		1;
+
+	return row < l->header.params.max_accounts ? (uint32_t)row : 0;
+}
+
 static inline struct reserved_walk reserved_holdings(const struct layout *l,
 						     uint32_t row)
 {

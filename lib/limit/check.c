@@ -26,7 +26,7 @@ static void check_cell(struct limit_check *c, uint32_t row,
 		       const struct layout_reservation *reservation)
 {
 	int64_t held = check_amount(&holding->amounts[resource]);
-	uint32_t node = (uint32_t)limit_get(&holding->node);
+	uint32_t node = reserved_node(c->layout, holding);
 	const char *name = check_name(c, resource);
 
 	if (!held)

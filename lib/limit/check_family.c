@@ -94,12 +94,15 @@ static void make_lists(struct limit_check *c)
 		check_put(c, &f->siblings, 0);
 	}
 	at = 0;
-	while ((f = next(c, &at)))
-		if (limit_get(&f->parent)) {
-			limit_family_join(c->repaired->layout, (uint32_t)at - 1,
-					  (uint32_t)limit_get(&f->parent) - 1);
-			limit_keep(c->repaired->layout);
-		}
+	while (next(c, &at)) {
+		uint32_t row = (uint32_t)at - 1;
+		uint32_t parent = reserved_parent(c->layout, row);
+
+		if (!parent)
+			continue;
+		limit_family_join(c->repaired->layout, row, parent - 1);
+		limit_keep(c->repaired->layout);
+	}
 }
 
 static void check_lists(struct limit_check *c, uint64_t most)
@@ -178,7 +181,7 @@ static void each_held(struct limit_check *c,
 static void find_drawn(struct limit_check *c, uint32_t parent,
 		       const struct layout_holding *h)
 {
-	uint32_t node = (uint32_t)limit_get(&h->node);
+	uint32_t node = reserved_node(c->layout, h);
 
 	if (!reserved_drawn_on(c->layout, parent, node))
 		make_drawn(c, parent, node);
@@ -188,7 +191,7 @@ static void add_drawn(struct limit_check *c, uint32_t parent,
 		      const struct layout_holding *h)
 {
 	const struct layout_holding *drawn = reserved_drawn_on(
-		c->layout, parent, (uint32_t)limit_get(&h->node));
+		c->layout, parent, reserved_node(c->layout, h));
 
 	if (!drawn || place_of(c, drawn) >= c->nr_drawn)
 		return;
@@ -201,7 +204,7 @@ static void add_drawn(struct limit_check *c, uint32_t parent,
 static void compare(struct limit_check *c, uint32_t row,
 		    const struct layout_holding *drawn, uint32_t resource)
 {
-	uint32_t node = (uint32_t)limit_get(&drawn->node);
+	uint32_t node = reserved_node(c->layout, drawn);
 	const struct layout_holding *has =
 		reserved_holding(c->layout, row, node);
 	int64_t sum =

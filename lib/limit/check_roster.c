@@ -26,7 +26,7 @@ static struct layout_holding *next(const struct limit_check *c, uint64_t *place)
 /* Whether the roster has the holding's account where the holding says. */
 static bool is_in(const struct limit_check *c, const struct layout_holding *h)
 {
-	uint32_t node = (uint32_t)limit_get(&h->node);
+	uint32_t node = reserved_node(c->layout, h);
 	uint64_t entry = limit_get(&h->entry) - 1, nr;
 	const uint64_t *entries;
 
@@ -36,7 +36,7 @@ static bool is_in(const struct limit_check *c, const struct layout_holding *h)
 		c->layout, node,
 		limit_get(&layout_roster(c->layout, node)->current), &nr);
 	return limit_get(&entries[entry]) ==
-	       limit_roster_entry(c->layout, (uint32_t)limit_get(&h->row) - 1);
+	       limit_roster_entry(c->layout, reserved_row(c->layout, h));
 }
 
 static void make_anew(struct limit_check *c, uint32_t node, uint64_t nr)
@@ -53,8 +53,10 @@ static void make_anew(struct limit_check *c, uint32_t node, uint64_t nr)
 			check_put(c, &h->entry, 0);
 			continue;
 		}
-		entries[i] = limit_roster_entry(
-			c->layout, (uint32_t)limit_get(&h->row) - 1);
+		if (i == nr)
+			break; /* damaged since they were counted */
+		entries[i] = limit_roster_entry(c->layout,
+						reserved_row(c->layout, h));
 		check_put(c, &h->entry, ++i);
 	}
 	if (!c->err)
@@ -73,8 +75,10 @@ void check_rosters(struct limit_check *c)
 		c->err = -ENOMEM;
 	while (!c->err && (h = next(c, &place)))
 		if (!limit_holding_is_empty(c->layout, h)) {
-			nr[limit_get(&h->node)]++;
-			wrong[limit_get(&h->node)] |= !is_in(c, h);
+			uint32_t node = reserved_node(c->layout, h);
+
+			nr[node]++;
+			wrong[node] |= !is_in(c, h);
 		}
 	for (uint32_t n = 0; !c->err && n < c->nr_nodes; n++)
 		if (wrong[n] || limit_roster_len(c->layout, n) != nr[n]) {

@@ -117,8 +117,8 @@ int limit_family_check(const struct layout *l, uint32_t row)
 	const struct layout_holding *drawn;
 
 	while ((drawn = reserved_next(l, &walk))) {
-		const struct layout_holding *has = reserved_holding(
-			l, row, (uint32_t)limit_get(&drawn->node));
+		const struct layout_holding *has =
+			reserved_holding(l, row, reserved_node(l, drawn));
 
 		for (uint32_t i = 0; i < l->header.params.nr_resources; i++)
 			if ((int64_t)limit_get(&drawn->amounts[i]) >

@@ -141,6 +141,8 @@ struct holdings {
 
 static void add_node(struct holdings *h, uint64_t node)
 {
+	if (node >= h->layout->header.params.nr_nodes)
+		return; /* damaged since it was checked */
 	if (h->nr < h->room)
 		h->nodes[h->nr] = h->layout->nodes[node].id;
 	h->nr++;
@@ -186,7 +188,7 @@ static void add_nodes(struct holdings *h)
 
 	while ((holding = reserved_next(l, &walk)))
 		if (!limit_holding_is_empty(l, holding))
-			add_node(h, limit_get(&holding->node));
+			add_node(h, reserved_node(l, holding));
 	for (uint64_t i = 0; i < nr_credits; i++)
 		if (has_taken(h, i) && !was_added(h, i))
 			add_node(h, limit_get(&layout_credit(l, i)->node));

@@ -139,9 +139,9 @@ static int give_all_back(const struct limit_cells *cells,
 		if (held == INT64_MIN)
 			return -EOVERFLOW;
 		if (held)
-			err = limit_cells_change(
-				cells, holding,
-				(uint32_t)limit_get(&holding->node), i, -held);
+			err = limit_cells_change(cells, holding,
+						 reserved_node(l, holding), i,
+						 -held);
 		if (!err && in_parts)
 			limit_keep_part(l);
 	}
@@ -299,7 +299,7 @@ int limit_reservation_end(struct tally_ledger *l, uint32_t row)
 static int move_to(const struct limit_cells *from, const struct limit_cells *to,
 		   const struct layout_holding *holding)
 {
-	uint32_t node = (uint32_t)limit_get(&holding->node);
+	uint32_t node = reserved_node(from->layout, holding);
 	uint32_t nr = from->layout->header.params.nr_resources;
 	int err = limit_holding_draw(to->ledger, to->parent - 1, node)
 			  ? 0

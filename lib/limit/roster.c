@@ -217,11 +217,10 @@ uint64_t limit_roster_entry(const struct layout *l, uint32_t row)
 
 void limit_roster_add(struct layout *l, struct layout_holding *h)
 {
-	uint32_t node = (uint32_t)limit_get(&h->node);
+	uint32_t node = reserved_node(l, h);
 	uint64_t len = limit_roster_len(l, node);
 
-	edit(l, node, len,
-	     limit_roster_entry(l, (uint32_t)limit_get(&h->row) - 1), len + 1);
+	edit(l, node, len, limit_roster_entry(l, reserved_row(l, h)), len + 1);
 	limit_set(l, &h->entry, len + 1);
 }
 
@@ -242,7 +241,7 @@ static void move(struct layout *l, uint32_t node, uint64_t last, uint64_t entry)
 
 void limit_roster_remove(struct layout *l, struct layout_holding *h)
 {
-	uint32_t node = (uint32_t)limit_get(&h->node);
+	uint32_t node = reserved_node(l, h);
 	uint64_t current = limit_get(&layout_roster(l, node)->current), len;
 	const uint64_t *entries = reserved_roster(l, node, current, &len);
 	uint64_t entry = limit_get(&h->entry) - 1;
