@@ -140,4 +140,5 @@ used "forks" 1 sh -c 'i=0; while [ $i -lt 100 ]; do true | cat; i=$((i+1)); done
 "$tool" run --json -o "$tmp/json" "$tmp/none" 2>"$err"
 check "no command: null" has \
 	'"memory_peak_bytes":{"anonymous":null,"file":null,"shared":null,"huge":null}' json
+check "no command: none at once" has '"memory_at_once":{"bytes":null,' json
 plan

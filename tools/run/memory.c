@@ -36,9 +36,10 @@ static void on_end(void *arg, pid_t pid, int64_t faults,
 {
 	struct run_memory *m = arg;
 
-	tally_kernel_peak_ended(m->peak, pid, faults,
-				usage->ru_minflt + usage->ru_majflt,
-				usage->ru_maxrss * INT64_C(1024));
+	if (m->peak)
+		tally_kernel_peak_ended(m->peak, pid, faults,
+					usage->ru_minflt + usage->ru_majflt,
+					usage->ru_maxrss * INT64_C(1024));
 }
 
 void run_memory_open(struct run_memory *m, const struct tally_topo *topo,
@@ -168,6 +169,14 @@ void run_memory_finish(struct run_memory *m)
 		return;
 	look(m, true);
 	tally_kernel_peak_bounds(m->peak, &m->bounds);
+}
+
+void run_memory_forget(struct run_memory *m)
+{
+	tally_kernel_mem_destroy(m->mem);
+	tally_kernel_peak_destroy(m->peak);
+	m->mem = NULL;
+	m->peak = NULL;
 }
 
 void run_memory_unbound(struct run_memory *m)

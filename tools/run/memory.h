@@ -53,6 +53,9 @@ int64_t run_memory_due(const struct run_memory *memory);
 /* Look a last time, at the tree as it is. */
 void run_memory_finish(struct run_memory *memory);
 
+/* The command could not be executed: nothing is known of its memory. */
+void run_memory_forget(struct run_memory *memory);
+
 /* Processes ended that nothing counts: there is no bound from above. */
 void run_memory_unbound(struct run_memory *memory);
 

@@ -131,8 +131,10 @@ static int run_command(const struct run_options *o, FILE *f,
 
 	run_account_start(a);
 	ret = run_child_go(child);
-	if (ret)
+	if (ret) {
 		warnx("%s: %s", argv[0], strerror(-ret));
+		run_memory_forget(&a->memory);
+	}
 	watch(a, child, o->wait && !ret);
 	run_account_finish(a, child);
 	ledger = a->ledger.ledger ? o->ledger : NULL;
