@@ -25,8 +25,8 @@
 
 /* Values of cpu_id that are no CPU, as in <linux/rseq.h>, which older systems
  * lack. */
-#define NOT_REGISTERED -1
-#define REFUSED	       -2
+#define NOT_REGISTERED (-1)
+#define REFUSED	       (-2)
 
 /* The kernel's struct rseq, as it was at first. */
 struct area {

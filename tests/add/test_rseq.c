@@ -64,23 +64,28 @@ static int64_t add_by_sequence(void)
 	return -1000;
 }
 
-static void *add_as_a_thread(void *theirs_first)
+struct thread {
+	bool theirs_first;
+	int64_t got; /* of add_by_sequence() */
+};
+
+static void *add_as_a_thread(void *arg)
 {
-	if (theirs_first && !register_theirs())
-		return (void *)(intptr_t)INT32_MIN;
-	return (void *)(intptr_t)add_by_sequence();
+	struct thread *t = arg;
+
+	t->got = t->theirs_first && !register_theirs() ? INT32_MIN
+						       : add_by_sequence();
+	return NULL;
 }
 
 static int64_t in_a_thread(bool theirs_first)
 {
+	struct thread t = {.theirs_first = theirs_first};
 	pthread_t thread;
-	void *got;
 
-	assert_int_equal(pthread_create(&thread, NULL, add_as_a_thread,
-					theirs_first ? &account : NULL),
-			 0);
-	assert_int_equal(pthread_join(thread, &got), 0);
-	return (intptr_t)got;
+	assert_int_equal(pthread_create(&thread, NULL, add_as_a_thread, &t), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	return t.got;
 }
 
 static void *try_to_register(void *unused)
@@ -145,12 +150,11 @@ static void another_librarys_area_comes_first(void **state)
 
 static void *come_too_late(void *unused)
 {
-	int64_t n = add_by_sequence();
-
 	(void)unused;
-	if (register_theirs())
-		return NULL;
-	return add_by_sequence() > 0 ? (void *)(intptr_t)n : NULL;
+	return add_by_sequence() > 0 && !register_theirs() &&
+			       add_by_sequence() > 0
+		       ? &account
+		       : NULL;
 }
 
 static void another_librarys_area_comes_too_late(void **state)
