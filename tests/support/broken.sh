@@ -90,7 +90,7 @@ broken_link()
 # TEST
 broken_fails()
 {
-	NUMATALLY_SHORT=1 timeout -k 1 60 "$tmp/${1##*/}" 2>&1 |
+	NUMATALLY_SHORT=1 timeout -k 1 300 "$tmp/${1##*/}" 2>&1 |
 		sed -u '/FAILED/q' >"$tmp/log"
 	grep -q FAILED "$tmp/log"
 }
