@@ -212,12 +212,13 @@ add_one_slowly(struct tally_ledger *l, struct tally_account account,
 	return add_one(l, account, resource, amount);
 }
 
-/* The resource may have been declared since this process last looked. */
+/* The resource may have been declared since this process last looked; or another
+ * thread has looked meanwhile. */
 static __attribute__((noinline, cold)) int
 add_one_unknown(struct tally_ledger *l, struct tally_account account,
 		unsigned int resource, int64_t amount)
 {
-	if (!ledger_learn(l, resource))
+	if (!ledger_learn(l, resource) && !ledger_may_add(l, resource, amount))
 		return -EINVAL;
 	return tally_ledger_add(l, account, resource, amount);
 }

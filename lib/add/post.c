@@ -137,7 +137,7 @@ POST_INLINE int post_in(struct tally_ledger *l,
 	if (!nr || err)
 		return err;
 	do {
-		unsigned int at;
+		unsigned int at = 0;
 
 		enter(&t, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
@@ -168,13 +168,17 @@ static int post(struct tally_ledger *l, const struct tally_entry *entries,
 	return post_in(l, entries, nr, frame, false);
 }
 
-/* Again, if a resource was declared since this process last looked. */
+/* Again, if a resource was declared since this process last looked, or another
+ * thread has looked meanwhile. */
 static __attribute__((noinline, cold)) int
 post_unknown(struct tally_ledger *l, const struct tally_entry *entries,
-	     unsigned int nr, unsigned int resource)
+	     unsigned int nr, const struct tally_entry *unknown)
 {
-	return ledger_learn(l, resource) ? tally_ledger_post(l, entries, nr)
-					 : -EINVAL;
+	return ledger_learn(l, unknown->resource) ||
+			       ledger_may_add(l, unknown->resource,
+					      unknown->amount)
+		       ? tally_ledger_post(l, entries, nr)
+		       : -EINVAL;
 }
 
 int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
@@ -183,8 +187,7 @@ int tally_ledger_post(struct tally_ledger *l, const struct tally_entry *entries,
 	assert(nr <= 64);
 	for (unsigned int i = 0; i < nr; i++)
 		if (!ledger_may_add(l, entries[i].resource, entries[i].amount))
-			return post_unknown(l, entries, nr,
-					    entries[i].resource);
+			return post_unknown(l, entries, nr, &entries[i]);
 	return post(l, entries, nr, INFLIGHT_FRAME);
 }
 
@@ -215,16 +218,17 @@ int post_amounts(struct tally_ledger *l, struct tally_account account, int node,
 	return post_of(l, account, node, amounts, nr, false);
 }
 
-/* Again, if a resource was declared since this process last looked. */
+/* The same, of a charge. */
 static __attribute__((noinline, cold)) int
 charge_unknown(struct tally_ledger *l, struct tally_account account, int node,
 	       const struct tally_amount *amounts, unsigned int nr)
 {
-	bool learned = false;
-
-	for (unsigned int i = 0; i < nr; i++)
-		learned |= ledger_learn(l, amounts[i].resource);
-	return learned ? post_charge(l, account, node, amounts, nr) : -EINVAL;
+	for (unsigned int i = 0; i < nr; i++) {
+		ledger_learn(l, amounts[i].resource);
+		if (!ledger_may_add(l, amounts[i].resource, amounts[i].amount))
+			return -EINVAL;
+	}
+	return post_amounts(l, account, node, amounts, nr);
 }
 
 int post_charge(struct tally_ledger *l, struct tally_account account, int node,
