@@ -18,12 +18,18 @@
 #include <numatally/ledger.h>
 #include <numatally/ledger_inline.h>
 #include <numatally/limit.h>
+#include <numatally/limit_claim.h>
 #include <numatally/limit_inline.h>
+#include <numatally/place.h>
+#include <numatally/place_room.h>
+#include <numatally/queue.h>
 #include <numatally/reader.h>
 #include <numatally/region.h>
+#include <numatally/registry.h>
 #include <numatally/slice.h>
 #include <numatally/topo.h>
 #include <numatally/version.h>
 #include <numatally/view.h>
+#include <numatally/watch.h>
 
 #endif

@@ -60,6 +60,7 @@ struct tally_process {
 	uint64_t start_ticks;
 	int64_t rss_bytes;
 	char state; /* Z: it ended, and its parent has not waited for it */
+	int nr_threads;
 };
 
 /*

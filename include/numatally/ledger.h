@@ -134,6 +134,8 @@ tally_ledger_create(const char *path, const struct tally_topo *topo,
  *		finished: try again
  * -ENOENT	none is at @path, or another process has just removed it
  * -ESTALE	created before the machine was booted
+ * -EROFS	a saved ledger (tally_reader_save()), or on a file system that is
+ *		read-only: tally_reader_open() reads it
  * -EUSERS	too many processes have it open
  * -EBUSY	it is exclusive, and another process has it open for writing
  * -EOPNOTSUPP	as from tally_ledger_create()
@@ -148,8 +150,9 @@ TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
  * Open the ledger at @path if it is usable, and complete what dead writers
  * left unfinished; otherwise create it. A ledger that is opened keeps its own
  * limits and spare columns: options are for one that is created. @resources may
- * have those that were declared later, or lack them. If @why is not NULL, set
- * *why to 0 or, if the ledger was created, to the reason:
+ * have those that were declared later, or lack them; @topo may lack nodes that
+ * the ledger has, as those that went offline. If @why is not NULL, set *why to 0
+ * or, if the ledger was created, to the reason:
  *
  *	-ENOENT		there was none
  *	-ESTALE, -EPROTO, -EBADMSG	as from tally_ledger_open(); the old
@@ -160,7 +163,9 @@ TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
  * tally_ledger_open() and tally_ledger_create(), and
  *
  * -EBADMSG	at @path is no ledger: remove it, or use another path
- * -EEXIST	the ledger has other resources
+ * -EEXIST	the ledger has other resources; or it lacks a node of @topo, has it on
+ *		a machine of another name, or does not count on @topo's CPUs: remove
+ *		it, use another path, or go on without by tally_ledger_open()
  * -EAGAIN	other processes kept opening or creating it for a second: try
  *		again
  */
@@ -189,6 +194,31 @@ tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
  */
 TALLY_API TALLY_NODISCARD int tally_ledger_remove(const char *path,
 						  unsigned int flags);
+
+/*
+ * Let this process take snapshots for readers of the ledger, and fold what closed
+ * ones leave, in a thread of its own, which sleeps until it is wanted. The thread
+ * ends when the ledger is closed; a child of fork(2) has none. Several processes
+ * may serve. @keep_ns: a reader's snapshot that is older gives way to the next
+ * one; 0 stands for 5 s. The last call of any process counts. Thread-safe.
+ *
+ * -EINVAL	@keep_ns is negative
+ * -EAGAIN	no thread can be started
+ * -EPERM	this process is a child of fork(2), and the ledger is exclusive
+ * -ENOMEM	no memory
+ * other	as tally_ledger_open(), in a child of fork(2)
+ */
+TALLY_API TALLY_NODISCARD int tally_ledger_serve(struct tally_ledger *ledger,
+						 int64_t keep_ns);
+
+/*
+ * Fold what closed snapshots left, so that the next one need not. Thread-safe.
+ *
+ * -EBUSY	a snapshot is open
+ * other	as tally_view_snapshot()
+ */
+TALLY_API TALLY_NODISCARD int tally_ledger_fold(struct tally_ledger *ledger,
+						int64_t timeout_ns);
 
 /* Close the ledger in this process; takes NULL. The file stays until it is
  * removed. No other thread may use the ledger or a view of it. */
@@ -269,6 +299,25 @@ TALLY_API TALLY_NODISCARD int tally_ledger_declare(
 	const struct tally_capacity *capacities, unsigned int nr_capacities);
 
 /*
+ * Declare a reservable with quotas, too, of which member resource is ignored:
+ * from the instant at which a process can find the resource they bind, as the
+ * capacities do. An account that a quota names is opened if there is none; a
+ * resource that exists keeps its own quotas. Errors as tally_ledger_declare(),
+ * and
+ *
+ * -EINVAL	a quota is negative
+ * -E2BIG	there are too many quotas, where 4,095 is the most: each counts
+ *		twice for each column, spare ones too, and twice more; or a key
+ *		as in tally_limit_set_quota()
+ * -ESTALE	an account was ended meanwhile: try again
+ * others	as tally_account_open() and tally_limit_set_quota()
+ */
+TALLY_API TALLY_NODISCARD int tally_ledger_declare_limited(
+	struct tally_ledger *ledger, const struct tally_resource *resource,
+	const struct tally_capacity *capacities, unsigned int nr_capacities,
+	const struct tally_quota *quotas, unsigned int nr_quotas);
+
+/*
  * Add @amount to one resource of the account, for the node of the CPU that
  * executes the call. A failed call changes nothing. It can only fail if the
  * account is gone or the arguments are wrong, on a CPU's first add to a run of
@@ -328,7 +377,8 @@ tally_ledger_charge(struct tally_ledger *ledger, struct tally_account account,
 		    int node, const struct tally_amount *amounts,
 		    unsigned int nr_amounts);
 
-/* An amount of a resource, of one account, for one node. */
+/* An amount of a resource, of one account, for one node. The members are frozen
+ * under the library's soname. */
 struct tally_entry {
 	struct tally_account account;
 	int node;
@@ -346,20 +396,48 @@ tally_ledger_post(struct tally_ledger *ledger,
 		  const struct tally_entry *entries, unsigned int nr_entries);
 
 /*
- * Set several gauges of one account on one node to these amounts: add what
- * each lacks, as one charge. At most 64 amounts (asserted). One thread at a
- * time may set the gauges of an account and node; adds may run at the same
- * time, and each counts before the set or after it.
+ * Add each of the entries, as a call of its own would: a snapshot may have some of
+ * them and lack others. Stop at the first that fails: return its error, and set
+ * *@nr_added to its index, which is also the number of entries before it, that
+ * were added. On success *@nr_added is @nr_entries. A program that calls from
+ * another language pays once for many adds. Errors and the rest as
+ * tally_ledger_add(), and as tally_ledger_charge() for an entry that names a node.
+ */
+TALLY_API TALLY_NODISCARD int
+tally_ledger_add_each(struct tally_ledger *ledger,
+		      const struct tally_entry *entries, size_t nr_entries,
+		      size_t *nr_added);
+
+/*
+ * Set several gauges of one account on one node to these amounts: read the sums,
+ * and add what each lacks, as one charge. At most 64 amounts (asserted). A lock
+ * has the sets of a ledger take turns, in all threads and processes: after the
+ * last of them the sum is what it set, and what was added since. An add that runs
+ * beside a set counts before it, and is then replaced by it, or after it; neither
+ * waits for the other. In a snapshot, too, the gauge has the amount of one of the
+ * sets, and what was added after that one.
+ *
+ * If the process is killed, the gauge has its old amount or its new one, and the
+ * next set goes on; of several gauges some may be set. As an add, it is reported
+ * as in doubt if the kill came in the middle of it. Not async-signal-safe.
  *
  * Errors as tally_ledger_charge() and tally_view_account(), and
  *
  * -EINVAL	a resource is not a gauge
  * -ENOENT	the ledger has no such node; TALLY_NODE_LOCAL is none here
+ * -EAGAIN	another process, which was stopped, has had the lock for over a
+ *		second: try again
  */
 TALLY_API TALLY_NODISCARD int
 tally_ledger_set(struct tally_ledger *ledger, struct tally_account account,
 		 int node, const struct tally_amount *amounts,
 		 unsigned int nr_amounts);
+
+/* The same of one gauge. */
+TALLY_API TALLY_NODISCARD int tally_gauge_set(struct tally_ledger *ledger,
+					      struct tally_account account,
+					      int node, unsigned int resource,
+					      int64_t amount);
 
 TALLY_END
 

@@ -151,8 +151,8 @@ struct tally_refusal {
 /*
  * Reserve what @request asks for. The reservation ends when it is cancelled,
  * when its lease runs out, or when this process closes the ledger or dies,
- * unless it is committed before. @refusal may be NULL; it is written on
- * -ENOSPC and -EDQUOT, and is all 0 if the file system is full.
+ * unless it is committed before. @refusal may be NULL; it is written if a limit
+ * refuses, and on -ENOSPC is all 0 if the file system is full.
  *
  * -ENOSPC	a node has less free than the request asks for: ask for less, or
  *		another node; or the file system is full
@@ -177,6 +177,24 @@ tally_limit_reserve(struct tally_ledger *ledger, struct tally_account account,
 TALLY_API TALLY_NODISCARD int
 tally_limit_fits(struct tally_ledger *ledger, struct tally_account account,
 		 const struct tally_request *request,
+		 struct tally_refusal *refusal);
+
+/*
+ * Wait until tally_limit_reserve() would grant @request, for at most @timeout_ns,
+ * or, if that is negative, without a bound. Others may then be faster: reserve,
+ * and if that is refused, wait again. Room that a call makes, in any process,
+ * ends the wait at once; room that nobody tells of does within 50 ms: a process
+ * died, a lease ran out, or a credit got back what it had prefetched. The call
+ * holds no lock while it sleeps, and cannot be cancelled.
+ *
+ * -ETIMEDOUT	a limit still refuses it, as @refusal tells
+ * -EINTR	a signal handler ran
+ * -ENOSPC	the file system is full
+ * others	as tally_limit_reserve(), but for -EDQUOT
+ */
+TALLY_API TALLY_NODISCARD int
+tally_limit_wait(struct tally_ledger *ledger, struct tally_account account,
+		 const struct tally_request *request, int64_t timeout_ns,
 		 struct tally_refusal *refusal);
 
 /*
@@ -218,6 +236,13 @@ TALLY_API TALLY_NODISCARD int
 tally_limit_draw_fits(struct tally_ledger *ledger, struct tally_account account,
 		      struct tally_token parent,
 		      const struct tally_request *request,
+		      struct tally_refusal *refusal);
+
+/* As tally_limit_wait(), of tally_limit_draw(), and with its errors. */
+TALLY_API TALLY_NODISCARD int
+tally_limit_draw_wait(struct tally_ledger *ledger, struct tally_account account,
+		      struct tally_token parent,
+		      const struct tally_request *request, int64_t timeout_ns,
 		      struct tally_refusal *refusal);
 
 /*

@@ -36,7 +36,8 @@ struct tally_reader;
  * not follow a symbolic link in the last component.
  *
  * -EPROTO	another format version, or another kind of machine
- * -EBADMSG	not a ledger, or damaged
+ * -EBADMSG	not a ledger, or damaged: of a saved one every byte is checked,
+ *		which takes as long as reading the file
  * -EAGAIN	the process that creates it has not finished: try again
  * other	as open(2) and mmap(2)
  */
@@ -51,6 +52,34 @@ TALLY_API void tally_reader_close(struct tally_reader *reader);
  * memory; -EBADMSG: the file is damaged or was cut short. */
 TALLY_API TALLY_NODISCARD int tally_reader_view(struct tally_reader *reader,
 						struct tally_view **view);
+
+/*
+ * Take a snapshot (tally_view_snapshot()) with read permission alone, and open a
+ * view of it, which the caller closes before the reader. A process that writes
+ * and serves (tally_ledger_serve()) takes it; where no process writes, none is
+ * needed. @flags: TALLY_SNAPSHOT_JOIN. @timeout_ns limits how long the call
+ * waits.
+ *
+ * The snapshot lasts until the view is closed, or until it is older than the
+ * serving process allows and another one is wanted: then every read of the view
+ * returns -ESTALE. A reader that is stopped or dies holds up no other process.
+ *
+ * -EBUSY	an older snapshot is open, and @flags lacks TALLY_SNAPSHOT_JOIN
+ * -ESRCH	processes write to the ledger, and none of them serves: let one,
+ *		or use a live view
+ * -EAGAIN	no snapshot was taken within @timeout_ns: the process that serves
+ *		is stopped, or an add takes long
+ * -EIDRM	the ledger was removed or replaced: open its path again
+ * -EOPNOTSUPP	the file system, or the kernel, has no locks of open file
+ *		descriptions
+ * -ENOMEM	no memory
+ * -EBADMSG	the file is damaged or was cut short
+ * other	as fcntl(2)
+ */
+TALLY_API TALLY_NODISCARD int tally_reader_snapshot(struct tally_reader *reader,
+						    unsigned int flags,
+						    int64_t timeout_ns,
+						    struct tally_view **view);
 
 /*
  * Handle a SIGBUS that a ledger caused, in a handler that was installed after
@@ -72,7 +101,10 @@ struct tally_reader_info {
 	uint32_t nr_accounts; /* existing ones */
 	unsigned int nr_nodes;
 	unsigned int nr_lanes;
-	int stale; /* 1: created before this machine was booted */
+	int stale;   /* 1: created before this machine was booted */
+	int saved;   /* 1: by tally_reader_save(): no process writes to it */
+	int removed; /* 1: the file has no name any more: it was removed or
+			replaced */
 };
 
 /*
@@ -115,8 +147,10 @@ tally_reader_region(const struct tally_reader *reader, unsigned int index);
  * Save what a view shows as a ledger in an ordinary file at @path, which
  * appears once it is complete. It replaces a ledger that no process writes to,
  * and no other file. tally_reader_open() opens it, on any machine of the same
- * kind. A snapshot is saved as it stands; of a live view each account is saved
- * as of some moment during the call.
+ * kind, and notices any bit that has changed since; tally_ledger_open() refuses
+ * it. A snapshot is saved as it stands; of a live view each account is saved
+ * as of some moment during the call. A reservation is saved with all that is
+ * drawn from it, as of one moment.
  *
  * The file contains amounts, keys, phases, owners, limits, peaks, refusals and
  * reservations; it lacks leases, what is in doubt, and the time of creation.
@@ -126,7 +160,8 @@ tally_reader_region(const struct tally_reader *reader, unsigned int index);
  * -EBUSY	at @path is the ledger that the view shows, or one that a
  *		process writes to
  * -EAGAIN	another process is replacing the file at @path, or was stopped
- *		while it changed reservations: try again
+ *		while it changed reservations, or reservations change faster
+ *		than they can be read: try again
  * -EBADMSG	the ledger is damaged or was cut short
  * other	as tally_ledger_create(), fsync(2) and rename(2)
  */

@@ -56,15 +56,17 @@ TALLY_API TALLY_NODISCARD int tally_view_open(struct tally_ledger *ledger,
 
 /*
  * Take a snapshot of the ledger and open a view of it. The caller closes the
- * view. The call stops no writer, and takes the same time for any number of
- * accounts: from now on writers add to another bank of cells.
+ * view. The call stops no writer: from now on writers add to another bank of
+ * cells.
  *
- * Any number of views, in any process that has the ledger open, may share a
- * snapshot (TALLY_SNAPSHOT_JOIN). When the last of them is closed, the frozen
- * bank is folded into the cells of earlier epochs, which takes time by the
- * number of accounts that changed; then another snapshot can be taken. The
- * snapshot of a process that dies is closed. @timeout_ns limits how long the
- * call waits for adds that are under way and for other processes.
+ * Any number of views, in any process, may share a snapshot
+ * (TALLY_SNAPSHOT_JOIN). Once the last of them is closed, the frozen bank is
+ * folded into the cells of earlier epochs, which takes time by the number of
+ * accounts that changed: a process that serves does so at once
+ * (tally_ledger_serve()); else tally_ledger_fold(), or the next call that takes
+ * a snapshot. Otherwise this call takes the same time for any number of
+ * accounts. The snapshot of a process that dies is closed. @timeout_ns limits
+ * how long the call waits for adds that are under way and for other processes.
  *
  * -EBUSY	an older snapshot is open, and flags lack TALLY_SNAPSHOT_JOIN
  * -EAGAIN	an add, or another process that takes or folds a snapshot, took
@@ -87,6 +89,8 @@ struct tally_snapshot_info {
 	size_t size; /* the library sets sizeof(struct tally_snapshot_info) */
 	uint64_t epoch;	      /* grows with every snapshot of the ledger */
 	uint64_t nr_in_doubt; /* tally_view_nr_in_doubt() when it was taken */
+	int64_t taken_ns;     /* when, since 1970 (CLOCK_REALTIME) */
+	int64_t age_ns; /* when this view of it was opened, by the same clock */
 };
 
 /* Return the facts of a snapshot, which belong to the view; NULL for a live
@@ -160,7 +164,8 @@ tally_view_accounts(const struct tally_view *view);
  * bits. Totals contain what gone accounts counted, but not their gauges.
  *
  * -ENOENT	the ledger has no such node
- * -ESTALE	the account is gone, and was when the snapshot was taken
+ * -ESTALE	the account is gone, and was when the snapshot was taken; or a
+ *		reader's snapshot was given up (tally_reader_snapshot())
  */
 TALLY_API TALLY_NODISCARD int tally_view_totals(const struct tally_view *view,
 						int node, int64_t *amounts);
@@ -175,6 +180,7 @@ TALLY_API TALLY_NODISCARD int tally_view_account(const struct tally_view *view,
  * key, with a NUL, into key[0 .. bytes), unless key is NULL.
  *
  * -ENOENT	no more
+ * -ESTALE	a reader's snapshot was given up
  * -ERANGE	the key does not fit; tally_account_key_bytes() are always enough.
  *		*cursor still stands before the account
  */
@@ -182,6 +188,63 @@ TALLY_API TALLY_NODISCARD int tally_view_next(const struct tally_view *view,
 					      uint64_t *cursor,
 					      struct tally_account *account,
 					      char *key, size_t bytes);
+
+/* Which amounts tally_view_read() reads. */
+struct tally_filter {
+	size_t size;	    /* the caller sets sizeof(struct tally_filter) */
+	const char *prefix; /* of accounts' keys; NULL: all accounts */
+	int node;	    /* its number; TALLY_VIEW_ALL: each node */
+	int resource;	    /* TALLY_VIEW_ALL: each resource */
+	int zeros;	    /* 1: amounts of 0, too */
+};
+
+/*
+ * Read the amounts of many accounts in one call, into entries[0 .. max), and set
+ * *@nr to their number, which is not 0: account by account, in each of them node
+ * by node, in the order of tally_view_node(), and in each of these resource by
+ * resource. All entries of an account come in the same call.
+ * With @filter NULL these are all amounts that are not 0.
+ *
+ * *cursor is 0 at first, and belongs to the caller; -ENOENT ends it. An
+ * account that is gone meanwhile is left out; one that is added meanwhile may be
+ * met or not. What entries[] contains after a failure is not specified.
+ *
+ * -ENOENT	no more
+ * -ERANGE	the entries of one account don't fit: nodes times resources are
+ *		always enough. *cursor stands before the account
+ * -EINVAL	the ledger has no such node or resource, or filter->size is not set
+ * -E2BIG	@filter has a member set that this library does not know
+ * -ESTALE	a reader's snapshot was given up
+ * -ENOMEM	no memory
+ */
+TALLY_API TALLY_NODISCARD int tally_view_read(const struct tally_view *view,
+					      const struct tally_filter *filter,
+					      uint64_t *cursor,
+					      struct tally_entry *entries,
+					      size_t max, size_t *nr);
+
+/* An account, and where its key is in the text that tally_view_keys() copies.
+ * The members are frozen under the library's soname. */
+struct tally_key {
+	struct tally_account account;
+	uint32_t offset;
+	uint32_t bytes; /* without the NUL behind them */
+};
+
+/*
+ * Copy the keys of many accounts of the view in one call: those that begin with
+ * @prefix (NULL: all), in the order of tally_view_read(). Fill keys[0 .. max) and
+ * text[0 .. bytes) as far as they go, and set *@nr to the number of keys, which is
+ * not 0. *cursor as above.
+ *
+ * -ENOENT	no more
+ * -ESTALE	a reader's snapshot was given up
+ * -ERANGE	not one key fits; tally_account_key_bytes() are always enough
+ */
+TALLY_API TALLY_NODISCARD int
+tally_view_keys(const struct tally_view *view, const char *prefix,
+		uint64_t *cursor, struct tally_key *keys, size_t max,
+		char *text, size_t bytes, size_t *nr);
 
 /* Return the header over the lane records in the region of the node at @index,
  * which is of this machine (index < tally_view_nr_local(), asserted), and set

@@ -46,6 +46,9 @@ uint32_t directory_rows_in(const struct layout *l)
 	uint32_t n =
 		__atomic_load_n(&directory_at(l)->nr_rows, __ATOMIC_ACQUIRE);
 
+	/* Mostly. */
+	if (n <= __atomic_load_n(known, __ATOMIC_RELAXED) && n <= table->count)
+		return n;
 	if (n > table->count)
 		n = (uint32_t)table->count;
 	/* Rows are allocated in order, before they are counted. */

@@ -134,6 +134,14 @@ static inline uint32_t generation_of(const struct tally_accounts *a,
 	return __atomic_load_n(generation_in(a->layout, row), __ATOMIC_ACQUIRE);
 }
 
+/* Ask for the lines from which tally_account_phase() reads. */
+static inline void directory_prefetch(const struct layout *l, uint32_t row)
+{
+	__builtin_prefetch(generation_in(l, row));
+	__builtin_prefetch(l->origin + l->plan->accounts.offset +
+			   row * l->plan->accounts.stride);
+}
+
 /* Whether the account exists, as far as that can be told quickly. If false,
  * directory_has() tells. */
 static inline bool directory_has_now(const struct tally_accounts *a,

@@ -114,7 +114,7 @@ int tally_account_phase(const struct tally_accounts *a,
 	uint32_t lifecycle;
 	int phase = -ESTALE;
 
-	if (!directory_has(a, account, 0))
+	if (!directory_has_now(a, account) && !directory_has(a, account, 0))
 		return directory_if_whole(a, -ESTALE);
 	lifecycle = lifecycle_of(record_at(a, account.row));
 	if (generation_of(a, account.row) != account.generation)

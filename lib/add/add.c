@@ -30,6 +30,11 @@ static void cache_atomics(struct tally_ledger *l)
 	if (!l->nr_cpus)
 		return;
 	lane = post_lane(l, &cpu);
+	/* The add that follows marks its bucket, which tags the table. */
+	if (__atomic_load_n(
+		    &l->tags[ledger_table(l, lane->number, bank, lane->plane)],
+		    __ATOMIC_ACQUIRE) != ledger_tag(epoch_word))
+		return;
 	if (inflight_frame || cpu >= LEDGER_ATOMICS || inflight_slot(l, &slot))
 		return;
 	inflight_forget(INFLIGHT_FRAME);
@@ -89,7 +94,8 @@ add_cached(struct tally_ledger *l, uint32_t cpu, struct tally_account account,
  * Prepare sequences on this CPU: touch the bucket in its lane, and set this
  * thread's thread_cache to the lane.
  */
-static int make_ready(struct tally_ledger *l, struct tally_account account)
+static int make_ready(struct tally_ledger *l, struct tally_account account,
+		      uintptr_t frame)
 {
 	uint32_t cpu = (uint32_t)sched_getcpu();
 	uint64_t epoch_word = ledger_epoch_word(l);
@@ -106,9 +112,8 @@ static int make_ready(struct tally_ledger *l, struct tally_account account)
 	if (cpu >= l->nr_cpus)
 		return 0;
 	lane = &l->lanes[cpu];
-	if (!__atomic_load_n(&l->banks[bank]->touched[cpu][bucket],
-			     __ATOMIC_RELAXED)) {
-		err = ledger_touch(l, cpu, bank, lane->plane, bucket);
+	if (!ledger_is_marked(l, epoch_word, cpu, lane->plane, bucket)) {
+		err = post_prepare(l, cpu, account.row, frame);
 		if (err)
 			return err;
 	}
@@ -167,7 +172,7 @@ add_slowly(struct tally_ledger *l, struct tally_account account,
 	inflight_look(INFLIGHT_FRAME);
 	for (int i = 0; has_sequences(l) && rseq_register() && i < MAX_TRIES;
 	     i++) {
-		int err = make_ready(l, account);
+		int err = make_ready(l, account, INFLIGHT_FRAME);
 
 		if (err)
 			return err;
@@ -225,13 +230,30 @@ add_one_unknown(struct tally_ledger *l, struct tally_account account,
 
 #ifdef TALLY_HAS_SEQUENCES
 
+/* What a sequence has in registers, for when it failed: three more would have to
+ * be saved on the stack if the arguments of tally_ledger_add() were kept. */
+static __attribute__((noinline)) int add_one_at(struct tally_ledger *l,
+						uint64_t row,
+						uint32_t generation,
+						uint64_t offset, int64_t amount)
+{
+	const struct tally_account account = {(uint32_t)row, generation};
+	uint64_t first = tally_fast_offset(&l->fast, account, 0);
+
+	return add_one_slowly(l, account, (unsigned int)((offset - first) / 8),
+			      amount);
+}
+
 static __attribute__((noinline)) int
 add_one_inflight(struct tally_ledger *l, struct tally_account account,
 		 unsigned int resource, int64_t amount)
 {
+	uint64_t row = account.row;
+	uint64_t offset = tally_fast_offset(&l->fast, account, resource);
+
 	if (tally_rseq_add_inflight(&l->fast, account, resource, amount))
 		return 0;
-	return add_one_slowly(l, account, resource, amount);
+	return add_one_at(l, row, account.generation, offset, amount);
 }
 
 /* Aligned to a cache line, which saves a tenth of the call. */

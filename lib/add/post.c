@@ -18,7 +18,7 @@ struct target {
 	struct inflight inflight;
 	uintptr_t frame;
 	struct inflight_slot *slot;
-	uint32_t bank;
+	uint64_t epoch_word;
 };
 
 /* Set the word in flight, and read the bank. */
@@ -34,22 +34,14 @@ POST_INLINE void enter(struct target *t, uint32_t row)
 	if (!t->inflight.nested)
 		inflight_clear(t->slot, &t->inflight.at->word);
 	inflight_enter(l, &t->inflight, row, t->frame);
-	t->bank = ledger_bank(ledger_epoch_word(l));
+	t->epoch_word = ledger_epoch_word(l);
 }
 
-POST_INLINE bool is_touched(const struct target *t, uint32_t plane,
-			    uint32_t row)
+/* Outside of an add: the kernel may make pages for long. */
+static int touch(const struct target *t, uint32_t lane, uint32_t plane,
+		 uint32_t row)
 {
-	const unsigned char *touched =
-		ledger_touched(t->ledger, t->lane->number, t->bank, plane);
-
-	return __atomic_load_n(&touched[row / LAYOUT_BUCKET_ROWS],
-			       __ATOMIC_ACQUIRE) != 0;
-}
-
-static int touch(const struct target *t, uint32_t plane, uint32_t row)
-{
-	return ledger_touch(t->ledger, t->lane->number, t->bank, plane,
+	return ledger_touch(t->ledger, lane, ledger_bank(t->epoch_word), plane,
 			    row / LAYOUT_BUCKET_ROWS);
 }
 
@@ -59,7 +51,7 @@ static int64_t *cell(const struct target *t, uint32_t plane, uint32_t row,
 	const struct tally_ledger *l = t->ledger;
 	int64_t away = (int64_t)plane - (int64_t)t->lane->plane;
 
-	return (int64_t *)(t->lane->rows[t->bank] +
+	return (int64_t *)(t->lane->rows[ledger_bank(t->epoch_word)] +
 			   away * (int64_t)(l->layout->plan->nr_buckets *
 					    l->layout->plan->bucket_bytes) +
 			   ((uint64_t)row << l->row_shift)) +
@@ -80,7 +72,7 @@ static int plane_of(const struct tally_ledger *l, int node, uint32_t *plane)
 }
 
 /* Return 0 if all entries can be added, -ESTALE, or 1 if *at is the first entry
- * whose bucket is not touched. */
+ * whose bucket is not marked. */
 POST_INLINE int look(const struct target *t, const struct tally_entry *entries,
 		     const uint32_t *planes, unsigned int nr, unsigned int *at)
 {
@@ -88,7 +80,10 @@ POST_INLINE int look(const struct target *t, const struct tally_entry *entries,
 		if (post_is_stale(t->ledger, entries[i].account))
 			return post_stale(t->ledger);
 	for (unsigned int i = 0; i < nr; i++) {
-		if (!is_touched(t, planes[i], entries[i].account.row)) {
+		if (!ledger_is_marked(t->ledger, t->epoch_word, t->lane->number,
+				      planes[i],
+				      entries[i].account.row /
+					      LAYOUT_BUCKET_ROWS)) {
 			*at = i;
 			return 1;
 		}
@@ -141,13 +136,19 @@ POST_INLINE int post_in(struct tally_ledger *l,
 
 		enter(&t, entries[0].account.row);
 		set_local(&t, entries, planes, nr);
-		err = look(&t, entries, planes, nr, &at);
+		do
+			err = look(&t, entries, planes, nr, &at);
+		while (__builtin_expect(err > 0, 0) &&
+		       ledger_mark(l, t.epoch_word, t.lane->number, planes[at],
+				   entries[at].account.row /
+					   LAYOUT_BUCKET_ROWS));
 		if (!err)
 			add_atomically(&t, entries, planes, nr);
 		inflight_leave(&t.inflight);
 		if (err <= 0)
 			return err;
-		err = touch(&t, planes[at], entries[at].account.row);
+		err = touch(&t, t.lane->number, planes[at],
+			    entries[at].account.row);
 	} while (!err);
 	return err;
 }
@@ -166,6 +167,40 @@ static int post(struct tally_ledger *l, const struct tally_entry *entries,
 	if (__builtin_expect(inflight_frame != 0, 0))
 		return post_nested(l, entries, nr, frame);
 	return post_in(l, entries, nr, frame, false);
+}
+
+/* In flight is no row, so that a kill leaves nothing in doubt. */
+POST_INLINE int prepare_in(struct tally_ledger *l, uint32_t lane, uint32_t row,
+			   uintptr_t frame, bool nested)
+{
+	uint32_t none = l->layout->header.params.max_accounts;
+	uint32_t plane = l->layout->lanes[lane].node;
+	struct target t;
+	int err = inflight_slot(l, &t.slot);
+
+	t.ledger = l;
+	t.frame = frame;
+	t.inflight.nested = nested;
+	while (!err) {
+		bool marked;
+
+		enter(&t, none < LAYOUT_MAX_ACCOUNTS ? none : row);
+		marked = ledger_mark(l, t.epoch_word, lane, plane,
+				     row / LAYOUT_BUCKET_ROWS);
+		inflight_leave(&t.inflight);
+		if (marked)
+			break;
+		err = touch(&t, lane, plane, row);
+	}
+	return err;
+}
+
+int post_prepare(struct tally_ledger *l, uint32_t cpu, uint32_t row,
+		 uintptr_t frame)
+{
+	return __builtin_expect(inflight_frame != 0, 0)
+		       ? prepare_in(l, cpu, row, frame, true)
+		       : prepare_in(l, cpu, row, frame, false);
 }
 
 /* Again, if a resource was declared since this process last looked, or another
@@ -238,5 +273,36 @@ int post_charge(struct tally_ledger *l, struct tally_account account, int node,
 
 	if (__builtin_expect(err == -EINVAL, 0))
 		err = charge_unknown(l, account, node, amounts, nr);
+	return err;
+}
+
+/* Return false if it was not added, and has to be called for. */
+static inline __attribute__((always_inline)) bool
+add_quickly(struct tally_ledger *l, const struct tally_entry *e)
+{
+	return e->node == TALLY_NODE_LOCAL &&
+	       ledger_may_add(l, e->resource, e->amount) &&
+	       tally_ledger_add_fast(l, e->account, e->resource, e->amount);
+}
+
+int tally_ledger_add_each(struct tally_ledger *l,
+			  const struct tally_entry *entries, size_t nr,
+			  size_t *nr_added)
+{
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		const struct tally_entry *e = &entries[i];
+
+		if (__builtin_expect(add_quickly(l, e), 1))
+			continue;
+		err = tally_ledger_charge(
+			l, e->account, e->node,
+			&(struct tally_amount){e->resource, e->amount}, 1);
+		if (err)
+			break;
+	}
+	*nr_added = i;
 	return err;
 }

@@ -19,6 +19,12 @@ int post_amounts(struct tally_ledger *ledger, struct tally_account account,
 int post_charge(struct tally_ledger *ledger, struct tally_account account,
 		int node, const struct tally_amount *amounts, unsigned int nr);
 
+/* Mark the row's bucket in the CPU's lane for sequences, which then can add to
+ * it, in this epoch. frame as inflight_look() took it. -EUSERS and others as
+ * inflight_slot(), ledger_touch(). */
+int post_prepare(struct tally_ledger *ledger, uint32_t cpu, uint32_t row,
+		 uintptr_t frame);
+
 /* This CPU's lane for atomics, in a ledger that has lanes. If the CPU is not
  * known, any such lane is exact. */
 static inline struct lane *post_lane(const struct tally_ledger *l,

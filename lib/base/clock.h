@@ -22,6 +22,17 @@ static inline int64_t now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* The moment of CLOCK_MONOTONIC at which so long a wait ends; below 0: never. */
+static inline int64_t deadline_ns(int64_t timeout_ns)
+{
+	int64_t end;
+
+	return timeout_ns < 0 || __builtin_add_overflow(now_ns(), timeout_ns,
+							&end)
+		       ? INT64_MAX
+		       : end;
+}
+
 /*
  * A clock that is the same in every process of the machine and never jumps, for
  * times in a ledger's file. In a time namespace CLOCK_MONOTONIC and all its kin

@@ -61,14 +61,20 @@ int column_find(const struct layout *l, const char *name,
 	}
 }
 
-void column_declare(struct layout *l, const struct layout_resource *resource)
+void column_describe(struct layout *l, uint32_t column,
+		     const struct layout_resource *resource)
 {
-	uint32_t column = column_nr(l);
 	struct layout_spare *spare = spare_at(l, column);
 
 	memcpy(&spare->resource, resource, sizeof(*resource));
 	spare->check = check_of(resource);
-	__atomic_store_n(&layout_limits(l)->nr_declared,
-			 column + 1 - l->plan->resources.count,
-			 __ATOMIC_RELEASE);
+}
+
+void column_declare(struct layout *l)
+{
+	uint64_t *nr = &layout_limits(l)->nr_declared;
+	uint64_t old = __atomic_load_n(nr, __ATOMIC_RELAXED);
+
+	if (old & 1)
+		__atomic_store_n(nr, old + 1, __ATOMIC_RELEASE);
 }

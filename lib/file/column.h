@@ -4,15 +4,17 @@
  * declared. Those that it was made with are in the part that is written once.
  * Columns that were left spare get one each, in their order:
  *
- *  spares                              nr_declared: 2
+ *  spares                              nr_declared: 2 << 1
  *  ┌─────────────┬─────────────┬───────┬───────┐
  *  │ description │ description │ spare │ spare │
  *  └─────────────┴─────────────┴───────┴───────┘
  *
- * A process with the lock of limits writes the description, and then the number,
- * by one store: so every other finds all of it or nothing, and a kill before that
- * store leaves a column that is spare. A description never changes after it, and
- * the number only grows. See tests/models/declare.pml.
+ * A process with the lock of limits sets capacities and writes the description;
+ * then it sets the quotas and the lowest bit of the number, as a change that is
+ * undone if the process is killed; and once that is kept, it adds 1 to the number,
+ * or the next owner of the lock does. So every other process finds all of it or
+ * nothing. A description never changes after that, and the number only grows. See
+ * tests/models/declare.pml.
  */
 #ifndef FILE_COLUMN_H
 #define FILE_COLUMN_H
@@ -26,6 +28,7 @@ static inline uint32_t column_nr(const struct layout *l)
 				      __ATOMIC_ACQUIRE);
 	uint32_t spare = l->header.params.nr_spare;
 
+	nr /= 2;
 	return (uint32_t)l->plan->resources.count +
 	       (nr < spare ? (uint32_t)nr : spare);
 }
@@ -48,9 +51,13 @@ int column_read(const struct layout *layout, uint32_t column,
 int column_find(const struct layout *layout, const char *name,
 		struct layout_resource *resource);
 
-/* Give the first spare column this resource. The caller has the lock of limits,
- * and there is one. */
-void column_declare(struct layout *layout,
-		    const struct layout_resource *resource);
+/* Describe this resource in a spare column, the first one. The caller has the lock
+ * of limits. */
+void column_describe(struct layout *layout, uint32_t column,
+		     const struct layout_resource *resource);
+
+/* Declare what was described, if the lowest bit of the number is set. The caller
+ * has the lock of limits. */
+void column_declare(struct layout *layout);
 
 #endif

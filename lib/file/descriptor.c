@@ -99,6 +99,14 @@ int descriptor_get(struct descriptor *d)
 	return is_same(d, fd) ? fd : replace(d, fd);
 }
 
+bool descriptor_has_name(struct descriptor *d)
+{
+	int fd = descriptor_get(d);
+	struct stat st;
+
+	return fd < 0 || fstat(fd, &st) || st.st_nlink;
+}
+
 int descriptor_again(struct descriptor *d)
 {
 	int err = -ENOENT, fd = descriptor_get(d);

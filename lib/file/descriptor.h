@@ -34,6 +34,9 @@ void descriptor_name(struct descriptor *descriptor, const char *path);
  * program closed it, and the path names the file no longer. Thread-safe. */
 int descriptor_get(struct descriptor *descriptor);
 
+/* Whether the file has a name; or may have one, if the program closed it. */
+bool descriptor_has_name(struct descriptor *descriptor);
+
 /*
  * Open the file again, as another open file description, which the caller
  * closes.

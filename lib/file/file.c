@@ -11,6 +11,7 @@
 
 #include "file/column.h"
 #include "file/internal.h"
+#include "file/saved.h"
 #include "file/sigbus.h"
 
 static int index_nodes(struct layout *l)
@@ -215,6 +216,7 @@ static int read_once(struct layout *l)
 	err = read_whole(l->file->fd, once, l->plan->once_bytes, 0);
 	if (err)
 		goto out;
+	memcpy(once, &l->header, sizeof(l->header));
 	err = -EBADMSG;
 	if (header_checksum(once, l->plan->once_bytes) != l->header.checksum)
 		goto out;
@@ -230,6 +232,17 @@ out:
 	return err;
 }
 
+/* Of another version, unless only the words that say so are damaged. */
+static int check_kind(struct layout *l)
+{
+	int err = header_check(&l->header);
+
+	if (err != -EPROTO || !(l->header.params.flags & LAYOUT_SAVED))
+		return err;
+	header_set_kind(&l->header);
+	return header_check(&l->header) || read_once(l) ? err : -EBADMSG;
+}
+
 static int check_file(struct layout *l)
 {
 	struct stat st;
@@ -242,13 +255,17 @@ static int check_file(struct layout *l)
 	err = read_whole(l->file->fd, &l->header, sizeof(l->header), 0);
 	if (err)
 		return err;
-	err = header_check(&l->header);
+	err = check_kind(l);
 	if (err)
 		return err;
 	if ((uint64_t)st.st_size != l->header.file_bytes)
 		return -EBADMSG;
 	l->stale = header_is_stale(&l->header);
-	return read_once(l);
+	err = read_once(l);
+	if (err || !(l->header.params.flags & LAYOUT_SAVED))
+		return err;
+	return l->writable ? -EROFS
+			   : saved_check(l->file->fd, l->header.file_bytes);
 }
 
 static int open_region(struct layout *l, uint32_t n)

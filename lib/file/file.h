@@ -65,8 +65,8 @@ int layout_create(int fd, const struct layout_content *content,
 		  struct layout **layout);
 void layout_publish(struct layout *layout);
 
-/* Map the file in fd and check it; errors as tally_reader_open(). Take over fd,
- * on failure too. */
+/* Map the file in fd and check it; errors as tally_reader_open(); -EROFS: it is
+ * to be writable, and is a saved one. Take over fd, on failure too. */
 int layout_map(int fd, bool writable, struct layout **layout);
 void layout_unmap(struct layout *layout);
 

@@ -69,6 +69,13 @@ bool header_is_stale(const struct layout_header *header)
 	       memcmp(id, header->boot_id, sizeof(id));
 }
 
+void header_set_kind(struct layout_header *header)
+{
+	header->version = LAYOUT_VERSION;
+	header->byte_order = LAYOUT_ORDER;
+	header->params.page_bytes = (uint32_t)sysconf(_SC_PAGESIZE);
+}
+
 void header_fill(struct layout_header *header)
 {
 	memcpy(header->magic, LAYOUT_MAGIC, sizeof(header->magic));
@@ -93,7 +100,8 @@ int header_check(const struct layout_header *header)
 	if (layout_plan(&header->params, &plan) ||
 	    memcmp(&plan, &header->plan, sizeof(plan)))
 		return -EBADMSG;
-	if (!header->ready)
+	/* A saved ledger gets its name when it is complete. */
+	if (!header->ready && !(header->params.flags & LAYOUT_SAVED))
 		return -EAGAIN;
 	return header->ready == 1 ? 0 : -EBADMSG;
 }

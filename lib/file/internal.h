@@ -17,6 +17,9 @@ void header_fill(struct layout_header *header);
 /* -EBADMSG, -EPROTO, -EAGAIN (not ready) as tally_reader_open(). */
 int header_check(const struct layout_header *header);
 
+/* Set version, byte order and page size to ours. */
+void header_set_kind(struct layout_header *header);
+
 /* Whether the file was created before this boot. */
 bool header_is_stale(const struct layout_header *header);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout: the bytes of a ledger file, version 8.
+ * layout: the bytes of a ledger file, version 9.
  *
  * Numbers have fixed widths and the byte order of the machine: a ledger lives
  * in one machine's memory. Positions are offsets from the file's start.
@@ -25,9 +25,9 @@
  * or cores go to that node's plane of the same, local, lane.
  *
  * A bank is one of two sets of cells. Adds go to the bank of the epoch's parity
- * (struct layout_control). A snapshot freezes the other bank; releasing the
- * snapshot folds it into the folded cells of its region, and leaves zeros until
- * the epoch advances. An account's amount is the sum of all three.
+ * (struct layout_control). A snapshot freezes the other bank; once it is closed,
+ * that bank is folded into the folded cells of its region, and is zero until the
+ * epoch advances. An account's amount is the sum of all three.
  *
  *  lane record: cache lines that the lane's CPU alone writes
  *  ┌──────────────────┬──────────────────┬──
@@ -49,7 +49,9 @@
  *  folded record [n]: base → the plane's bucket states, len as above; copies
  *  bucket state: see layout_state_word(); below len none is 0
  *
- *  bucket header: a slice over 64 rows; base → row 0, len 0 until touched
+ *  bucket header: a slice over 64 rows; base → row 0, once the rows exist; cap
+ *  64 once readers can know that; len 64 from the first add of an epoch until the
+ *  fold has taken what was added: 64 means that a fold has to visit the bucket
  *  row: one account's cells in this lane and plane, a cache line or more
  *  credit words: what accounts took, see file/layout_limit.h
  *  in flight: a line for each thread slot, see struct layout_thread
@@ -66,6 +68,16 @@
  * cut anywhere, even if it is extended again, the seal is gone: data that was
  * read is valid only if the seal is still there afterwards.
  *
+ *  the last page of a ledger       ┌─────┬──────────┬──────┐
+ *                                  │ 0 … │ checksum │ seal │
+ *                                  └─────┴──────────┴──────┘
+ *
+ * The checksum is that of a saved ledger (LAYOUT_SAVED), which no process writes
+ * to; in others it is 0. It is the sum, modulo 2^64, over all blocks of 4096
+ * bytes that are not zero, of XXH3 (64 bits) of the block, its offset in the file
+ * being the seed; in the last block the checksum itself counts as 0. So holes
+ * cost nothing, and a byte written into one shows.
+ *
  * Places follow from the parameters alone (layout_plan()). The creator and each
  * opener compute them and must agree; headers in the file are then compared
  * with that plan each time they are used.
@@ -78,7 +90,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     8
+#define LAYOUT_VERSION	     9
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
@@ -104,6 +116,9 @@
 #define LAYOUT_NR_BANKS	     2u
 #define LAYOUT_EVEN_LANES    32
 #define LAYOUT_EXCLUSIVE     1u /* flag: one process writes */
+#define LAYOUT_SAVED	     2u /* flag: none does */
+#define LAYOUT_SUM_BLOCK     4096u
+#define LAYOUT_SUM_BYTES     16u /* from the checksum to the file's end */
 #define LAYOUT_SEAL	     UINT64_C(0x6c616573796c6c61)
 
 /* The parameters of a ledger; all else follows from them. */
@@ -237,7 +252,15 @@ struct layout_spare {
  *	epoch_word	adds go to the new bank, except those in flight
  *	frozen		... and no add goes to the old bank any more
  *	folded		... and the old bank is folded, and zero again
+ *
+ * Between frozen and folded the old bank is a snapshot, if it is pinned: by a
+ * writer in its slot (struct layout_writer), by a reader with a read lock on the
+ * byte at LAYOUT_PINS + 2 E (snapshot/pin.h). Two bytes apart, since the kernel
+ * makes one lock of two that touch. A reader that found no writer has locked the
+ * byte at LAYOUT_STILL + 2 (E + 1), too.
  */
+#define LAYOUT_PINS  (UINT64_C(3) << 60)
+#define LAYOUT_STILL (LAYOUT_PINS + (UINT64_C(1) << 40))
 struct layout_control {
 	uint64_t epoch;
 	/* Every add reads it: it and epoch are alone in their line. See
@@ -249,7 +272,13 @@ struct layout_control {
 	uint64_t lock; /* of the process that advances epochs: file/robust.h */
 	uint64_t nr_in_doubt; /* ever; the last ones are in the table */
 	uint32_t nr_threads;  /* thread slots ever used */
-	uint32_t pad2;
+	uint32_t bell;	      /* a futex that serving processes sleep at */
+	uint64_t closing;     /* no reader may pin epochs up to this one, */
+	uint64_t closed;      /* and those that are pinned don't count */
+	int64_t taken_ns;     /* when the epoch began, since 1970 */
+	int64_t keep_ns; /* after which a reader's pin gives way; 0: default */
+	uint64_t gauges_lock; /* of the process that sets gauges: file/turn.h */
+	uint64_t gauges_turn;
 };
 
 /* A thread that registers its adds in flight; the slot is free if owner is 0.
@@ -264,8 +293,9 @@ struct layout_thread {
 /*
  * A thread's add in flight; one in each region, alone in its line. The word is
  * not 0 while the thread adds to the bank of its epoch in a way that a
- * membarrier does not end. One store sets epoch and row, so that the word tells
- * what a killed thread was doing. A charge of several rows names the others
+ * membarrier does not end, or marks a bucket before it adds: then the row is
+ * max_accounts, if a row can have that number, and nothing is in doubt. One store
+ * sets epoch and row, so that the word tells what a killed thread was doing. A charge of several rows names the others
  * behind it.
  *
  *	word: epoch << 27 | row << 1 | 1	(older: another epoch than ours)
@@ -291,13 +321,14 @@ struct layout_in_doubt {
  * A process that has the ledger open for writing: see file/writer.h. Its owner
  * word, by which the file names it, is generation << 32 | slot + 1. It locks
  * the byte at LAYOUT_LOCKS + (slot << 32 | generation), behind the end of any
- * file. pins and reached are generation << 32 | the value.
+ * file. pins, reached and serves are generation << 32 | the value.
  */
 #define LAYOUT_LOCKS (UINT64_C(1) << 61)
 struct layout_writer {
 	uint64_t claim;	  /* generation << 32 | 1 if its byte has a read lock */
 	uint64_t pins;	  /* of the frozen bank */
 	uint64_t reached; /* by membarriers: its adds in flight use no fence */
+	uint64_t serves;  /* 1: it takes snapshots for readers */
 	uint32_t pid;	  /* to be shown; 0: it left */
 	uint32_t pad;
 };

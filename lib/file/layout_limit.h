@@ -81,7 +81,10 @@
 struct layout_limits {
 	uint64_t lock; /* see file/turn.h */
 	uint64_t turn;
-	uint64_t pad_lock[6];
+	/* Those that wait for room, or watch: see limit/room.h; without undo. */
+	uint32_t awaited; /* bits of what they wait for */
+	uint32_t made;	  /* a futex: how often they were told */
+	uint64_t pad_lock[5];
 	uint64_t sequence;
 	uint64_t nr_undo;
 	uint64_t nr_leases;
@@ -102,7 +105,10 @@ struct layout_limits {
 	/* The row + 1 of a reservation whose end takes more changes than can be
 	 * undone at once: the next owner of the lock goes on with it. */
 	uint64_t ending;
-	uint64_t nr_declared; /* spare columns that have a resource */
+	/* Spare columns that have a resource << 1 | 1 if the limits of the next one
+	 * are set: the next owner of the lock declares it. The bit alone is
+	 * undone. */
+	uint64_t nr_declared;
 };
 
 struct layout_undo {
@@ -220,6 +226,9 @@ struct layout_roster {
 	uint64_t copy_edit[LAYOUT_NR_COPIES];
 	uint64_t begun; /* the last edit that was */
 	uint64_t pad[3];
+	/* Where the first entries' holdings most likely are: place + 1. Others
+	 * are found by a walk. */
+	uint32_t places[LAYOUT_SHORT_ROSTER];
 	struct layout_edit edits[LAYOUT_NR_EDITS]; /* number mod */
 	uint64_t entries[LAYOUT_NR_COPIES][LAYOUT_SHORT_ROSTER];
 };

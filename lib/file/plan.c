@@ -52,7 +52,7 @@ static bool params_valid(const struct layout_params *p)
 	       in(p->max_key_bytes, LAYOUT_MAX_KEY) && p->page_bytes >= 4096 &&
 	       p->page_bytes <= (1u << 20) &&
 	       (p->page_bytes & (p->page_bytes - 1)) == 0 &&
-	       (p->flags & ~LAYOUT_EXCLUSIVE) == 0;
+	       (p->flags & ~(LAYOUT_EXCLUSIVE | LAYOUT_SAVED)) == 0;
 }
 
 /* Each of these places a part of the metadata behind at and returns its

@@ -33,7 +33,8 @@ bool sparse_has(const struct layout *layout, uint64_t *known, uint64_t first,
 
 	if (i < end)
 		return true;
-	end = sparse_from(layout, first) / stride;
+	/* From the known end: an array that grows is not walked each time. */
+	end += sparse_from(layout, first + end * stride) / stride;
 	__atomic_store_n(known, end, __ATOMIC_RELAXED);
 	return i < end;
 }

@@ -181,6 +181,7 @@ void writer_leave(struct layout *layout)
 
 	writer_set_pins(layout, 0);
 	writer_set_reached(layout, false);
+	writer_set_serves(layout, false);
 	__atomic_store_n(&w->pid, 0, __ATOMIC_RELEASE);
 	layout->owner = 0;
 	release(layout);
@@ -190,6 +191,13 @@ void writer_forked(struct layout *layout)
 {
 	layout->owner = 0;
 	layout->kept = NULL; /* nor is it mapped here */
+}
+
+static int alive_of(const struct layout *layout, uint32_t i, uint64_t claim)
+{
+	int alive = is_alive(layout, i, claim);
+
+	return alive < 0 ? -1 : alive;
 }
 
 int writer_next(const struct layout *layout, uint64_t *slot, pid_t *pid,
@@ -202,12 +210,31 @@ int writer_next(const struct layout *layout, uint64_t *slot, pid_t *pid,
 
 		if (found) {
 			*pid = (pid_t)found;
-			*alive = is_alive(layout, i, claim_at(layout, i));
-			*alive = *alive < 0 ? -1 : *alive;
+			*alive = alive_of(layout, i, claim_at(layout, i));
 			return 0;
 		}
 	}
 	return -ENOENT;
+}
+
+void writer_of(const struct layout *layout, uint64_t owner, pid_t *pid,
+	       int *alive)
+{
+	uint32_t i = slot_of(owner);
+	uint64_t claim;
+
+	*pid = 0;
+	*alive = 0;
+	if (i >= LAYOUT_NR_WRITERS)
+		return;
+	*pid = (pid_t)__atomic_load_n(&slot_at(layout, i)->pid,
+				      __ATOMIC_ACQUIRE);
+	/* A process takes a slot before it stores its pid. */
+	claim = claim_at(layout, i);
+	if ((claim ^ owner) >> 32)
+		*pid = 0;
+	else
+		*alive = alive_of(layout, i, claim);
 }
 
 bool writer_is_gone(const struct layout *layout, uint64_t owner)
@@ -275,4 +302,37 @@ bool writer_none_reached(const struct layout *layout)
 		if (value_of(layout, i, &slot_at(layout, i)->reached))
 			return false;
 	return true;
+}
+
+void writer_set_serves(const struct layout *layout, bool serves)
+{
+	__atomic_store_n(&slot_at(layout, slot_of(layout->owner))->serves,
+			 word_of(layout, serves), __ATOMIC_RELEASE);
+}
+
+bool writer_may_serve(const struct layout *layout)
+{
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
+		if ((uint32_t)__atomic_load_n(&slot_at(layout, i)->serves,
+					      __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+bool writer_any_serves(const struct layout *layout)
+{
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
+		if (value_of(layout, i, &slot_at(layout, i)->serves))
+			return true;
+	return false;
+}
+
+bool writer_any_lives(const struct layout *layout)
+{
+	for (uint32_t i = 0; i < LAYOUT_NR_WRITERS; i++)
+		if (__atomic_load_n(&slot_at(layout, i)->pid,
+				    __ATOMIC_ACQUIRE) &&
+		    is_alive(layout, i, claim_at(layout, i)))
+			return true;
+	return false;
 }

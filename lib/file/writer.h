@@ -49,6 +49,11 @@ void writer_forked(struct layout *layout);
 int writer_next(const struct layout *layout, uint64_t *slot, pid_t *pid,
 		int *alive);
 
+/* Get the process of an owner word, as writer_next(); its pid is 0 if it left, or
+ * its slot is another's. */
+void writer_of(const struct layout *layout, uint64_t owner, pid_t *pid,
+	       int *alive);
+
 /* Whether the process of an owner word is known to be dead, or to have left. */
 bool writer_is_gone(const struct layout *layout, uint64_t owner);
 
@@ -64,5 +69,12 @@ uint32_t writer_pins(const struct layout *layout);
  * no fence: before its first add. And return whether no living process does. */
 void writer_set_reached(const struct layout *layout, bool reached);
 bool writer_none_reached(const struct layout *layout);
+
+/* Set whether this process serves readers (snapshot/serve.h); and return whether
+ * a living one does, and whether any lives at all, or may. */
+void writer_set_serves(const struct layout *layout, bool serves);
+bool writer_may_serve(const struct layout *layout); /* one does, or has died */
+bool writer_any_serves(const struct layout *layout);
+bool writer_any_lives(const struct layout *layout);
 
 #endif

@@ -153,13 +153,17 @@ static int open_lanes(struct tally_ledger *l)
 			 ledger_end_cpu() * sizeof(l->banks[0]->rows[0]);
 	banks = map_zeroes(l->banks_bytes);
 	l->touched_bytes = (uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
-				   params->nr_planes *
-				   layout->plan->nr_buckets +
+				   params->nr_planes * ledger_table_bytes(l) +
 			   1;
 	l->touched = map_zeroes(l->touched_bytes);
+	l->tags_bytes = ((uint64_t)params->nr_lanes * LAYOUT_NR_BANKS *
+				 params->nr_planes +
+			 1) *
+			sizeof(*l->tags);
+	l->tags = map_zeroes(l->tags_bytes);
 	if (banks)
 		l->banks[0] = (struct tally_lanes *)(banks + BANKS_SKIP);
-	if (!l->lanes || !banks || !l->touched)
+	if (!l->lanes || !banks || !l->touched || !l->tags)
 		return -ENOMEM;
 	for (uint32_t b = 1; b <= LAYOUT_NR_BANKS; b++)
 		l->banks[b] = l->banks[b - 1] + 1;
@@ -208,6 +212,8 @@ void ledger_unmap(struct tally_ledger *l)
 {
 	if (l->touched)
 		munmap(l->touched, l->touched_bytes);
+	if (l->tags)
+		munmap(l->tags, l->tags_bytes);
 	if (l->banks[0])
 		munmap((char *)l->banks[0] - BANKS_SKIP, l->banks_bytes);
 	free(l->lanes);

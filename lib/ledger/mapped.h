@@ -37,6 +37,7 @@ struct lane {
 #define LEDGER_ATOMICS	 (1u << 15) /* of the CPU's other lane */
 #define LEDGER_NO_SERIAL (UINT64_MAX >> LEDGER_CPU_BITS) /* in no key */
 
+struct server;
 struct tally_ledger {
 	struct tally_fast fast;
 	bool quads; /* x86-64: a store of four cells can be had */
@@ -56,6 +57,10 @@ struct tally_ledger {
 	struct tally_accounts *accounts;
 	unsigned char *touched; /* [lane][bank][plane][bucket] */
 	uint64_t touched_bytes;
+	/* [lane][bank][plane]: the epoch for which touched is right: see
+	 * ledger_tag() */
+	uint64_t *tags;
+	uint64_t tags_bytes;
 	struct tally_region limit_tables; /* of reservations and quotas */
 	uint32_t nr_online;		  /* CPUs, when it was opened */
 	char *const *credit_lanes;	  /* [cpu]; one of the next two */
@@ -67,6 +72,7 @@ struct tally_ledger {
 	 * limit_finish() tells the directory. */
 	uint32_t ended[8];
 	uint32_t nr_ended; /* may be more than there is room for */
+	uint32_t room; /* the bits of the room that was made: see limit/room.h */
 	/* With the lock of limits: when shared_ns() was last asked for, by
 	 * now_ns(), and what it said. */
 	int64_t asked_ns;
@@ -79,7 +85,8 @@ struct tally_ledger {
 	bool forbidden;	 /* forked off from an exclusive one */
 	bool fenced; /* no membarrier reaches us: words in flight need fences */
 	uint32_t pins;
-	pthread_mutex_t lock; /* of advancing epochs, within the process */
+	struct server *server; /* see snapshot/serve.h */
+	pthread_mutex_t lock;  /* of advancing epochs, within the process */
 	struct tally_ledger *next;
 	/* Takes a writer slot: see ledger_join(). */
 	int (*join)(struct tally_ledger *ledger);
@@ -144,6 +151,19 @@ uint64_t ledger_end_cpu(void);
 int ledger_touch(struct tally_ledger *ledger, uint32_t lane, uint32_t bank,
 		 uint32_t plane, uint64_t bucket);
 
+/*
+ * Mark a bucket that exists in the bank of this epoch, so that its fold visits
+ * it, and let adds pass. To be called with a word in flight since before the
+ * epoch was read: so the fold waits. Return false if it does not exist.
+ * Thread-safe, async-signal-safe.
+ */
+bool ledger_mark(struct tally_ledger *ledger, uint64_t epoch_word,
+		 uint32_t lane, uint32_t plane, uint64_t bucket);
+
+/* Before sequences are directed to the bank of this epoch: what was marked in
+ * an earlier one is not. */
+void ledger_unmark(struct tally_ledger *ledger, uint64_t epoch_word);
+
 /* Set whether sequences may add in flight. */
 static inline void ledger_set_inflight(struct tally_ledger *l, bool inflight)
 {
@@ -199,15 +219,47 @@ static inline void ledger_use_bank(struct tally_ledger *l, uint32_t bank)
 			 __ATOMIC_RELEASE);
 }
 
+static inline uint64_t ledger_table(const struct tally_ledger *l, uint32_t lane,
+				    uint32_t bank, uint32_t plane)
+{
+	return (lane * (uint64_t)LAYOUT_NR_BANKS + bank) *
+		       l->layout->header.params.nr_planes +
+	       plane;
+}
+
+/* A byte for each bucket; a multiple of 8. */
+static inline uint64_t ledger_table_bytes(const struct tally_ledger *l)
+{
+	return (l->layout->plan->nr_buckets + 7) & ~UINT64_C(7);
+}
+
 static inline unsigned char *ledger_touched(const struct tally_ledger *l,
 					    uint32_t lane, uint32_t bank,
 					    uint32_t plane)
 {
-	uint64_t nr_planes = l->layout->header.params.nr_planes;
-
 	return l->touched +
-	       ((lane * (uint64_t)LAYOUT_NR_BANKS + bank) * nr_planes + plane) *
-		       l->layout->plan->nr_buckets;
+	       ledger_table(l, lane, bank, plane) * ledger_table_bytes(l);
+}
+
+/* The tag of a table of touched for an epoch. 0: nothing is touched in it. */
+static inline uint64_t ledger_tag(uint64_t epoch_word)
+{
+	return epoch_word | 1;
+}
+
+/* Whether the bucket is marked in the bank of this epoch. What a table with
+ * another tag says is of an earlier one. */
+static inline __attribute__((always_inline)) bool
+ledger_is_marked(const struct tally_ledger *l, uint64_t epoch_word,
+		 uint32_t lane, uint32_t plane, uint64_t bucket)
+{
+	uint64_t table = ledger_table(l, lane, ledger_bank(epoch_word), plane);
+
+	return __atomic_load_n(&l->tags[table], __ATOMIC_ACQUIRE) ==
+		       ledger_tag(epoch_word) &&
+	       __atomic_load_n(
+		       &l->touched[table * ledger_table_bytes(l) + bucket],
+		       __ATOMIC_ACQUIRE);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "file/column.h"
 #include "file/reserved.h"
 #include "limit/cells.h"
+#include "limit/room.h"
 
 struct tally_account limit_account_in(const struct tally_ledger *l,
 				      uint32_t row)
@@ -18,18 +19,22 @@ struct tally_account limit_account_in(const struct tally_ledger *l,
 	};
 }
 
+bool limit_is_ending(const struct tally_ledger *l, struct tally_account account)
+{
+	return tally_account_phase(l->accounts, account) ==
+	       TALLY_PHASE_TERMINATING;
+}
+
 void limit_note(struct tally_ledger *l, uint32_t row)
 {
-	/* Pairs with the fence in ending the account, too: else the phase can be
-	 * read before others see that it holds nothing, and neither tells the
-	 * directory. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (tally_account_phase(l->accounts, limit_account_in(l, row)) !=
-	    TALLY_PHASE_TERMINATING)
+	if (l->nr_ended < sizeof(l->ended) / sizeof(l->ended[0])) {
+		l->ended[l->nr_ended++] = row;
 		return;
-	if (l->nr_ended < sizeof(l->ended) / sizeof(l->ended[0]))
-		l->ended[l->nr_ended] = row;
-	l->nr_ended++;
+	}
+	/* As in finish_ended(). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (limit_is_ending(l, limit_account_in(l, row)))
+		l->nr_ended++;
 }
 
 bool limit_is_reservable(const struct tally_ledger *l, unsigned int resource)
@@ -221,6 +226,9 @@ int limit_cells_change(const struct limit_cells *c,
 	int64_t *total = total_of(c, node, resource);
 	int err = total ? change(l, total, amount) : -EBADMSG;
 
+	room_made(c->ledger, ROOM_WATCHED);
+	if (amount < 0)
+		room_made(c->ledger, room_on(node) | ROOM_ELSEWHERE);
 	if (!err && holding)
 		err = change(l, &holding->amounts[resource], amount);
 	for (unsigned int i = 0; !err && i < c->nr_rows; i++)

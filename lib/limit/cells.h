@@ -44,6 +44,9 @@ bool limit_is_reservable(const struct tally_ledger *ledger,
 struct tally_account limit_account_in(const struct tally_ledger *ledger,
 				      uint32_t row);
 
+bool limit_is_ending(const struct tally_ledger *ledger,
+		     struct tally_account account);
+
 /* Note that the account in the row may hold nothing any more. If it is
  * terminating, limit_finish() tells the directory. */
 void limit_note(struct tally_ledger *ledger, uint32_t row);

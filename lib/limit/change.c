@@ -9,6 +9,7 @@
 #include "limit/holding.h"
 #include "limit/request.h"
 #include "limit/reservation.h"
+#include "limit/room.h"
 #include "limit/uncommitted.h"
 
 /* All memory that will be written, before a word is. */
@@ -103,6 +104,8 @@ static int conclude(struct limit_request *r, bool gives_back, bool takes)
 
 	if (r->request.lease_ns)
 		limit_reservation_renew(r->ledger, row, r->request.lease_ns);
+	if (takes) /* which its children may draw from */
+		room_made(r->ledger, ROOM_ELSEWHERE);
 	if (err || limit_holding_finish(r->ledger, row) || takes || !gives_back)
 		return err;
 	return limit_reservation_end(r->ledger, row);

@@ -17,6 +17,7 @@
 #include "base/uncancelled.h"
 #include "file/column.h"
 #include "limit/check.h"
+#include "limit/room.h"
 #include "limit/transaction.h"
 #include "view/file.h"
 #include "base/clock.h"
@@ -273,8 +274,10 @@ int tally_limit_repair(struct tally_ledger *l,
 		return err;
 	c.view = view;
 	err = limit_begin(l);
-	if (!err)
+	if (!err) {
+		room_made(l, ROOM_ANYWHERE);
 		err = limit_finish(l, run(&c, repair, each, arg));
+	}
 	tally_view_close(view);
 	return err;
 }

@@ -10,6 +10,7 @@
 #include "limit/cells.h"
 #include "limit/credit.h"
 #include "limit/quota.h"
+#include "limit/room.h"
 #include "limit/transaction.h"
 
 int tally_limit_set_capacity(struct tally_ledger *l, int node,
@@ -26,6 +27,7 @@ int tally_limit_set_capacity(struct tally_ledger *l, int node,
 	err = limit_begin(l);
 	if (err)
 		return err;
+	room_made(l, ROOM_ANYWHERE);
 	/* Idle credit must not count against the new capacity. */
 	err = limit_credit_draw_back(l, &resource);
 	if (err < 0)
@@ -171,7 +173,77 @@ int limit_quota_set(struct tally_ledger *l, struct tally_account account,
 			l->layout,
 			&layout_quotas(l->layout, account.row)[resource].limit,
 			(uint64_t)quota + 1);
+	room_made(l, ROOM_ELSEWHERE | ROOM_WATCHED);
 	return err;
+}
+
+int limit_quotas_check(const struct tally_ledger *l,
+		       const struct tally_quota *quotas, unsigned int nr,
+		       uint64_t nr_words)
+{
+	uint32_t nr_resources = l->layout->header.params.nr_resources;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if (quotas[i].quota < 0)
+			return -EINVAL;
+	nr_words += (uint64_t)nr * LIMIT_QUOTA_WORDS(nr_resources);
+	return nr_words > LAYOUT_NR_UNDO ? -E2BIG : 0;
+}
+
+int limit_quotas_open(struct tally_ledger *l, const struct tally_quota *quotas,
+		      unsigned int nr)
+{
+	struct tally_account account;
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < nr; i++)
+		err = tally_account_open(l->accounts, quotas[i].key, &account);
+	return err;
+}
+
+int limit_quotas_prepare(struct tally_ledger *l,
+			 const struct tally_quota *quotas, unsigned int nr)
+{
+	struct tally_account account;
+	int err = limit_credit_draw_back(l, NULL);
+
+	for (unsigned int i = 0; err >= 0 && i < nr; i++) {
+		err = tally_account_find(l->accounts, quotas[i].key, &account);
+		if (!err)
+			err = limit_touch(l, account);
+	}
+	return err == -ENOENT ? -ESTALE : err < 0 ? err : 0;
+}
+
+int limit_quotas_find(const struct tally_ledger *l, const char *key,
+		      struct tally_account *account)
+{
+	int err = tally_account_find(l->accounts, key, account);
+
+	/* It may have ended since, and be open again in another row. */
+	if (err == -ENOENT ||
+	    (!err && limit_account_in(l, account->row).generation !=
+			     account->generation))
+		return -ESTALE;
+	return err;
+}
+
+int limit_quotas_set(struct tally_ledger *l, const struct tally_quota *quotas,
+		     unsigned int nr, const unsigned int *resource)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_quota *q = &quotas[i];
+		struct tally_account account;
+		int err = limit_quotas_find(l, q->key, &account);
+
+		if (!err)
+			err = limit_quota_set(
+				l, account, resource ? *resource : q->resource,
+				q->quota);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 int tally_limit_set_quota(struct tally_ledger *l, struct tally_account account,

@@ -6,6 +6,7 @@
 
 #include "base/sized.h"
 #include "file/reserved.h"
+#include "limit/prefetch.h"
 #include "limit/reap.h"
 #include "limit/request.h"
 #include "limit/transaction.h"
@@ -166,6 +167,10 @@ int limit_request(struct limit_request *r, const struct tally_request *request,
 				  r->request.nr_demands, r->changes);
 	if (!err && r->request.lease_ns < 0)
 		err = -EINVAL;
+	if (!err)
+		limit_prefetch_demands(r->ledger, r->account.row,
+				       r->request.demands,
+				       r->request.nr_demands);
 	if (!err)
 		err = limit_begin(r->ledger);
 	if (err)

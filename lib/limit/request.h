@@ -22,6 +22,7 @@ struct limit_request {
 	int (*ask)(struct limit_request *r, struct tally_token *token);
 	bool adopts;	     /* no limit refuses it */
 	bool only_asks;	     /* nothing changes */
+	bool claims;	     /* nothing is reserved yet */
 	bool changes;	     /* a reservation: amounts may be negative */
 	bool refused;	     /* by a limit */
 	unsigned int demand; /* that was refused */
@@ -49,5 +50,10 @@ int64_t limit_request_sum(const struct limit_request *r, unsigned int resource,
 /* Do what the caller requests. Errors as tally_limit_reserve(). */
 int limit_request(struct limit_request *r, const struct tally_request *request,
 		  struct tally_token *token, struct tally_refusal *refusal);
+
+/* Only ask, until no limit refuses it. Errors as tally_limit_wait(). */
+int limit_request_wait(const struct limit_request *r,
+		       const struct tally_request *request, int64_t timeout_ns,
+		       struct tally_refusal *refusal);
 
 #endif

@@ -4,17 +4,31 @@
 
 #include <errno.h>
 
+#include <numatally/limit_claim.h>
+
 #include "base/uncancelled.h"
 #include "limit/family.h"
 #include "limit/holding.h"
+#include "limit/prefetch.h"
 #include "limit/reap.h"
 #include "limit/request.h"
 #include "limit/reservation.h"
 #include "limit/transaction.h"
 #include "limit/uncommitted.h"
 
+static int why_not(const struct limit_request *r)
+{
+	const struct layout_reservation *its =
+		layout_reservation(r->ledger->layout, r->account.row);
+
+	return r->claims && limit_get(&its->state) ==
+				       LAYOUT_RESERVATION_RESERVED
+		       ? -EBUSY
+		       : -EEXIST;
+}
+
 /* Allocate all memory that will be written, and reap the reservation that the
- * account's row may have. -EEXIST: it lives. */
+ * account's row may have. -EEXIST, or -EBUSY for a claim: it lives. */
 static int make_room(const struct limit_request *r)
 {
 	struct tally_ledger *l = r->ledger;
@@ -31,7 +45,7 @@ static int make_room(const struct limit_request *r)
 			       LAYOUT_RESERVATION_NONE)
 		return err < 0 ? err : 0;
 	err = limit_reap_row(l, row);
-	return err > 0 ? 0 : err ? err : -EEXIST;
+	return err > 0 ? 0 : err ? err : why_not(r);
 }
 
 /* Find the parent, which may have ended by what make_room() did. */
@@ -137,6 +151,19 @@ static int reserve(struct limit_request *r, const struct tally_request *request,
 	return err;
 }
 
+static struct limit_request only_asking(struct tally_ledger *l,
+					struct tally_account account,
+					const struct tally_token *parent)
+{
+	return (struct limit_request){
+		.ledger = l,
+		.account = account,
+		.from = parent,
+		.ask = ask,
+		.only_asks = true,
+	};
+}
+
 int tally_limit_reserve(struct tally_ledger *l, struct tally_account account,
 			const struct tally_request *request,
 			struct tally_token *token,
@@ -152,20 +179,43 @@ int tally_limit_reserve(struct tally_ledger *l, struct tally_account account,
 	return reserve(&r, request, token, refusal);
 }
 
+int tally_limit_claim(struct tally_ledger *l, struct tally_account account,
+		      int64_t lease_ns, struct tally_token *token)
+{
+	UNCANCELLED;
+	const struct tally_request nothing = {
+		.size = sizeof(nothing),
+		.lease_ns = lease_ns,
+	};
+	struct limit_request r = {
+		.ledger = l,
+		.account = account,
+		.ask = ask,
+		.claims = true,
+	};
+
+	return reserve(&r, &nothing, token, NULL);
+}
+
 int tally_limit_fits(struct tally_ledger *l, struct tally_account account,
 		     const struct tally_request *request,
 		     struct tally_refusal *refusal)
 {
 	UNCANCELLED;
-	struct limit_request r = {
-		.ledger = l,
-		.account = account,
-		.ask = ask,
-		.only_asks = true,
-	};
+	struct limit_request r = only_asking(l, account, NULL);
 	struct tally_token unused;
 
 	return limit_request(&r, request, &unused, refusal);
+}
+
+int tally_limit_wait(struct tally_ledger *l, struct tally_account account,
+		     const struct tally_request *request, int64_t timeout_ns,
+		     struct tally_refusal *refusal)
+{
+	UNCANCELLED;
+	const struct limit_request r = only_asking(l, account, NULL);
+
+	return limit_request_wait(&r, request, timeout_ns, refusal);
 }
 
 int tally_limit_draw(struct tally_ledger *l, struct tally_account account,
@@ -190,16 +240,21 @@ int tally_limit_draw_fits(struct tally_ledger *l, struct tally_account account,
 			  struct tally_refusal *refusal)
 {
 	UNCANCELLED;
-	struct limit_request r = {
-		.ledger = l,
-		.account = account,
-		.from = &parent,
-		.ask = ask,
-		.only_asks = true,
-	};
+	struct limit_request r = only_asking(l, account, &parent);
 	struct tally_token unused;
 
 	return limit_request(&r, request, &unused, refusal);
+}
+
+int tally_limit_draw_wait(struct tally_ledger *l, struct tally_account account,
+			  struct tally_token parent,
+			  const struct tally_request *request,
+			  int64_t timeout_ns, struct tally_refusal *refusal)
+{
+	UNCANCELLED;
+	const struct limit_request r = only_asking(l, account, &parent);
+
+	return limit_request_wait(&r, request, timeout_ns, refusal);
 }
 
 int tally_limit_adopt(struct tally_ledger *l, struct tally_account account,
@@ -278,6 +333,8 @@ int tally_limit_release(struct tally_ledger *l, struct tally_token token,
 	struct layout_reservation *reservation;
 	int err = limit_check_demands(l, demands, nr_demands, false);
 
+	if (!err)
+		limit_prefetch_row(l, token.row);
 	if (!err)
 		err = limit_begin(l);
 	if (err)

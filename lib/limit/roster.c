@@ -215,28 +215,85 @@ uint64_t limit_roster_entry(const struct layout *l, uint32_t row)
 	return entry;
 }
 
+static void note_place(const struct layout *l, uint32_t node, uint64_t entry,
+		       const struct layout_holding *h)
+{
+	uint64_t offset = (uint64_t)((const char *)h - l->origin);
+	uint64_t place =
+		(offset - l->plan->holdings.offset) / l->plan->holdings.stride +
+		1;
+
+	if (entry < LAYOUT_SHORT_ROSTER)
+		__atomic_store_n(&layout_roster(l, node)->places[entry],
+				 place <= UINT32_MAX ? (uint32_t)place : 0,
+				 __ATOMIC_RELAXED);
+}
+
+/* Where the entry's holding most likely is, or NULL. */
+static struct layout_holding *noted(const struct layout *l, uint32_t node,
+				    uint64_t entry)
+{
+	uint64_t place =
+		entry < LAYOUT_SHORT_ROSTER
+			? __atomic_load_n(
+				  &layout_roster(l, node)->places[entry],
+				  __ATOMIC_RELAXED)
+			: 0;
+
+	return place && place <= reserved_nr_holdings(l)
+		       ? layout_holding(l, place - 1)
+		       : NULL;
+}
+
+const struct layout_holding *limit_roster_last(const struct layout *l,
+					       uint32_t node)
+{
+	const struct layout_roster *r = layout_roster(l, node);
+	uint64_t len = layout_copy_len(r, limit_get(&r->current)) >> 1;
+
+	return len ? noted(l, node, len - 1) : NULL;
+}
+
 void limit_roster_add(struct layout *l, struct layout_holding *h)
 {
 	uint32_t node = reserved_node(l, h);
 	uint64_t len = limit_roster_len(l, node);
 
+	note_place(l, node, len, h);
 	edit(l, node, len, limit_roster_entry(l, reserved_row(l, h)), len + 1);
 	limit_set(l, &h->entry, len + 1);
 }
 
-/* The account of the last entry moves to another one. */
-static void move(struct layout *l, uint32_t node, uint64_t last, uint64_t entry)
+/* The holding that the account of an entry has on the node. */
+static struct layout_holding *holding_of(const struct layout *l, uint32_t node,
+					 uint64_t entry,
+					 struct tally_account account)
 {
+	struct layout_holding *h = noted(l, node, entry);
+
+	if (h && limit_get(&h->row) == account.row + UINT64_C(1) &&
+	    limit_get(&h->node) == node)
+		return h;
+	return account.row < l->header.params.max_accounts &&
+			       *layout_populated(l, account.row)
+		       ? reserved_holding(l, account.row, node)
+		       : NULL;
+}
+
+/* The account of the last entry, of these, moves to another one. */
+static void move(struct layout *l, uint32_t node, const uint64_t *entries,
+		 uint64_t last, uint64_t entry)
+{
+	uint64_t word = limit_get(&entries[last]);
 	struct tally_account account;
 	struct layout_holding *h;
 
-	memcpy(&account, &last, sizeof(account));
-	if (account.row >= l->header.params.max_accounts ||
-	    !*layout_populated(l, account.row))
+	memcpy(&account, &word, sizeof(account));
+	h = holding_of(l, node, last, account);
+	if (!h)
 		return;
-	h = reserved_holding(l, account.row, node);
-	if (h)
-		limit_set(l, &h->entry, entry + 1);
+	limit_set(l, &h->entry, entry + 1);
+	note_place(l, node, entry, h);
 }
 
 void limit_roster_remove(struct layout *l, struct layout_holding *h)
@@ -250,7 +307,7 @@ void limit_roster_remove(struct layout *l, struct layout_holding *h)
 	if (entry >= len)
 		return;
 	if (entry != len - 1)
-		move(l, node, limit_get(&entries[len - 1]), entry);
+		move(l, node, entries, len - 1, entry);
 	edit(l, node, entry, limit_get(&entries[len - 1]), len - 1);
 }
 

@@ -38,6 +38,10 @@ uint64_t limit_roster_entry(const struct layout *layout, uint32_t row);
 void limit_roster_add(struct layout *layout, struct layout_holding *holding);
 void limit_roster_remove(struct layout *layout, struct layout_holding *holding);
 
+/* Where the holding of the last entry most likely is; NULL: not known. */
+const struct layout_holding *limit_roster_last(const struct layout *layout,
+					       uint32_t node);
+
 /* Make the roster anew, of these entries, for which there is room. This is no
  * change that can be undone. */
 void limit_roster_make(struct layout *layout, uint32_t node,

@@ -4,10 +4,13 @@
 #include <errno.h>
 
 #include "account/directory.h"
+#include "base/futex.h"
+#include "file/column.h"
 #include "file/reserved.h"
 #include "limit/credit.h"
 #include "limit/reap.h"
 #include "limit/reservation.h"
+#include "limit/room.h"
 #include "limit/transaction.h"
 #include "limit/uncommitted.h"
 
@@ -16,6 +19,7 @@ static int recover(struct tally_ledger *l)
 {
 	int err = limit_credit_recover(l);
 
+	column_declare(l->layout);
 	return err ? err : limit_reservation_recover(l);
 }
 
@@ -48,19 +52,28 @@ static void finish_all_ending(struct tally_ledger *l)
 static void finish_ended(struct tally_ledger *l)
 {
 	struct tally_account ended[sizeof(l->ended) / sizeof(l->ended[0])];
-	uint32_t nr = l->nr_ended;
+	uint32_t nr = l->nr_ended, awaited = room_tell(l);
 
 	l->nr_ended = 0;
 	for (uint32_t i = 0; i < nr && i < sizeof(ended) / sizeof(ended[0]);
 	     i++)
 		ended[i] = limit_account_in(l, l->ended[i]);
 	limit_unlock(l->layout);
+	if (awaited)
+		futex_wake_bits(&layout_limits(l->layout)->made, awaited);
+	if (!nr)
+		return;
+	/* Pairs with the fence in ending the account, too: else the phase can be
+	 * read before others see that it holds nothing, and neither tells the
+	 * directory. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (nr > sizeof(ended) / sizeof(ended[0])) {
 		finish_all_ending(l);
 		return;
 	}
 	for (uint32_t i = 0; i < nr; i++)
-		directory_finish(l->accounts, ended[i]);
+		if (limit_is_ending(l, ended[i]))
+			directory_finish(l->accounts, ended[i]);
 }
 
 int limit_finish(struct tally_ledger *l, int err)
@@ -90,6 +103,7 @@ static bool may_reap(const struct layout *layout)
 	const struct layout_limits *limits = layout_limits(layout);
 
 	return limit_get(&limits->sequence) & 1 || limit_get(&limits->moving) ||
+	       limit_get(&limits->nr_declared) & 1 ||
 	       limit_uncommitted_any(layout);
 }
 

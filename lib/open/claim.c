@@ -30,6 +30,20 @@ static int check_begin(int fd)
 		       : -EBADMSG;
 }
 
+int ledger_is_saved(int fd)
+{
+	struct layout_header header;
+	ssize_t n;
+
+	do
+		n = pread(fd, &header, sizeof(header), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == sizeof(header) && header.version == LAYOUT_VERSION &&
+	       header.params.flags & LAYOUT_SAVED;
+}
+
 /* Lock the file that is open as fd, if path still names it. */
 static int lock(int fd, const char *path)
 {

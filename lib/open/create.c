@@ -366,7 +366,7 @@ static int make_alike(int fd, const void *arg, struct layout **layout)
 	};
 	int err;
 
-	content.params.flags |= LAYOUT_EXCLUSIVE;
+	content.params.flags |= LAYOUT_EXCLUSIVE | LAYOUT_SAVED;
 	if (!content.nodes || !content.machines || !content.lanes ||
 	    !content.resources) {
 		layout_content_free(&content);
@@ -379,7 +379,7 @@ static int make_alike(int fd, const void *arg, struct layout **layout)
 	return err;
 }
 
-int ledger_create_alike(const char *path, mode_t mode,
+int ledger_create_saved(const char *path, mode_t mode,
 			const struct layout *like, struct tally_ledger **ledger)
 {
 	return create(path, mode, make_alike, like, NULL, ledger);

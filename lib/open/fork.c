@@ -8,6 +8,7 @@
 #include "file/writer.h"
 #include "ledger/list.h"
 #include "open/internal.h"
+#include "snapshot/serve.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int init_error;
@@ -23,6 +24,7 @@ static void prepare(struct tally_ledger *l)
 	pthread_mutex_init(&l->lock, NULL);
 	writer_forked(l->layout);
 	directory_forked(l->accounts);
+	serve_forked(l);
 	l->pins = 0;
 	l->inlined = false;
 	ledger_set_inflight(l, false);

@@ -11,9 +11,9 @@
  * too. Errors as tally_ledger_open(). */
 int ledger_open_over(struct layout *layout, struct tally_ledger **ledger);
 
-/* Create an empty ledger for this process alone, with the nodes, lanes,
- * resources and size of another. */
-int ledger_create_alike(const char *path, mode_t mode,
+/* Create an empty ledger that is to be saved, with the nodes, lanes, resources
+ * and size of another. This process alone can open it before saved_seal(). */
+int ledger_create_saved(const char *path, mode_t mode,
 			const struct layout *like,
 			struct tally_ledger **ledger);
 
@@ -30,6 +30,10 @@ int ledger_open_file(const char *path, int flags);
  * -EAGAIN	another process has claimed it
  */
 int ledger_claim(const char *path);
+
+/* Whether the file in fd says that it is a saved ledger, to which no process
+ * writes: 1, 0, or -errno of pread(2). */
+int ledger_is_saved(int fd);
 
 /* With the writer slot taken: wait while another process removes the ledger.
  * -ENOENT: it was removed. -EAGAIN: it was being removed for a second. */

@@ -16,6 +16,7 @@
 #include "limit/transaction.h"
 #include "open/internal.h"
 #include "snapshot/epoch.h"
+#include "snapshot/serve.h"
 
 static bool is_exclusive(const struct layout *layout)
 {
@@ -169,6 +170,7 @@ void tally_ledger_close(struct tally_ledger *l)
 	if (!l)
 		return;
 	ledger_list_remove(l);
+	serve_stop(l);
 	if (l->joined) {
 		epoch_close(l);
 		inflight_leave_all(l);

@@ -35,6 +35,31 @@ static bool resources_match(const struct tally_ledger *l,
 	return true;
 }
 
+/* Each machine of the topology is in the ledger at the same place, and so each
+ * node under the same number. Others may be there too, as those that went offline
+ * are. */
+static bool topo_matches(const struct layout *l, const struct tally_topo *topo)
+{
+	const struct layout_params *params = &l->header.params;
+	unsigned int nr = tally_topo_nr_machines(topo);
+
+	if (nr > params->nr_machines ||
+	    tally_topo_machine(topo, 0)->here != (params->nr_planes > 0) ||
+	    (params->nr_planes > 0 &&
+	     2 * tally_topo_nr_cpus(topo) > params->nr_lanes))
+		return false;
+	for (unsigned int i = 0; i < nr; i++) {
+		const char *name = tally_topo_machine(topo, i)->name;
+
+		if (strcmp(name ? name : "", l->machines[i].name) != 0)
+			return false;
+	}
+	for (unsigned int i = 0; i < tally_topo_nr_nodes(topo); i++)
+		if (layout_node_index(l, tally_topo_number(topo, i)) < 0)
+			return false;
+	return true;
+}
+
 /*
  * Remove the ledger at path if it still can't be opened, for the same reason:
  * another process may have replaced it meanwhile. -EAGAIN: it has, or is about
@@ -98,7 +123,8 @@ int tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
 	}
 	if (err)
 		return err == -EEXIST ? -EAGAIN : err;
-	if (!found && !resources_match(l, resources, nr_resources)) {
+	if (!found && !(resources_match(l, resources, nr_resources) &&
+			topo_matches(l->layout, topo))) {
 		tally_ledger_close(l);
 		return -EEXIST;
 	}

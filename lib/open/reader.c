@@ -14,12 +14,15 @@
 #include "base/sized.h"
 #include "file/sigbus.h"
 #include "open/internal.h"
+#include "snapshot/ask.h"
 #include "view/file.h"
 #include "file/writer.h"
 
 struct tally_reader {
 	struct layout *layout;
 	struct tally_accounts *accounts;
+	struct asker asker;
+	bool named; /* it had a name when it was opened */
 };
 
 int tally_reader_open(const char *path, struct tally_reader **reader)
@@ -44,6 +47,8 @@ int tally_reader_open(const char *path, struct tally_reader **reader)
 		layout_unmap(r->layout);
 		goto fail;
 	}
+	ask_init(&r->asker, r->layout);
+	r->named = descriptor_has_name(r->layout->file);
 	*reader = r;
 	return 0;
 fail:
@@ -57,6 +62,7 @@ void tally_reader_close(struct tally_reader *reader)
 
 	if (!reader)
 		return;
+	ask_destroy(&reader->asker);
 	directory_close(reader->accounts);
 	layout_unmap(reader->layout);
 	free(reader);
@@ -65,6 +71,17 @@ void tally_reader_close(struct tally_reader *reader)
 int tally_reader_view(struct tally_reader *reader, struct tally_view **view)
 {
 	return view_over(reader->layout, reader->accounts, view);
+}
+
+int tally_reader_snapshot(struct tally_reader *reader, unsigned int flags,
+			  int64_t timeout_ns, struct tally_view **view)
+{
+	UNCANCELLED;
+
+	if (reader->named && !descriptor_has_name(reader->layout->file))
+		return -EIDRM;
+	return view_asked(&reader->asker, reader->accounts, flags, timeout_ns,
+			  view);
 }
 
 int tally_reader_describe(const struct tally_reader *reader,
@@ -79,9 +96,12 @@ int tally_reader_describe(const struct tally_reader *reader,
 		.nr_nodes = header->params.nr_nodes,
 		.nr_lanes = header->params.nr_lanes,
 		.stale = reader->layout->stale,
+		.saved = (header->params.flags & LAYOUT_SAVED) != 0,
+		.removed = reader->named &&
+			   !descriptor_has_name(reader->layout->file),
 	};
 
-	if (!sized_fits(info, sized_upto(struct tally_reader_info, stale)))
+	if (!sized_fits(info, sized_upto(struct tally_reader_info, removed)))
 		return -EINVAL;
 	if (!directory_has_all(reader->accounts) ||
 	    !layout_is_whole(reader->layout))

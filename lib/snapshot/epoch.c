@@ -2,17 +2,24 @@
 #include "config.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <numatally/ledger.h>
+
 #include "account/directory.h"
 #include "base/clock.h"
-#include "snapshot/in_doubt.h"
-#include "snapshot/epoch.h"
-#include "snapshot/fold.h"
+#include "base/futex.h"
+#include "base/uncancelled.h"
 #include "file/robust.h"
 #include "file/writer.h"
+#include "snapshot/ask.h"
+#include "snapshot/epoch.h"
+#include "snapshot/fold.h"
+#include "snapshot/in_doubt.h"
+#include "snapshot/pin.h"
 
 static int membarrier(int command)
 {
@@ -90,6 +97,7 @@ static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
 	uint32_t nr_threads;
 	int err;
 
+	ledger_unmark(l, layout_epoch_word(epoch));
 	ledger_set_epoch_word(l, layout_epoch_word(epoch));
 	ledger_use_bank(l, (uint32_t)epoch & 1);
 	err = epoch_barrier(l);
@@ -109,7 +117,7 @@ static int grace(struct tally_ledger *l, uint64_t epoch, struct wait *w)
 	return err;
 }
 
-/* Fold the frozen bank, if there is one. */
+/* Fold the frozen bank, if there is one. -EBUSY: it is pinned. */
 static int finish_fold(struct tally_ledger *l, struct wait *w)
 {
 	struct layout_control *control = layout_control(l->layout);
@@ -120,6 +128,8 @@ static int finish_fold(struct tally_ledger *l, struct wait *w)
 		return 0;
 	if (control->frozen != epoch)
 		err = grace(l, epoch, w);
+	if (!err)
+		err = pin_try_close(l->layout, epoch);
 	if (!err)
 		err = fold(l->layout, epoch);
 	if (!err) {
@@ -133,18 +143,16 @@ static int move_on(struct tally_ledger *l, bool join, struct wait *w)
 {
 	struct layout_control *control = layout_control(l->layout);
 	uint64_t epoch = control->epoch;
-	int err;
+	int err = finish_fold(l, w);
 
-	if (control->folded != epoch && control->frozen == epoch &&
-	    writer_pins(l->layout))
-		return join ? 0 : -EBUSY;
-	err = finish_fold(l, w);
 	if (err)
-		return err;
+		return join && err == -EBUSY ? 0 : err;
 	/* An account ends within one epoch: so a snapshot has it or not. */
 	err = directory_lock(l->accounts, wait_left(w));
 	if (err)
 		return err;
+	__atomic_store_n(&control->taken_ns, clock_ns(CLOCK_REALTIME),
+			 __ATOMIC_RELAXED);
 	__atomic_store_n(&control->epoch, epoch + 1, __ATOMIC_RELEASE);
 	directory_unlock(l->accounts);
 	return grace(l, epoch + 1, w);
@@ -163,8 +171,19 @@ static int lock(struct tally_ledger *l, struct wait *w)
 	return err;
 }
 
+/* With the epoch lock. */
+static void describe(const struct layout *layout, struct pin_info *info)
+{
+	const struct layout_control *control = layout_control(layout);
+
+	info->epoch = control->epoch;
+	info->nr_in_doubt = in_doubt_count(layout);
+	info->taken_ns = control->taken_ns;
+	info->age_ns = pin_age(layout);
+}
+
 int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
-	      uint64_t *epoch, uint64_t *nr_in_doubt)
+	      struct pin_info *info)
 {
 	struct wait w = wait_for(timeout_ns);
 	int err;
@@ -181,8 +200,7 @@ int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 			err = -EBADMSG;
 		if (!err) {
 			writer_set_pins(l->layout, ++l->pins);
-			*epoch = layout_control(l->layout)->epoch;
-			*nr_in_doubt = in_doubt_count(l->layout);
+			describe(l->layout, info);
 		}
 		disown(l);
 	}
@@ -192,19 +210,19 @@ int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 
 void epoch_unpin(struct tally_ledger *l)
 {
-	struct wait w = wait_for(SECOND_NS);
+	bool last;
 
 	pthread_mutex_lock(&l->lock);
-	writer_set_pins(l->layout, --l->pins);
-	if (!l->pins && !own(l, &w)) {
-		if (!writer_pins(l->layout))
-			finish_fold(l, &w);
-		disown(l);
-	}
+	last = !--l->pins;
+	writer_set_pins(l->layout, l->pins);
 	pthread_mutex_unlock(&l->lock);
+	if (last && writer_any_serves(l->layout))
+		ask_ring(l->layout, 1);
 }
 
-int epoch_reclaim(struct tally_ledger *l, int64_t timeout_ns)
+/* Do @what with the epoch lock. */
+static int with_lock(struct tally_ledger *l, int64_t timeout_ns,
+		     int (*what)(struct tally_ledger *, struct wait *))
 {
 	struct wait w = wait_for(timeout_ns);
 	int err = ledger_join(l);
@@ -215,14 +233,63 @@ int epoch_reclaim(struct tally_ledger *l, int64_t timeout_ns)
 		return -EAGAIN;
 	err = own(l, &w);
 	if (!err) {
-		for (int i = 0; !err && i < DIRECTORY_RECLAIM_EPOCHS; i++)
-			err = move_on(l, false, &w);
-		if (!err)
-			err = finish_fold(l, &w);
+		err = what(l, &w);
 		disown(l);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return err;
+}
+
+int tally_ledger_fold(struct tally_ledger *l, int64_t timeout_ns)
+{
+	UNCANCELLED;
+	int err = with_lock(l, timeout_ns, finish_fold);
+
+	return layout_is_whole(l->layout) ? err : -EBADMSG;
+}
+
+static int reclaim(struct tally_ledger *l, struct wait *w)
+{
+	int err = 0;
+
+	for (int i = 0; !err && i < DIRECTORY_RECLAIM_EPOCHS; i++)
+		err = move_on(l, false, w);
+	return err ? err : finish_fold(l, w);
+}
+
+int epoch_reclaim(struct tally_ledger *l, int64_t timeout_ns)
+{
+	return with_lock(l, timeout_ns, reclaim);
+}
+
+/* Take the snapshot that a reader asks for; else fold what is not pinned. */
+static int serve(struct tally_ledger *l, struct wait *w)
+{
+	uint64_t epoch = layout_control(l->layout)->epoch;
+
+	return pin_is_locked(l->layout, epoch + 1, PIN_BYTE)
+		       ? move_on(l, false, w)
+		       : finish_fold(l, w);
+}
+
+static uint64_t load(const uint64_t *word)
+{
+	return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+bool epoch_serve(struct tally_ledger *l)
+{
+	struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = load(&control->epoch);
+	uint64_t frozen = load(&control->frozen);
+	uint64_t folded = load(&control->folded);
+	int err = with_lock(l, SECOND_NS, serve);
+
+	if (load(&control->frozen) != frozen)
+		futex_wake(ask_answer(l->layout), INT_MAX);
+	return !err && layout_is_whole(l->layout) &&
+	       (load(&control->epoch) != epoch ||
+		load(&control->folded) != folded);
 }
 
 void epoch_close(struct tally_ledger *l)
@@ -249,6 +316,34 @@ int epoch_reap(struct tally_ledger *l, bool inflight)
 	return err;
 }
 
+/*
+ * A reader that found no writer relies on a bank that none adds to: so this one
+ * adds to the next. If that can't be, the reader loses its snapshot: it keeps no
+ * writer out.
+ */
+static void leave_bank(struct tally_ledger *l)
+{
+	struct layout_control *control = layout_control(l->layout);
+	struct wait w = wait_for(SECOND_NS);
+	uint64_t epoch;
+	int err;
+
+	/* After this process's slot was taken: see ask.c. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	epoch = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE);
+	if (l->layout->unshared ||
+	    !pin_is_locked(l->layout, epoch + 1, PIN_BYTE_STILL))
+		return;
+	err = own(l, &w);
+	if (!err) {
+		if (control->epoch == epoch)
+			err = move_on(l, false, &w);
+		disown(l);
+	}
+	if (err)
+		pin_close(l->layout, epoch + 1);
+}
+
 void epoch_join(struct tally_ledger *l)
 {
 	struct wait now = wait_no_more();
@@ -257,4 +352,5 @@ void epoch_join(struct tally_ledger *l)
 		in_doubt_reap_all(l->layout, true);
 		disown(l);
 	}
+	leave_bank(l);
 }

@@ -3,8 +3,9 @@
  * epoch: advances a ledger's epochs, so that a bank of cells stands still as
  * long as it is pinned. See struct layout_control for the steps.
  *
- *   pin:   epoch++  ->  membarrier, wait for adds in flight  ->  frozen = epoch
- *   unpin: fold the frozen bank, and zero it                 ->  folded = epoch
+ *   epoch++  ->  membarrier, wait for adds in flight  ->  frozen = epoch
+ *   until the last pin is gone; then
+ *   fold the frozen bank, and zero it                 ->  folded = epoch
  *
  * One process at a time advances epochs, under the epoch lock (control.lock).
  * If it dies, the next owner continues from the step that it reached. Writers
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "ledger/mapped.h"
+#include "snapshot/pin.h"
 
 /* Register this process for membarriers: of other processes, or (exclusive) of
  * its own alone. -errno: membarrier(2) is refused. */
@@ -29,8 +31,8 @@ int epoch_barrier(const struct tally_ledger *ledger);
 
 /*
  * Freeze what was added until now, and pin it; or, with join, pin what is
- * frozen already. Set *epoch to the epoch whose cells are frozen, plus 1, and
- * *nr_in_doubt to the number of adds in doubt so far. Thread-safe.
+ * pinned already. Describe it in *info: its epoch is that whose cells are
+ * frozen, plus 1. Thread-safe.
  *
  * -EBUSY	an older epoch is pinned, and join is false
  * -EAGAIN	an add in flight, or another process that advances epochs, did
@@ -40,10 +42,14 @@ int epoch_barrier(const struct tally_ledger *ledger);
  * -EBADMSG	the file is damaged or was cut short
  */
 int epoch_pin(struct tally_ledger *ledger, bool join, int64_t timeout_ns,
-	      uint64_t *epoch, uint64_t *nr_in_doubt);
+	      struct pin_info *info);
 
-/* Unpin; the last one folds. If folding fails, the next epoch_pin() does it. */
+/* Unpin. A process that serves folds then, or else the next epoch_pin(). */
 void epoch_unpin(struct tally_ledger *ledger);
+
+/* Take the snapshot that a reader asks for; or, if none does, fold what no
+ * process has pinned. Return whether anything was done. */
+bool epoch_serve(struct tally_ledger *ledger);
 
 /*
  * Advance epochs until the rows of all accounts that are gone by now are free.
@@ -59,7 +65,8 @@ void epoch_close(struct tally_ledger *ledger);
 
 /* Continue what the slot's former process left, if it died with the epoch lock,
  * and note what dead threads had in flight; unless another process has the
- * lock, and so does it. To be called once the process has its writer slot. */
+ * lock, and so does it. If a reader has a snapshot of when no process wrote, let
+ * this one add to the other bank. To be called once the process has its writer slot. */
 void epoch_join(struct tally_ledger *ledger);
 
 /* Note what dead threads had in flight, and free their slots: of all dead

@@ -20,6 +20,7 @@ struct fold {
 	uint32_t plane;
 	uint64_t nr_cells; /* in a bucket */
 	int64_t *sums;	   /* [nr_cells] */
+	uint64_t *marked;  /* a bit for each bucket that was added to */
 };
 
 static uint64_t *state_at(const struct fold *f, uint64_t bucket)
@@ -37,25 +38,66 @@ static int64_t *copy_at(const struct fold *f, uint32_t copy, uint64_t bucket)
 						f->plane, bucket));
 }
 
-/* The cells of the bucket in the slot-th lane, or NULL if it is untouched. */
+/* The bucket headers of the slot-th lane, and how many exist. */
+static struct tally_slice *headers_at(const struct fold *f, uint32_t slot,
+				      uint64_t *nr)
+{
+	const struct layout *l = f->layout;
+	uint32_t lane = layout_lane_at(l, f->node, slot);
+
+	*nr = tally_slice_len(&layout_record(
+		l, f->node,
+		slot)[f->bank * l->header.params.nr_planes + f->plane]);
+	if (*nr > l->plan->nr_buckets)
+		*nr = l->plan->nr_buckets;
+	return (struct tally_slice *)(l->origin +
+				      layout_headers_offset(l, lane, f->bank,
+							    f->plane));
+}
+
+/* The cells of the bucket in the slot-th lane, or NULL if it is not marked. */
 static int64_t *cells_at(const struct fold *f, uint32_t slot, uint64_t bucket)
 {
 	const struct layout *l = f->layout;
 	uint32_t lane = layout_lane_at(l, f->node, slot);
-	const struct tally_slice *record = &layout_record(
-		l, f->node,
-		slot)[f->bank * l->header.params.nr_planes + f->plane];
-	const struct tally_slice *headers =
-		(const struct tally_slice *)(l->origin +
-					     layout_headers_offset(l, lane,
-								   f->bank,
-								   f->plane));
+	uint64_t nr;
+	const struct tally_slice *headers = headers_at(f, slot, &nr);
 
-	if (bucket >= tally_slice_len(record) ||
-	    !tally_slice_len(&headers[bucket]))
+	if (bucket >= nr || !tally_slice_len(&headers[bucket]))
 		return NULL;
 	return (int64_t *)(l->origin + layout_cells_offset(l, lane, f->bank,
 							   f->plane, bucket));
+}
+
+static void find_marked(const struct fold *f)
+{
+	uint64_t nr;
+
+	for (uint32_t s = 0; s < f->layout->places[f->node].nr_lanes; s++) {
+		const struct tally_slice *headers = headers_at(f, s, &nr);
+
+		for (uint64_t b = 0; b < nr; b++)
+			if (tally_slice_len(&headers[b]))
+				f->marked[b / 64] |= UINT64_C(1) << b % 64;
+	}
+}
+
+/* The cells are zero: until they are added to again, no fold visits them. */
+static void unmark(const struct fold *f, uint64_t bucket)
+{
+	const struct layout *l = f->layout;
+
+	for (uint32_t s = 0; s < l->places[f->node].nr_lanes; s++) {
+		uint32_t lane = layout_lane_at(l, f->node, s);
+		uint64_t nr;
+		struct tally_slice *header = headers_at(f, s, &nr) + bucket;
+
+		if (bucket < nr && tally_slice_len(header))
+			tally_slice_lay(header,
+					layout_cells_offset(l, lane, f->bank,
+							    f->plane, bucket),
+					0, LAYOUT_BUCKET_ROWS);
+	}
 }
 
 /* The end of buckets, also of those that are only folded: rows in them may be
@@ -238,8 +280,10 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 			dirty = not_clean(f->layout,
 					  copy_at(f, state & 1, bucket),
 					  reclaimable);
-		if (!sum_lanes(f, bucket) && !dirty)
+		if (!sum_lanes(f, bucket) && !dirty) {
+			unmark(f, bucket);
 			return 0;
+		}
 		/* The copies are allocated before the first fold. */
 		if (!state) {
 			err = make_folded(f, bucket);
@@ -256,7 +300,23 @@ static int fold_bucket(const struct fold *f, uint64_t bucket)
 	/* A reader that sees a zeroed cell sees the new state. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	zero_lanes(f, bucket);
+	unmark(f, bucket);
 	return 0;
+}
+
+/* Also what is only folded: rows in it may be reclaimable. */
+static int fold_plane(const struct fold *f)
+{
+	uint64_t end = nr_buckets(f);
+	int err = 0;
+
+	memset(f->marked, 0, (end + 63) / 64 * sizeof(*f->marked));
+	find_marked(f);
+	for (uint64_t b = 0; b < end && !err; b++)
+		if (f->marked[b / 64] >> b % 64 & 1 ||
+		    directory_reclaimable(f->layout, b, f->epoch))
+			err = fold_bucket(f, b);
+	return err;
 }
 
 int fold(struct layout *layout, uint64_t epoch)
@@ -271,17 +331,14 @@ int fold(struct layout *layout, uint64_t epoch)
 	int err = 0;
 
 	f.sums = malloc(layout->plan->bucket_bytes);
-	if (!f.sums)
-		return -ENOMEM;
-	for (f.node = 0; f.node < nr_nodes; f.node++) {
-		for (f.plane = 0; f.plane < nr_nodes; f.plane++) {
-			uint64_t end = nr_buckets(&f);
-
-			for (uint64_t b = 0; b < end && !err; b++)
-				err = fold_bucket(&f, b);
-		}
-	}
+	f.marked = calloc(layout->plan->nr_buckets / 64 + 1, sizeof(*f.marked));
+	if (!f.sums || !f.marked)
+		err = -ENOMEM;
+	for (f.node = 0; f.node < nr_nodes; f.node++)
+		for (f.plane = 0; f.plane < nr_nodes && !err; f.plane++)
+			err = fold_plane(&f);
 	free(f.sums);
+	free(f.marked);
 	return err;
 }
 

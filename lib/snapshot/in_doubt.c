@@ -41,20 +41,27 @@ static void fill_row(const struct layout *l, struct layout_in_doubt *doubt,
 	doubt->generation[i] = generation ? (generation - 1) | 1 : 0;
 }
 
+/* While a thread marks a bucket, it adds to no row yet. */
+static bool names_row(const struct layout *l, uint64_t word)
+{
+	return layout_inflight_row(word) < l->header.params.max_accounts;
+}
+
 static void fill(const struct layout *l, struct layout_in_doubt *doubt,
 		 uint64_t number, const struct layout_inflight *inflight,
 		 uint64_t word, uint32_t pid)
 {
-	uint32_t nr_more = inflight->nr_more;
+	uint32_t nr_more = inflight->nr_more, nr = 0;
 
 	__atomic_store_n(&doubt->number, 0, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	doubt->epoch = word >> LAYOUT_INFLIGHT_SHIFT;
 	doubt->pid = pid;
-	doubt->nr_rows = 1 + nr_more;
-	fill_row(l, doubt, 0, layout_inflight_row(word));
-	for (uint32_t i = 1; i < LAYOUT_IN_DOUBT_ROWS && i <= nr_more; i++)
-		fill_row(l, doubt, i, inflight->more[i - 1]);
+	if (names_row(l, word))
+		fill_row(l, doubt, nr++, layout_inflight_row(word));
+	doubt->nr_rows = nr + nr_more;
+	for (uint32_t i = 0; nr < LAYOUT_IN_DOUBT_ROWS && i < nr_more; i++)
+		fill_row(l, doubt, nr++, inflight->more[i]);
 	__atomic_store_n(&doubt->number, number, __ATOMIC_RELEASE);
 }
 
@@ -67,7 +74,9 @@ static void note(struct layout *layout, struct layout_inflight *inflight,
 	uint64_t word = __atomic_load_n(&inflight->word, __ATOMIC_ACQUIRE);
 	uint64_t number = __atomic_load_n(&inflight->doubt, __ATOMIC_RELAXED);
 
-	if (word) {
+	if (word && !names_row(layout, word) && !inflight->nr_more) {
+		__atomic_store_n(&inflight->word, 0, __ATOMIC_RELEASE);
+	} else if (word) {
 		if (!number) {
 			number = *nr + 1;
 			__atomic_store_n(&inflight->doubt, number,

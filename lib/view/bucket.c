@@ -5,9 +5,9 @@
 
 /*
  * Return 1 if a bucket's header says that its cells exist, else 0; or -EBADMSG.
- * A writer stores it word by word, len last, once the cells exist. A header
- * with only some of the words counts too: it is being stored, its writer died,
- * or it lost its len.
+ * A writer stores it word by word, once the cells exist. A header with only
+ * some of the words counts too: it is being stored, its writer died, or a fold
+ * has set len to 0.
  */
 static int is_laid(const struct tally_slice *header, uint64_t cells)
 {

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Setting gauges. */
+/*
+ * Setting gauges: a set adds what the sum over lanes lacks. A lock has the sets
+ * of a ledger take turns, so that no other set comes between reading the sum and
+ * adding to it. A set changes nothing but by its add: what a dead owner of the
+ * lock had begun needs no repair.
+ */
 #include "config.h"
 
 #include <assert.h>
@@ -7,8 +12,12 @@
 
 #include <numatally/view.h>
 
+#include "base/uncancelled.h"
 #include "file/column.h"
+#include "file/turn.h"
 #include "ledger/mapped.h"
+
+#define LOCK_NS INT64_C(1000000000)
 
 static int read_now(struct tally_ledger *l, struct tally_account account,
 		    int node, int64_t *now)
@@ -23,20 +32,13 @@ static int read_now(struct tally_ledger *l, struct tally_account account,
 	return err;
 }
 
-int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
-		     int node, const struct tally_amount *amounts,
-		     unsigned int nr)
+static int set(struct tally_ledger *l, struct tally_account account, int node,
+	       const struct tally_amount *amounts, unsigned int nr)
 {
 	int64_t now[LAYOUT_MAX_COLUMNS];
 	struct tally_amount lacks[64];
-	int err = layout_node_index(l->layout, node);
+	int err = read_now(l, account, node, now);
 
-	assert(nr <= 64);
-	for (unsigned int i = 0; i < nr; i++)
-		if (column_kind(l->layout, amounts[i].resource) != TALLY_GAUGE)
-			return -EINVAL;
-	if (err >= 0)
-		err = read_now(l, account, node, now);
 	if (err)
 		return err;
 	for (unsigned int i = 0; i < nr; i++) {
@@ -48,4 +50,42 @@ int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
 		*had = amounts[i].amount;
 	}
 	return tally_ledger_charge(l, account, node, lacks, nr);
+}
+
+static int set_in_turn(struct tally_ledger *l, struct tally_account account,
+		       int node, const struct tally_amount *amounts,
+		       unsigned int nr)
+{
+	struct layout_control *c = layout_control(l->layout);
+	int err = ledger_join(l);
+
+	if (!err && !turn_try(l->layout, &c->gauges_lock, &c->gauges_turn))
+		err = turn_take(l->layout, &c->gauges_lock, &c->gauges_turn,
+				LOCK_NS);
+	if (err < 0)
+		return err;
+	err = set(l, account, node, amounts, nr);
+	robust_leave(l->layout, &c->gauges_lock);
+	return err;
+}
+
+int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
+		     int node, const struct tally_amount *amounts,
+		     unsigned int nr)
+{
+	UNCANCELLED;
+	int err = layout_node_index(l->layout, node);
+
+	assert(nr <= 64);
+	for (unsigned int i = 0; i < nr; i++)
+		if (column_kind(l->layout, amounts[i].resource) != TALLY_GAUGE)
+			return -EINVAL;
+	return err < 0 ? err : set_in_turn(l, account, node, amounts, nr);
+}
+
+int tally_gauge_set(struct tally_ledger *l, struct tally_account account,
+		    int node, unsigned int resource, int64_t amount)
+{
+	return tally_ledger_set(l, account, node,
+				&(struct tally_amount){resource, amount}, 1);
 }

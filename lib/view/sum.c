@@ -199,8 +199,7 @@ static uint64_t longest(const struct tally_slice *header, const uint64_t *copy)
 	return len > before ? len : before;
 }
 
-/* The end of the buckets of a plane that a lane of the region has touched. */
-static uint64_t end_bucket(const struct sum *s, uint32_t node, uint32_t plane)
+uint64_t sum_end_bucket(const struct sum *s, uint32_t node, uint32_t plane)
 {
 	const struct layout *l = s->layout;
 	uint64_t end = longest(&layout_folded(l, node)[plane],
@@ -230,7 +229,7 @@ static int sum_plane(const struct sum *s, uint32_t node, uint32_t plane,
 	int err = 0;
 
 	if (end > first + 1) {
-		uint64_t touched = end_bucket(s, node, plane);
+		uint64_t touched = sum_end_bucket(s, node, plane);
 
 		if (touched < end)
 			end = touched;

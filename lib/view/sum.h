@@ -26,4 +26,8 @@ struct sum {
  */
 int sum(const struct sum *s, uint64_t *sums);
 
+/* The end of the buckets of a plane that a lane in the node's region has touched;
+ * in a damaged file, maybe a later one. */
+uint64_t sum_end_bucket(const struct sum *s, uint32_t node, uint32_t plane);
+
 #endif

@@ -11,23 +11,15 @@
 #include "add/inflight.h"
 #include "base/sized.h"
 #include "snapshot/in_doubt.h"
+#include "snapshot/ask.h"
 #include "snapshot/epoch.h"
+#include "snapshot/pin.h"
 #include "file/column.h"
 #include "file/reserved.h"
 #include "ledger/mapped.h"
 #include "view/sum.h"
 #include "view/file.h"
-
-struct tally_view {
-	const struct layout *layout;
-	const struct tally_accounts *accounts;
-	struct tally_ledger *pinned; /* by a snapshot; else NULL */
-	uint64_t owner;		     /* word of the process that pinned it */
-	struct tally_snapshot_info info;
-	struct tally_resource *resources; /* that there were when it was opened */
-	uint32_t nr_resources;
-	struct tally_slice records[]; /* by node index */
-};
+#include "view/internal.h"
 
 /*
  * Describe the resources. Callers have arrays of as many amounts, so that this
@@ -76,6 +68,7 @@ int view_over(const struct layout *layout,
 	v->layout = layout;
 	v->accounts = accounts;
 	v->pinned = NULL;
+	v->asker = NULL;
 	v->info = (struct tally_snapshot_info){.size = sizeof(v->info)};
 	err = describe(v);
 	if (err) {
@@ -99,24 +92,53 @@ int tally_view_open(struct tally_ledger *ledger, struct tally_view **view)
 	return view_over(ledger->layout, ledger->accounts, view);
 }
 
+static void set_info(struct tally_view *v, const struct pin_info *pin)
+{
+	v->info.epoch = pin->epoch;
+	v->info.nr_in_doubt = pin->nr_in_doubt;
+	v->info.taken_ns = pin->taken_ns;
+	v->info.age_ns = pin->age_ns;
+}
+
 int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
 			int64_t timeout_ns, struct tally_view **view)
 {
 	UNCANCELLED;
+	struct pin_info pin;
 	struct tally_view *v;
 	int err = view_over(ledger->layout, ledger->accounts, &v);
 
 	if (err)
 		return err;
 	inflight_settle(ledger);
-	err = epoch_pin(ledger, flags & TALLY_SNAPSHOT_JOIN, timeout_ns,
-			&v->info.epoch, &v->info.nr_in_doubt);
+	err = epoch_pin(ledger, flags & TALLY_SNAPSHOT_JOIN, timeout_ns, &pin);
 	if (err) {
 		tally_view_close(v);
 		return err;
 	}
+	set_info(v, &pin);
 	v->pinned = ledger;
 	v->owner = ledger->layout->owner;
+	*view = v;
+	return 0;
+}
+
+int view_asked(struct asker *asker, const struct tally_accounts *accounts,
+	       unsigned int flags, int64_t timeout_ns, struct tally_view **view)
+{
+	struct pin_info pin;
+	struct tally_view *v;
+	int err = view_over(asker->layout, accounts, &v);
+
+	if (err)
+		return err;
+	err = ask_pin(asker, flags & TALLY_SNAPSHOT_JOIN, timeout_ns, &pin);
+	if (err) {
+		tally_view_close(v);
+		return err;
+	}
+	set_info(v, &pin);
+	v->asker = asker;
 	*view = v;
 	return 0;
 }
@@ -124,13 +146,13 @@ int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
 const struct tally_snapshot_info *
 tally_view_snapshot_info(const struct tally_view *view)
 {
-	return view->pinned ? &view->info : NULL;
+	return view->info.epoch ? &view->info : NULL;
 }
 
 uint64_t tally_view_nr_in_doubt(const struct tally_view *view)
 {
-	return view->pinned ? view->info.nr_in_doubt
-			    : in_doubt_count(view->layout);
+	return view->info.epoch ? view->info.nr_in_doubt
+				: in_doubt_count(view->layout);
 }
 
 int tally_view_in_doubt(const struct tally_view *view, uint64_t index,
@@ -173,6 +195,8 @@ void tally_view_close(struct tally_view *view)
 	if (view->pinned && __atomic_load_n(&view->pinned->layout->owner,
 					    __ATOMIC_RELAXED) == view->owner)
 		epoch_unpin(view->pinned);
+	if (view->asker)
+		ask_unpin(view->asker, view->info.epoch);
 	free(view->resources);
 	free(view);
 }
@@ -235,169 +259,50 @@ const struct layout *view_layout(const struct tally_view *view)
 	return view->layout;
 }
 
-/* Nodes, by index. */
-struct range {
-	uint32_t first, end;
-};
-
-/* Those of the nodes that have planes. */
-static inline void set_planes(struct sum *s, struct range nodes)
+/* The bytes of the key at @prefix, with its NUL; 0: the key begins otherwise. */
+static size_t matches(const char *key, const char *prefix)
 {
-	uint32_t nr_planes = s->layout->header.params.nr_planes;
-
-	s->first_plane = nodes.first;
-	s->end_plane = nodes.end < nr_planes ? nodes.end : nr_planes;
+	return strncmp(key, prefix, strlen(prefix)) ? 0 : strlen(key) + 1;
 }
 
-/* With reservations; row: as reserved_add() takes it. */
-static __attribute__((noinline)) int sum_with_reserved(const struct sum *s,
-						       const uint32_t *row,
-						       struct range nodes,
-						       uint64_t *sums)
+int view_next(const struct tally_view *view, const char *prefix,
+	      uint64_t *cursor, struct tally_account *account, char *key,
+	      size_t bytes)
 {
-	unsigned int nr_resources = s->layout->header.params.nr_resources;
-	int64_t held[LAYOUT_MAX_COLUMNS];
+	char its[LAYOUT_MAX_KEY + 1];
+	uint64_t at = *cursor;
+	size_t n;
 	int err;
 
-	memset(held, 0, nr_resources * sizeof(*held));
-	err = reserved_add(s->layout, row, nodes.first, nodes.end, held);
-	if (!err)
-		err = sum(s, sums);
-	for (unsigned int i = 0; !err && i < nr_resources; i++)
-		sums[i] += (uint64_t)held[i];
-	return err;
-}
-
-/* Sum up the rows [from, to). row: the only one, or NULL for all rows. */
-static inline __attribute__((always_inline)) int
-sum_of(const struct tally_view *view, int node, uint64_t from, uint64_t to,
-       const uint32_t *row, uint64_t *sums)
-{
-	const struct layout *l = view->layout;
-	struct sum s = {
-		.totals = !row,
-		.layout = l,
-		.records = view->records,
-		.frozen = view->info.epoch,
-		.from = from,
-		.to = to,
-	};
-	struct range nodes = {.end = l->header.params.nr_nodes};
-
-	if (node != TALLY_VIEW_ALL) {
-		int index = layout_node_index(l, node);
-
-		if (index < 0)
-			return index;
-		nodes.first = (uint32_t)index;
-		nodes.end = nodes.first + 1;
-	}
-	set_planes(&s, nodes);
-	return reserved_any(l) ? sum_with_reserved(&s, row, nodes, sums)
-			       : sum(&s, sums);
-}
-
-/* Eight resources fill a cache line: for these, memcpy() is no call. */
-static void copy_sums(const struct tally_view *view, const uint64_t *sums,
-		      int64_t *amounts)
-{
-	size_t bytes = view->nr_resources * sizeof(*amounts);
-
-	if (bytes == LAYOUT_LINE)
-		memcpy(amounts, sums, LAYOUT_LINE);
-	else
-		memcpy(amounts, sums, bytes);
-}
-
-/* The end of the buckets that have accounts. */
-static uint64_t end_row(const struct tally_view *view)
-{
-	uint64_t nr_rows = directory_nr_rows(view->accounts);
-
-	return (nr_rows + LAYOUT_BUCKET_ROWS - 1) / LAYOUT_BUCKET_ROWS *
-	       LAYOUT_BUCKET_ROWS;
-}
-
-int view_added(const struct tally_view *view, uint32_t index, uint64_t *sums)
-{
-	struct sum s = {
-		.totals = true,
-		.layout = view->layout,
-		.records = view->records,
-		.frozen = view->info.epoch,
-		.to = end_row(view),
-	};
-
-	set_planes(&s, (struct range){index, index + 1});
-	return sum(&s, sums);
-}
-
-int tally_view_totals(const struct tally_view *view, int node, int64_t *amounts)
-{
-	uint64_t sums[LAYOUT_MAX_COLUMNS] __attribute__((aligned(LAYOUT_LINE)));
-	int err;
-
-	if (!directory_has_all(view->accounts))
-		return -EBADMSG;
-	err = sum_of(view, node, 0, end_row(view), NULL, sums);
-	if (!err)
-		copy_sums(view, sums, amounts);
-	return err;
-}
-
-static inline bool has(const struct tally_view *view,
-		       struct tally_account account)
-{
-	return directory_has_now(view->accounts, account) ||
-	       directory_has(view->accounts, account, view->info.epoch);
-}
-
-static inline __attribute__((always_inline)) int
-sum_account(const struct tally_view *view, struct tally_account account,
-	    int node, uint64_t *sums, int64_t *amounts)
-{
-	int err;
-
-	if (!has(view, account))
-		return directory_if_whole(view->accounts, -ESTALE);
-	err = sum_of(view, node, account.row, (uint64_t)account.row + 1,
-		     &account.row, sums);
+	if (!prefix)
+		return tally_view_next(view, cursor, account, key, bytes);
+	do {
+		err = tally_view_next(view, &at, account, its, sizeof(its));
+		n = err ? 1 : matches(its, prefix);
+	} while (!n);
+	if (!err && key && n > bytes)
+		err = -ERANGE;
 	if (err)
 		return err;
-	/* If it is gone, the row may have been reclaimed meanwhile. */
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	if (!has(view, account))
-		return directory_if_whole(view->accounts, -ESTALE);
-	copy_sums(view, sums, amounts);
+	if (key)
+		memcpy(key, its, n);
+	*cursor = at;
 	return 0;
-}
-
-/* For rows of more than a cache line. */
-static __attribute__((noinline)) int
-sum_wide_account(const struct tally_view *view, struct tally_account account,
-		 int node, int64_t *amounts)
-{
-	uint64_t sums[LAYOUT_MAX_COLUMNS] __attribute__((aligned(LAYOUT_LINE)));
-
-	return sum_account(view, account, node, sums, amounts);
-}
-
-int tally_view_account(const struct tally_view *view,
-		       struct tally_account account, int node, int64_t *amounts)
-{
-	/* Not a page of stack: loads would wait for stores at the same place in
-	 * another page. */
-	uint64_t sums[LAYOUT_LINE / sizeof(uint64_t)]
-		__attribute__((aligned(LAYOUT_LINE)));
-
-	if (view->layout->plan->row_bytes > sizeof(sums))
-		return sum_wide_account(view, account, node, amounts);
-	return sum_account(view, account, node, sums, amounts);
 }
 
 int tally_view_next(const struct tally_view *view, uint64_t *cursor,
 		    struct tally_account *account, char *key, size_t bytes)
 {
-	return directory_next(view->accounts, view->info.epoch, cursor, account,
-			      key, bytes);
+	struct tally_account found;
+	uint64_t at = *cursor;
+	int err = directory_next(view->accounts, view->info.epoch, &at, &found,
+				 key, bytes);
+
+	if (view->asker && pin_is_lost(view->layout, view->info.epoch))
+		return directory_if_whole(view->accounts, -ESTALE);
+	if (err)
+		return err;
+	*cursor = at;
+	*account = found;
+	return 0;
 }

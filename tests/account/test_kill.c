@@ -267,7 +267,7 @@ static void step_through(struct machine *m,
 
 	snprintf(path, sizeof(path), "%s/copy", m->dir);
 	image_open(&image, m->path);
-	alarm(200); /* a list with a cycle has no end */
+	alarm(800); /* a list with a cycle has no end */
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Stops a search at every seventh of its instructions, or at each with
+ * Stops a search at every 31st of its instructions, or at each with
  * NUMATALLY_LONG, and meanwhile gives a row on its way to another account: in
  * another chain, or at the head of the same one.
  */
@@ -60,7 +60,7 @@ static void choose_keys(void)
 
 static int stride(void)
 {
-	return test_is_long() ? 1 : 7;
+	return test_is_long() ? 1 : 31;
 }
 
 static int find(struct tally_ledger *ledger, const char *key,

@@ -72,7 +72,7 @@ static int64_t total(const struct subject *s)
 }
 
 /* Every way to add 1 to an account, or to all 4; the last way adds to two. */
-enum { NR_WAYS = 6 };
+enum { NR_WAYS = 7 };
 
 static int add(const struct subject *s, int way)
 {
@@ -81,6 +81,7 @@ static int add(const struct subject *s, int way)
 	static const struct tally_amount apart[2] = {{0, 1}, {3, 1}};
 	const struct tally_entry entries[2] = {{s->other, 0, 0, 1},
 					       {s->gone, 0, 0, 1}};
+	size_t added;
 
 	switch (way) {
 	case 0:
@@ -96,6 +97,8 @@ static int add(const struct subject *s, int way)
 	case 4:
 		return tally_ledger_charge(s->ledger, s->gone, TALLY_NODE_LOCAL,
 					   apart, 2);
+	case 5:
+		return tally_ledger_add_each(s->ledger, entries + 1, 1, &added);
 	default:
 		return tally_ledger_post(s->ledger, entries, 2);
 	}

@@ -46,7 +46,7 @@ static void words_of_a_function(void **state)
 			    "the ledger is of an earlier boot");
 	assert_string_equal(
 		tally_strerror_of("tally_ledger_open_or_create", -EEXIST),
-		"the ledger has other resources");
+		"the ledger has other resources or nodes");
 	assert_string_equal(tally_strerror_of("tally_ledger_declare", -ENOSPC),
 			    "no spare column is left");
 	assert_string_equal(tally_strerror_of("tally_ledger_add", -ESTALE),

@@ -106,6 +106,10 @@ static void expect_refused(const struct machine *m, size_t size)
 	struct tally_limit limit = {.size = size};
 	struct tally_reservation reservation = {.size = size};
 	struct tally_in_doubt doubt = {.size = size};
+	const struct tally_filter filter = {.size = size};
+	struct tally_entry entry;
+	uint64_t cursor = 0;
+	size_t nr;
 	struct tally_ledger *l = NULL, *other = NULL;
 	struct tally_account a;
 	struct tally_token token;
@@ -128,6 +132,9 @@ static void expect_refused(const struct machine *m, size_t size)
 	assert_int_equal(tally_limit_account(view, a, 0, &limit), -EINVAL);
 	assert_int_equal(tally_limit_find(view, a, &reservation), -EINVAL);
 	assert_int_equal(tally_view_in_doubt(view, 0, &doubt), -EINVAL);
+	assert_int_equal(
+		tally_view_read(view, &filter, &cursor, &entry, 1, &nr),
+		-EINVAL);
 	tally_view_close(view);
 	tally_ledger_close(l);
 }

@@ -13,7 +13,7 @@
 #include <numatally/kernel_memory.h>
 #include <numatally/kernel_node.h>
 #include <numatally/kernel_process.h>
-#include <numatally/limit.h>
+#include <numatally/limit_claim.h>
 #include <numatally/reader.h>
 #include <numatally/slice_ref.h>
 
@@ -207,6 +207,7 @@ static int make_adds(struct machine *m, struct tally_ledger *l)
 {
 	const struct tally_amount amount = {0, 1};
 	struct tally_account account;
+	size_t added;
 	char key[16];
 
 	(void)m;
@@ -221,6 +222,8 @@ static int make_adds(struct machine *m, struct tally_ledger *l)
 		MUST(tally_ledger_charge(l, account, 5, &amount, 1));
 		MUST(tally_ledger_post(
 			l, &(struct tally_entry){account, 9, 0, 1}, 1));
+		MUST(tally_ledger_add_each(
+			l, &(struct tally_entry){account, 0, 0, 1}, 1, &added));
 	}
 	return 0;
 }
@@ -241,6 +244,8 @@ static int make_limits(struct machine *m, struct tally_ledger *l)
 	MUST(tally_account_open(tally_ledger_accounts(l), "a/", &account));
 	MUST(tally_limit_set_capacity(l, 0, MEMORY, 1000));
 	MUST(tally_limit_set_quota(l, account, MEMORY, 1000));
+	MUST(tally_limit_claim(l, account, 0, &t));
+	MUST(tally_limit_cancel(l, t));
 	MUST(tally_limit_reserve(l, account, &request, &t, NULL));
 	MUST(tally_limit_cancel(l, t));
 	MUST(tally_limit_reserve(l, account, &request, &t, NULL));

@@ -18,13 +18,22 @@ static const struct {
 	{bench_add_groups, &bench_nr_add_groups},
 	{bench_charge_groups, &bench_nr_charge_groups},
 	{bench_view_groups, &bench_nr_view_groups},
+	{bench_serve_groups, &bench_nr_serve_groups},
 	{bench_snapshot_groups, &bench_nr_snapshot_groups},
+	{bench_fold_groups, &bench_nr_fold_groups},
 	{bench_slice_groups, &bench_nr_slice_groups},
 	{bench_bucket_groups, &bench_nr_bucket_groups},
 	{bench_limit_groups, &bench_nr_limit_groups},
 	{bench_refusal_groups, &bench_nr_refusal_groups},
+	{bench_wait_groups, &bench_nr_wait_groups},
+	{bench_claim_groups, &bench_nr_claim_groups},
+	{bench_draw_groups, &bench_nr_draw_groups},
+	{bench_queue_groups, &bench_nr_queue_groups},
 	{bench_roster_groups, &bench_nr_roster_groups},
 	{bench_cluster_groups, &bench_nr_cluster_groups},
+	{bench_place_groups, &bench_nr_place_groups},
+	{bench_decide_groups, &bench_nr_decide_groups},
+	{bench_room_groups, &bench_nr_room_groups},
 };
 #define NR_SUBJECTS (sizeof(subjects) / sizeof(subjects[0]))
 #define MAX_GROUPS  64

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Reading one account over 64 lanes, and a whole ledger over 8. */
+/* Reading one account over 64 lanes, and a whole ledger over 8: its totals, and
+ * each amount. */
 #include "config.h"
 
 #include <errno.h>
@@ -180,6 +181,119 @@ static const struct bench_contender totals_contenders[] = {
 	 .target_ratio = 1.1},
 };
 
+#define NR_ENTRIES 4096u
+
+static struct tally_entry entries[NR_ENTRIES];
+
+/* The same loads, and a record for each amount. */
+BENCH_LOOP void copy_linear(void *arg, uint64_t nr)
+{
+	typedef int64_t vector __attribute__((vector_size(64), may_alias));
+	const vector *from = (const vector *)words;
+	size_t nr_rows = words_bytes / sizeof(vector) / TOTALS_LANES;
+
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++)
+		for (size_t row = 0; row < nr_rows; row++) {
+			struct tally_entry *to =
+				&entries[row * NR_COLUMNS % NR_ENTRIES];
+			vector sum = from[row];
+
+			for (size_t lane = 1; lane < TOTALS_LANES; lane++)
+				sum += from[lane * nr_rows + row];
+			for (unsigned int k = 0; k < NR_COLUMNS; k++)
+				to[k] = (struct tally_entry){
+					.account.row = (uint32_t)row,
+					.resource = k,
+					.amount = sum[k],
+				};
+			bench_stored(&to[NR_COLUMNS - 1]);
+		}
+}
+BENCH_ALIGN(copy_linear)
+
+BENCH_LOOP void read_all(uint64_t nr, const struct tally_filter *filter)
+{
+	for (uint64_t i = 0; i < nr; i++) {
+		uint64_t cursor = 0;
+		size_t got = 0;
+
+		while (!tally_view_read(view, filter, &cursor, entries,
+					NR_ENTRIES, &got))
+			bench_used(entries[got - 1].amount);
+	}
+}
+
+BENCH_LOOP void read_ours(void *arg, uint64_t nr)
+{
+	(void)arg;
+	read_all(nr, NULL);
+}
+BENCH_ALIGN(read_ours)
+
+BENCH_LOOP void read_prefix(void *arg, uint64_t nr)
+{
+	const struct tally_filter filter = {
+		.size = sizeof(filter),
+		.prefix = "job-",
+		.node = TALLY_VIEW_ALL,
+		.resource = TALLY_VIEW_ALL,
+	};
+
+	(void)arg;
+	read_all(nr, &filter);
+}
+BENCH_ALIGN(read_prefix)
+
+/* What a caller does without it. */
+BENCH_LOOP void read_one_by_one(void *arg, uint64_t nr)
+{
+	int64_t amounts[NR_COLUMNS];
+	int node = tally_view_node(view, 0);
+
+	(void)arg;
+	for (uint64_t i = 0; i < nr; i++) {
+		struct tally_account account;
+		uint64_t cursor = 0;
+
+		while (!tally_view_next(view, &cursor, &account, NULL, 0)) {
+			(void)!tally_view_account(view, account, node, amounts);
+			bench_used(amounts[0]);
+		}
+	}
+}
+BENCH_ALIGN(read_one_by_one)
+
+#define VALUES (bench_options.quick ? 1u << 14 : TOTALS_CELLS)
+
+static struct bench_contender read_contenders[] = {
+	{.name = "loop over the same cells, a record for each amount",
+	 .kind = BENCH_FLOOR,
+	 .loops = &copy_linear_loops,
+	 .alone = true},
+	{.name = "numatally: tally_view_account, 8 resources",
+	 .kind = BENCH_OURS,
+	 .loops = &read_one_by_one_loops,
+	 .alone = true},
+	{.name = "numatally: tally_view_read",
+	 .kind = BENCH_OURS,
+	 .loops = &read_ours_loops,
+	 .alone = true,
+	 .row = "flat read of 1M amounts, 8 lanes",
+	 .target_ns = 30},
+	{.name = "numatally: the same, by a prefix of keys",
+	 .kind = BENCH_OURS,
+	 .loops = &read_prefix_loops,
+	 .alone = true},
+};
+
+static int set_up_read(void)
+{
+	for (size_t i = 0; i < COUNT(read_contenders); i++)
+		read_contenders[i].scale = VALUES;
+	return set_up_totals();
+}
+
 const struct bench_group bench_view_groups[] = {
 	{.name = "sum",
 	 .title = "The sum of one account over 64 lanes, warm",
@@ -195,6 +309,14 @@ const struct bench_group bench_view_groups[] = {
 	 .nr_contenders = COUNT(totals_contenders),
 	 .large = true,
 	 .setup = set_up_totals,
+	 .teardown = tear_down},
+	{.name = "read",
+	 .title = "Flat read of 1M amounts over 8 lanes (64 MiB)",
+	 .unit = "amount",
+	 .contenders = read_contenders,
+	 .nr_contenders = COUNT(read_contenders),
+	 .large = true,
+	 .setup = set_up_read,
 	 .teardown = tear_down},
 };
 const size_t bench_nr_view_groups = COUNT(bench_view_groups);

@@ -416,7 +416,7 @@ static int be_host(const char *name, const char *path)
 {
 	struct small s;
 
-	alarm(60);
+	alarm(400);
 	signal(SIGBUS, SIG_DFL);
 	small_load(path, &s);
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)

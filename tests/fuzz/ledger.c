@@ -41,6 +41,24 @@ static int see_problem(void *arg, const char *problem)
 	return !*problem;
 }
 
+static void draw(struct tally_ledger *ledger, struct tally_token from,
+		 const struct tally_request *request)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(ledger);
+	struct tally_refusal refusal = {.size = sizeof(refusal)};
+	struct tally_account account;
+	struct tally_token token = from;
+
+	if (!tally_account_open(accounts, "batch/job-42/step", &account) &&
+	    !tally_limit_draw(ledger, account, from, request, &token, &refusal))
+		(void)!tally_limit_change(ledger, token, request, &refusal);
+	if (!tally_account_open(accounts, "another", &account) &&
+	    !tally_limit_draw(ledger, account, token, request, &token,
+			      &refusal))
+		(void)!tally_limit_commit(ledger, token);
+	(void)!tally_limit_release(ledger, from, NULL, 0);
+}
+
 static void use_limits(struct tally_ledger *ledger,
 		       const struct tally_view *view,
 		       struct tally_account account)
@@ -74,8 +92,10 @@ static void use_limits(struct tally_ledger *ledger,
 		(void)!tally_limit_give(&credit, 1);
 	if (!tally_limit_adopt(ledger, account, &request, &token))
 		(void)!tally_limit_release(ledger, token, NULL, 0);
-	if (!tally_limit_reserve(ledger, account, &leased, &token, &refusal))
+	if (!tally_limit_reserve(ledger, account, &leased, &token, &refusal)) {
 		(void)!tally_limit_change(ledger, token, &renewed, &refusal);
+		draw(ledger, token, &request);
+	}
 	(void)!tally_limit_repair(ledger, see_problem, NULL);
 }
 
@@ -95,10 +115,11 @@ static void write_to(struct tally_ledger *ledger, const struct tally_view *view)
 	static const struct tally_resource gpus = {"gpus", "",
 						   TALLY_RESERVABLE};
 	const struct tally_capacity four = {tally_view_node(view, 0), 0, 4};
+	static const struct tally_quota two = {"d", 0, 2};
 	static const char *const keys[] = {"a", "new", "batch/job-42", "c"};
 	struct tally_view *snapshot;
 
-	(void)!tally_ledger_declare(ledger, &gpus, &four, 1);
+	(void)!tally_ledger_declare_limited(ledger, &gpus, &four, 1, &two, 1);
 	for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct tally_account account;
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <numatally/limit.h>
+#include <numatally/limit_claim.h>
 #include <numatally/reader.h>
 
 #include "fuzz/fuzz.h"
@@ -68,18 +68,52 @@ static void look_at_limits(const struct tally_view *view,
 {
 	struct tally_reservation reservation = {.size = sizeof(reservation)};
 	struct tally_limit limit = {.size = sizeof(limit)};
-
+	struct tally_claimer claimer = {.size = sizeof(claimer)};
 	int nodes[4], nr = tally_limit_holdings(view, account, nodes, 4);
 
 	HOLDS(nr <= 2 * (int)tally_view_nr_nodes(view));
 	(void)!tally_limit_holding(view, account, TALLY_VIEW_ALL, amounts);
 	(void)!tally_limit_account(view, account, 0, &limit);
+	if (!tally_limit_claimer(view, account, &claimer))
+		HOLDS(claimer.alive >= -1 && claimer.alive <= 1);
 	if (tally_limit_find(view, account, &reservation))
 		return;
 	HOLDS(reservation.token.row == account.row);
 	HOLDS(reservation.drawn || !reservation.parent.row);
 	(void)!tally_limit_draw_free(view, reservation.token,
 				     tally_view_node(view, 0), 0, amounts);
+}
+
+#define MOST_CALLS 64
+
+static void read_many(const struct tally_view *view)
+{
+	struct tally_entry entries[64];
+	struct tally_key keys[16];
+	char text[256];
+	uint64_t cursor = 0, at = 0;
+	size_t nr = 0;
+
+	for (int i = 0; i < MOST_CALLS &&
+			!tally_view_read(view, NULL, &cursor, entries, 64, &nr);
+	     i++) {
+		HOLDS(nr && nr <= 64 && cursor > at);
+		at = cursor;
+		for (size_t e = 0; e < nr; e++)
+			HOLDS(entries[e].amount &&
+			      entries[e].resource <
+				      tally_view_nr_resources(view));
+	}
+	cursor = 0;
+	for (int i = 0;
+	     i < MOST_CALLS && !tally_view_keys(view, NULL, &cursor, keys, 16,
+						text, sizeof(text), &nr);
+	     i++) {
+		HOLDS(nr && nr <= 16);
+		for (size_t k = 0; k < nr; k++)
+			HOLDS(keys[k].bytes < sizeof(text) &&
+			      strlen(text + keys[k].offset) == keys[k].bytes);
+	}
 }
 
 static int see_problem(void *arg, const char *problem)
@@ -169,6 +203,7 @@ static void look_at_view(const struct tally_view *view)
 		look_at_doubts(view, amounts);
 		(void)!tally_limit_check(view, see_problem, NULL);
 		(void)!values_each(view, see, &nr_values);
+		read_many(view);
 	}
 	free(amounts);
 }
@@ -191,6 +226,17 @@ static void look_at_file(const struct tally_reader *reader,
 					   NULL, &placement);
 }
 
+/* The process that serves may be one that the file makes up. */
+static void look_at_snapshot(struct tally_reader *reader)
+{
+	struct tally_view *view;
+
+	if (tally_reader_snapshot(reader, TALLY_SNAPSHOT_JOIN, 0, &view))
+		return;
+	look_at_view(view);
+	tally_view_close(view);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct tally_reader *reader;
@@ -201,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	path = fuzz_make(data, bytes, &flags);
 	if (!path || tally_reader_open(path, &reader))
 		return 0;
+	look_at_snapshot(reader);
 	if (!tally_reader_view(reader, &view)) {
 		if (flags & FUZZ_WILD)
 			wild_start(path, flags);

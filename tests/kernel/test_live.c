@@ -2,7 +2,6 @@
 /* The memory of real processes that hold a known amount of each kind. */
 #include "support/test.h"
 
-#include <fcntl.h>
 #include <numaif.h>
 #include <sched.h>
 #include <sys/vfs.h>
@@ -11,17 +10,7 @@
 #include <numatally/kernel_memory.h>
 
 #include "support/child.h"
-
-/* A child that acts once for each letter it reads, and answers each. */
-struct child {
-	pid_t pid;
-	int to;
-	int from;
-	struct tally_tree *tree;
-	struct tally_mem *mem;
-	struct tally_mem_result before;
-	struct tally_mem_node nodes[64]; /* by number */
-};
+#include "support/live.h"
 
 static void look(const volatile char *p, int64_t bytes)
 {
@@ -29,105 +18,6 @@ static void look(const volatile char *p, int64_t bytes)
 
 	for (i = 0; i < bytes; i += 4096)
 		(void)p[i];
-}
-
-/* Starts a child that calls act for each letter. */
-static struct child begin(void (*act)(char letter),
-			  const struct tally_mem_options *o)
-{
-	struct child c;
-	int to[2], from[2];
-	char letter;
-
-	memset(&c, 0, sizeof(c));
-	assert_int_equal(pipe(to), 0);
-	assert_int_equal(pipe(from), 0);
-	fflush(NULL);
-	c.pid = fork();
-	assert_true(c.pid >= 0);
-	if (!c.pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(to[1]);
-		close(from[0]);
-		while (read(to[0], &letter, 1) == 1) {
-			act(letter);
-			if (write(from[1], &letter, 1) != 1)
-				break;
-		}
-		_exit(0);
-	}
-	close(to[0]);
-	close(from[1]);
-	c.to = to[1];
-	c.from = from[0];
-	assert_int_equal(tally_kernel_tree_create(NULL, c.pid, true, &c.tree),
-			 0);
-	assert_int_equal(tally_kernel_mem_create(NULL, o, &c.mem), 0);
-	return c;
-}
-
-static void tell(struct child *c, char letter)
-{
-	char answer;
-
-	assert_int_equal(write(c->to, &letter, 1), 1);
-	assert_int_equal(read(c->from, &answer, 1), 1);
-}
-
-static const struct tally_mem_result *sample(struct child *c)
-{
-	assert_int_equal(tally_kernel_mem_sample(c->mem, c->tree), 0);
-	return tally_kernel_mem_result(c->mem);
-}
-
-static void end(struct child *c)
-{
-	close(c->to);
-	close(c->from);
-	kill(c->pid, SIGKILL);
-	assert_int_equal(waitpid(c->pid, NULL, 0), c->pid);
-	tally_kernel_mem_destroy(c->mem);
-	tally_kernel_tree_destroy(c->tree);
-}
-
-/* In some containers no process can read another's numa_maps, not even its
- * child's. */
-static void need_numa_maps(struct child *c)
-{
-	const struct tally_mem_result *r = sample(c);
-
-	if (r->nr_walked && !CHILD_MORE_IS_TOUCHED)
-		return;
-	if (CHILD_MORE_IS_TOUCHED)
-		print_message("# the sanitizer touches memory too\n");
-	else
-		print_message("# numa_maps can't be read: %s\n",
-			      r->refused ? strerror(-r->refused) : "no NUMA");
-	end(c);
-	skip();
-}
-
-static void keep_before(struct child *c)
-{
-	const struct tally_mem_result *r = sample(c);
-	unsigned int i;
-
-	c->before = *r;
-	for (i = 0; i < r->nr_nodes; i++)
-		if (r->nodes[i].node < 64)
-			c->nodes[r->nodes[i].node] = r->nodes[i];
-}
-
-static void grew(const struct tally_mem_node *now,
-		 const struct tally_mem_node *before, enum tally_mem_kind k,
-		 int64_t bytes)
-{
-	int64_t by = now->now[k].bytes - before->now[k].bytes;
-
-	if (by < bytes - CHILD_SLIP || by > bytes + CHILD_SLIP)
-		fail_msg("%s grew by %lld bytes, not %lld",
-			 tally_kernel_mem_name(k), (long long)by,
-			 (long long)bytes);
 }
 
 static void each_kind(char letter)
@@ -293,8 +183,6 @@ static void counts_shared_memory_once(void **state)
 	end(&c);
 }
 
-static unsigned int memory_nodes(int nodes[64]);
-
 /* Keep NUMA balancing away from this process's memory, as a policy does: the
  * kernel then shows all of it to move_pages(2). */
 static void no_hinting(void)
@@ -391,15 +279,6 @@ static void large(char letter)
 		_exit(3);
 }
 
-static void need_sampling(struct child *c)
-{
-	if (sample(c)->nr_sampled)
-		return;
-	print_message("# pages can't be sampled here\n");
-	end(c);
-	skip();
-}
-
 /*
  * Sample until the anonymous memory has grown by that, within the bounds, of which
  * one in 20 misses the truth.
@@ -478,157 +357,6 @@ static void hidden_pages_are_no_sample(void **state)
 	end(&c);
 }
 
-/* ---- nodes ---------------------------------------------------------------- */
-
-static int bind_node;
-
-static void on_node(char letter)
-{
-	unsigned long mask[16] = {0};
-	char *p = child_map(16 * MIB, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-
-	(void)letter;
-	mask[bind_node / 64] = 1ul << bind_node % 64;
-	if (mbind(p, 16 * MIB, MPOL_BIND, mask, 1024, 0))
-		_exit(77);
-	child_touch(p, 16 * MIB);
-}
-
-/* The nodes with memory, as in "0-2,5". */
-static unsigned int memory_nodes(int nodes[64])
-{
-	FILE *f = fopen("/sys/devices/system/node/has_memory", "r");
-	unsigned int nr = 0;
-	int from, to, c = ',';
-
-	while (f && c == ',' && fscanf(f, "%d", &from) == 1) {
-		to = from;
-		c = fgetc(f);
-		if (c == '-') {
-			if (fscanf(f, "%d", &to) != 1)
-				break;
-			c = fgetc(f);
-		}
-		for (; from <= to && from < 64 && nr < 64; from++)
-			nodes[nr++] = from;
-	}
-	if (f)
-		fclose(f);
-	return nr;
-}
-
-/* One interval in 20 may miss; one three times as wide hardly ever does. */
-static void about(const struct tally_mem_figure *f, int64_t truth)
-{
-	int64_t low = f->bytes - 3 * (f->bytes - f->lower_bytes) - CHILD_SLIP;
-	int64_t high = f->bytes + 3 * (f->upper_bytes - f->bytes) + CHILD_SLIP;
-
-	if (truth < low || truth > high)
-		fail_msg("%lld is not in %lld … %lld", (long long)truth,
-			 (long long)low, (long long)high);
-}
-
-static void places(const struct tally_mem_options *o)
-{
-	int nodes[64];
-	unsigned int i, k, nr = memory_nodes(nodes);
-
-	if (!nr) {
-		print_message("# no NUMA\n");
-		skip();
-	}
-	for (i = 0; i < nr; i++) {
-		const struct tally_mem_result *r;
-		struct child c;
-		char answer;
-
-		bind_node = nodes[i];
-		c = begin(on_node, NULL);
-		need_numa_maps(&c);
-		keep_before(&c);
-		if (o) {
-			tally_kernel_mem_destroy(c.mem);
-			assert_int_equal(
-				tally_kernel_mem_create(NULL, o, &c.mem), 0);
-		}
-		assert_int_equal(write(c.to, "x", 1), 1);
-		if (read(c.from, &answer, 1) != 1) {
-			print_message("# mbind is refused\n");
-			end(&c);
-			skip();
-		}
-		if (o)
-			need_sampling(&c);
-		r = sample(&c);
-		for (k = 0; k < r->nr_nodes; k++) {
-			const struct tally_mem_node *n = &r->nodes[k];
-			int64_t truth = n->node == bind_node ? 16 * MIB : 0;
-
-			assert_true(n->node >= 0 && n->node < 64);
-			truth += c.nodes[n->node].now_total.bytes;
-			about(&n->now_total, truth);
-			if (!o)
-				grew(n, &c.nodes[n->node], TALLY_MEM_ANONYMOUS,
-				     n->node == bind_node ? 16 * MIB : 0);
-		}
-		end(&c);
-	}
-}
-
-static void walks_find_the_node(void **state)
-{
-	(void)state;
-	places(NULL);
-}
-
-static void samples_find_the_node(void **state)
-{
-	struct tally_mem_options o = {.size = sizeof(o),
-				      .large_bytes = 8 * MIB};
-
-	(void)state;
-	places(&o);
-}
-
-/* ---- processes that come and go ------------------------------------------- */
-
-static void storm(char letter)
-{
-	pid_t pid;
-
-	(void)letter;
-	if (fork())
-		return;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		pid = fork();
-		if (!pid && !fork())
-			_exit(0);
-		if (!pid)
-			_exit(0);
-		while (waitpid(-1, NULL, 0) > 0)
-			;
-	}
-}
-
-static void survives_a_fork_storm(void **state)
-{
-	struct child c = begin(storm, NULL);
-	const struct tally_mem_result *r;
-	unsigned int i;
-
-	(void)state;
-	tell(&c, 'x');
-	for (i = 0; i < 100; i++) {
-		r = sample(&c);
-		assert_true(r->nr_processes >= 1);
-		assert_int_equal(r->nr_malformed, 0);
-		assert_true(r->all.now_total.bytes > 0);
-	}
-	assert_int_equal(r->nr_samples, 100);
-	end(&c);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,9 +364,6 @@ int main(void)
 		cmocka_unit_test(counts_shared_memory_once),
 		cmocka_unit_test(samples_a_large_process),
 		cmocka_unit_test(hidden_pages_are_no_sample),
-		cmocka_unit_test(walks_find_the_node),
-		cmocka_unit_test(samples_find_the_node),
-		cmocka_unit_test(survives_a_fork_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,17 +120,23 @@ static void put(const char *root, pid_t pid, const char *file, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-static void put_process(const char *root, pid_t pid, pid_t ppid,
-			unsigned int start, const char *name)
+static void put_threads(const char *root, pid_t pid, pid_t ppid,
+			unsigned int start, const char *name, int nr_threads)
 {
 	char text[512];
 
 	snprintf(text, sizeof(text), "%s/proc/%d", root, pid);
 	mkdir(text, 0755);
 	snprintf(text, sizeof(text),
-		 "%d (%s) S %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 %u 0 1\n", pid,
-		 name, ppid, start);
+		 "%d (%s) S %d 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 %d 0 %u 0 1\n",
+		 pid, name, ppid, nr_threads, start);
 	put(root, pid, "stat", text);
+}
+
+static void put_process(const char *root, pid_t pid, pid_t ppid,
+			unsigned int start, const char *name)
+{
+	put_threads(root, pid, ppid, start, name, 1);
 }
 
 static void make_root(char *root)
@@ -211,7 +217,7 @@ static void tree_of_children_files(void **state)
 
 	(void)state;
 	make_root(root);
-	put_process(root, 100, 1, 5, "root");
+	put_threads(root, 100, 1, 5, "root", 2);
 	put_process(root, 200, 100, 6, "by the second thread");
 	put_process(root, 300, 200, 7, "its child");
 	/* Its parent does not list it. */
@@ -225,6 +231,8 @@ static void tree_of_children_files(void **state)
 	assert_true(has(tree, 100));
 	assert_true(has(tree, 200));
 	assert_true(has(tree, 300));
+	assert_int_equal(tally_kernel_tree_row(tree, 0)->nr_threads, 2);
+	assert_int_equal(tally_kernel_tree_row(tree, 1)->nr_threads, 1);
 	/* More children than one read returns, and then nonsense. */
 	many = malloc(65536);
 	for (i = 0; i < 1000; i++)

@@ -6,7 +6,7 @@
  */
 #include "support/test.h"
 
-#include <numatally/limit.h>
+#include <numatally/limit_claim.h>
 
 #include "support/fault.h"
 #include "support/limits.h"
@@ -29,6 +29,21 @@ struct task {
 static int set_quota(struct task *t)
 {
 	return tally_limit_set_quota(t->l, t->team, MEMORY, 10);
+}
+
+static int claim(struct task *t)
+{
+	struct tally_claimer claimer = {.size = sizeof(claimer)};
+	struct tally_view *view;
+	int err = tally_limit_claim(t->l, t->a, SECOND_NS * 1000, &t->t);
+
+	if (!err)
+		err = tally_view_open(t->l, &view);
+	if (err)
+		return err;
+	err = tally_limit_claimer(view, t->a, &claimer);
+	tally_view_close(view);
+	return err ? err : tally_limit_cancel(t->l, t->t);
 }
 
 static int reserve(struct task *t)
@@ -147,14 +162,15 @@ static const struct step {
 	int (*what)(struct task *t);
 	int64_t held[3];
 } steps[] = {
-	{set_quota, {0, 0, 0}},	   {reserve, {2, 3, 0}},
-	{change, {1, 3, 1}},	   {commit, {1, 3, 1}},
-	{declare, {1, 3, 1}},	   {draw, {1, 3, 1}},
-	{open_credit, {1, 3, 1}},  {take, {1, 5, 1}},
-	{exchange, {1, 5, 1}},	   {refuse, {1, 5, 1}},
-	{give, {1, 3, 1}},	   {undraw, {1, 3, 1}},
-	{release_some, {1, 0, 1}}, {end, {1, 0, 1}},
-	{release_rest, {0, 0, 0}}, {be_gone, {0, 0, 0}},
+	{set_quota, {0, 0, 0}}, {claim, {0, 0, 0}},
+	{reserve, {2, 3, 0}},	{change, {1, 3, 1}},
+	{commit, {1, 3, 1}},	{declare, {1, 3, 1}},
+	{draw, {1, 3, 1}},	{open_credit, {1, 3, 1}},
+	{take, {1, 5, 1}},	{exchange, {1, 5, 1}},
+	{refuse, {1, 5, 1}},	{give, {1, 3, 1}},
+	{undraw, {1, 3, 1}},	{release_some, {1, 0, 1}},
+	{end, {1, 0, 1}},	{release_rest, {0, 0, 0}},
+	{be_gone, {0, 0, 0}},
 };
 #define NR_STEPS (sizeof(steps) / sizeof(steps[0]))
 

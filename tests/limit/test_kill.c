@@ -4,401 +4,20 @@
  * random and started again, also while they repair what the last one left: for
  * 5 seconds, or 10 minutes with NUMATALLY_LONG. Committed reservations stay as
  * they were acknowledged, others are reaped, a call that was killed has
- * happened or has not, and no live process waits.
+ * happened or has not, and no live process waits. A reader takes snapshots
+ * meanwhile, and is killed, too: in each of them nobody has more than a limit.
  */
 #include "support/test.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "support/inside.h"
-#include "support/calm.h"
+#include "support/kill_workers.h"
 #include "support/limits.h"
 #include "support/machine.h"
-
-#define MEMORY	     1
-#define NR_PROCESSES 4
-#define NR_THREADS   2
-#define NR_WORKERS   (NR_PROCESSES * NR_THREADS)
-#define NR_ACCOUNTS  4 /* of each worker */
-#define NR_NODES     3
-#define CAPACITY     60
-#define POOL	     12 /* on each node, of a reservation that some draw from */
-#define SHORT_NS     INT64_C(5000000000)
-#define LONG_NS	     INT64_C(600000000000)
-#define MAX_TRIES    8
-#define PAUSE_EVERY  64 /* kills */
-
-/* What an account has, as far as its worker was told. */
-struct has {
-	int state; /* of enum tally_reservation_state, or 0 */
-	int64_t held[NR_NODES];
-};
-
-enum phase { IDLE, UNDER_WAY, DONE, REFUSED };
-
-/* A worker's page: what it reports of itself. */
-struct said {
-	struct has has[NR_ACCOUNTS];
-	int phase; /* of the call that the next three describe */
-	int account;
-	struct has before, after;
-	int64_t since_ns; /* that it is in progress */
-	int64_t longest_ns;
-	uint64_t nr_calls, nr_refused, nr_again;
-	int failed; /* line */
-};
-
-struct shared {
-	struct said said[NR_WORKERS];
-	struct tally_token pool;
-	int pause;
-	int nr_paused;
-};
-
-struct storm {
-	struct machine *machine;
-	struct tally_ledger *ledger;
-	struct shared *shared;
-	pid_t pids[NR_PROCESSES];
-	unsigned int seed;
-	uint64_t nr_kills, nr_done, nr_not_done, nr_reaped, nr_again;
-};
-
-static void key_of(int worker, int i, char *key)
-{
-	sprintf(key, "all/%d/%d", worker, i);
-}
-
-/* ---- workers ------------------------------------------------------------- */
-
-struct worker {
-	struct tally_ledger *ledger;
-	struct shared *shared;
-	struct said *said;
-	int number;
-	unsigned int seed;
-	struct tally_account accounts[NR_ACCOUNTS];
-	struct tally_token tokens[NR_ACCOUNTS];
-};
-
-static void expect(struct worker *w, bool good, int line)
-{
-	if (!good)
-		__atomic_store_n(&w->said->failed, line, __ATOMIC_RELEASE);
-}
-#define EXPECT(w, good) expect(w, good, __LINE__)
-
-static int say_phase(struct said *said, int phase)
-{
-	__atomic_store_n(&said->phase, phase, __ATOMIC_RELEASE);
-	return 0;
-}
-
-static void begin(struct worker *w, int i, const struct has *after)
-{
-	w->said->account = i;
-	w->said->before = w->said->has[i];
-	w->said->after = *after;
-	__atomic_store_n(&w->said->since_ns, calm_ns(), __ATOMIC_RELAXED);
-	say_phase(w->said, UNDER_WAY);
-}
-
-static void end(struct worker *w, int err)
-{
-	struct said *said = w->said;
-	int64_t ns = calm_ns() - said->since_ns;
-
-	say_phase(said, err ? REFUSED : DONE);
-	if (ns > said->longest_ns)
-		__atomic_store_n(&said->longest_ns, ns, __ATOMIC_RELAXED);
-	said->nr_calls++;
-	said->nr_refused += err != 0;
-	if (!err)
-		said->has[said->account] = said->after;
-	say_phase(said, IDLE);
-}
-
-static unsigned int some(struct worker *w, unsigned int n)
-{
-	return (unsigned int)rand_r(&w->seed) % n;
-}
-
-/* With more threads than CPUs, one may be starved for as long as a call waits;
- * but not by the dead, and not many times in a row. */
-static bool again(struct worker *w, int *tries, int err)
-{
-	if (err != -EAGAIN || ++*tries > MAX_TRIES)
-		return false;
-	w->said->nr_again++;
-	__atomic_store_n(&w->said->since_ns, calm_ns(), __ATOMIC_RELAXED);
-	return true;
-}
-
-static void reserve(struct worker *w, int i)
-{
-	struct tally_demand demands[NR_NODES];
-	struct has after = {.state = TALLY_RESERVED};
-	struct tally_request request = {.size = sizeof(request),
-					.demands = demands};
-	bool draws = some(w, 4) == 0;
-	int err, tries = 0;
-
-	if (some(w, 4) == 0)
-		request.lease_ns = INT64_C(3600000000000);
-	for (int n = 0; n < NR_NODES; n++) {
-		int64_t amount = some(w, 8);
-
-		if (n && some(w, 2))
-			continue;
-		demands[request.nr_demands++] =
-			(struct tally_demand){machine_nodes[n], MEMORY, amount};
-		after.held[n] = amount;
-	}
-	begin(w, i, &after);
-	do
-		err = draws ? tally_limit_draw(w->ledger, w->accounts[i],
-					       w->shared->pool, &request,
-					       &w->tokens[i], NULL)
-			    : tally_limit_reserve(w->ledger, w->accounts[i],
-						  &request, &w->tokens[i],
-						  NULL);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err || err == -ENOSPC || err == -EDQUOT);
-}
-
-/* On the node without capacity. */
-static void adopt(struct worker *w, int i)
-{
-	const struct tally_demand demand = {machine_nodes[2], MEMORY, 3};
-	const struct tally_request request = {sizeof(request), &demand, 1, 0};
-	struct has after = {.state = TALLY_COMMITTED, .held = {0, 0, 3}};
-	int err, tries = 0;
-
-	begin(w, i, &after);
-	do
-		err = tally_limit_adopt(w->ledger, w->accounts[i], &request,
-					&w->tokens[i]);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err);
-}
-
-static void commit(struct worker *w, int i)
-{
-	struct has after = w->said->has[i];
-	int err, tries = 0;
-
-	after.state = TALLY_COMMITTED;
-	begin(w, i, &after);
-	do
-		err = tally_limit_commit(w->ledger, w->tokens[i]);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err);
-}
-
-static void give_back(struct worker *w, int i, bool cancel)
-{
-	const struct has after = {0};
-	int err, tries = 0;
-
-	begin(w, i, &after);
-	do
-		err = cancel ? tally_limit_cancel(w->ledger, w->tokens[i])
-			     : tally_limit_release(w->ledger, w->tokens[i],
-						   NULL, 0);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err);
-}
-
-/* Moves one from each node to the next, and takes one more. */
-static void change(struct worker *w, int i)
-{
-	struct tally_demand demands[2 * NR_NODES + 1];
-	const struct tally_request request = {.size = sizeof(request),
-					      .demands = demands,
-					      .nr_demands = 2 * NR_NODES + 1};
-	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	struct has after = w->said->has[i];
-	int err, tries = 0;
-
-	for (int n = 0; n < NR_NODES; n++) {
-		int next = (n + 1) % NR_NODES,
-		    one = w->said->has[i].held[n] > 0;
-
-		demands[2 * n] =
-			(struct tally_demand){machine_nodes[n], MEMORY, -one};
-		demands[2 * n + 1] =
-			(struct tally_demand){machine_nodes[next], MEMORY, one};
-		after.held[n] -= one;
-		after.held[next] += one;
-	}
-	demands[2 * NR_NODES] =
-		(struct tally_demand){machine_nodes[0], MEMORY, 1};
-	after.held[0]++;
-	begin(w, i, &after);
-	do
-		err = tally_limit_change(w->ledger, w->tokens[i], &request,
-					 &refusal);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err || err == -ENOSPC || err == -EDQUOT);
-}
-
-/* One account in each state. */
-static void give_part_back(struct worker *w, int i)
-{
-	struct tally_demand demands[NR_NODES];
-	struct has after = w->said->has[i];
-	unsigned int nr = 0;
-	int64_t left = 0;
-	int err, tries = 0;
-
-	for (int n = 0; n < NR_NODES; n++) {
-		if (after.held[n]) {
-			demands[nr++] = (struct tally_demand){machine_nodes[n],
-							      MEMORY, 1};
-			after.held[n]--;
-		}
-		left += after.held[n];
-	}
-	if (!nr)
-		return;
-	if (!left)
-		after.state = 0;
-	begin(w, i, &after);
-	do
-		err = tally_limit_release(w->ledger, w->tokens[i], demands, nr);
-	while (again(w, &tries, err));
-	end(w, err);
-	EXPECT(w, !err);
-}
-
-static void act(struct worker *w)
-{
-	int i = (int)some(w, NR_ACCOUNTS);
-	unsigned int way = some(w, 8);
-
-	switch (w->said->has[i].state) {
-	case 0:
-		if (way)
-			reserve(w, i);
-		else
-			adopt(w, i);
-		break;
-	case TALLY_RESERVED:
-		if (way < 3)
-			commit(w, i);
-		else if (way < 4)
-			change(w, i);
-		else if (way < 6)
-			give_back(w, i, true);
-		else
-			give_part_back(w, i);
-		break;
-	default:
-		if (way < 4)
-			give_back(w, i, false);
-		else if (way < 6)
-			change(w, i);
-		else
-			give_part_back(w, i);
-	}
-}
-
-static void pause_here(struct shared *shared)
-{
-	const struct timespec nap = {0, 100000};
-
-	__atomic_fetch_add(&shared->nr_paused, 1, __ATOMIC_ACQ_REL);
-	while (__atomic_load_n(&shared->pause, __ATOMIC_ACQUIRE))
-		nanosleep(&nap, NULL);
-	__atomic_fetch_sub(&shared->nr_paused, 1, __ATOMIC_ACQ_REL);
-}
-
-/* Finds what it had before it was killed. */
-static bool find_tokens(struct worker *w)
-{
-	struct tally_reservation found = {.size = sizeof(found)};
-	struct tally_view *view;
-	char key[32];
-
-	if (tally_view_open(w->ledger, &view))
-		return false;
-	for (int i = 0; i < NR_ACCOUNTS; i++) {
-		const struct tally_accounts *accounts =
-			tally_view_accounts(view);
-		int err;
-
-		key_of(w->number, i, key);
-		if (tally_account_find(accounts, key, &w->accounts[i]))
-			return false;
-		/* -EAGAIN if other processes were killed and none has come
-		 * since. */
-		do
-			err = tally_limit_find(view, w->accounts[i], &found);
-		while (err == -EAGAIN);
-		if (w->said->has[i].state != (err ? 0 : (int)found.state))
-			return false;
-		if (!err)
-			w->tokens[i] = found.token;
-	}
-	tally_view_close(view);
-	return true;
-}
-
-static void *work(void *arg)
-{
-	struct worker *w = arg;
-
-	if (!find_tokens(w)) {
-		EXPECT(w, false);
-		return NULL;
-	}
-	for (;;) {
-		act(w);
-		/* Let the others run, now and then outside of a call. */
-		if (some(w, 4) == 0)
-			sched_yield();
-		if (__atomic_load_n(&w->shared->pause, __ATOMIC_ACQUIRE))
-			pause_here(w->shared);
-	}
-	return NULL;
-}
-
-static void be_killed(const struct storm *storm, int process)
-{
-	struct tally_ledger *ledger = storm->ledger;
-	struct worker w[NR_THREADS];
-	pthread_t threads[NR_THREADS];
-	int err = 0;
-
-	/* With a ledger opened anew, or the one that fork(2) copied. */
-	if (storm->seed % 4)
-		err = tally_ledger_open(storm->machine->path, &ledger);
-	for (int t = 0; t < NR_THREADS; t++) {
-		int number = process * NR_THREADS + t;
-
-		w[t] = (struct worker){
-			.ledger = ledger,
-			.shared = storm->shared,
-			.said = &storm->shared->said[number],
-			.number = number,
-			.seed = storm->seed + (unsigned int)t,
-		};
-		EXPECT(&w[t], !err);
-		if (err || pthread_create(&threads[t], NULL, work, &w[t]))
-			_exit(1);
-	}
-	for (;;)
-		pause();
-}
 
 /* ---- the storm ----------------------------------------------------------- */
 
@@ -412,6 +31,27 @@ static void start_process(struct storm *s, int process)
 		be_killed(s, process);
 		_exit(1);
 	}
+}
+
+static void start_reader(struct storm *s)
+{
+	if (!s->may_read)
+		return;
+	s->reader = fork();
+	assert_true(s->reader >= 0);
+	if (!s->reader) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		read_until_killed(s);
+	}
+}
+
+static void kill_reader(struct storm *s)
+{
+	if (!s->may_read)
+		return;
+	kill(s->reader, SIGKILL);
+	assert_int_equal(waitpid(s->reader, NULL, 0), s->reader);
+	s->nr_readers++;
 }
 
 static struct has find(const struct tally_view *view, int worker, int i)
@@ -511,10 +151,17 @@ static void kill_process(struct storm *s, int process)
 	s->nr_kills++;
 }
 
+static bool has_read(const struct storm *s)
+{
+	return __atomic_load_n(&s->shared->reader.nr_snapshots,
+			       __ATOMIC_RELAXED);
+}
+
 static void check_failures(const struct storm *s)
 {
 	for (int i = 0; i < NR_WORKERS; i++)
 		assert_int_equal(s->shared->said[i].failed, 0);
+	assert_int_equal(s->shared->reader.failed, 0);
 }
 
 /* All stand still; every account is as it was told, and all sums agree. */
@@ -543,6 +190,18 @@ static void check_all(struct storm *s)
 	__atomic_store_n(&s->shared->pause, 0, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&s->shared->nr_paused, __ATOMIC_ACQUIRE))
 		sched_yield();
+}
+
+/* Some containers refuse membarrier(2). */
+static bool has_snapshots(struct tally_ledger *l)
+{
+	struct tally_view *view;
+	int err = tally_view_snapshot(l, 0, 30 * SECOND_NS, &view);
+
+	if (!err)
+		tally_view_close(view);
+	assert_true(!err || err == -ENOSYS);
+	return !err;
 }
 
 static void make_pool(struct storm *s)
@@ -576,6 +235,7 @@ static void make(struct storm *s, struct machine *m)
 							  MEMORY, CAPACITY),
 				 0);
 	make_pool(s);
+	s->may_read = has_snapshots(s->ledger);
 	assert_int_equal(tally_limit_set_quota(
 				 s->ledger, machine_account(s->ledger, "all/"),
 				 MEMORY, 2 * CAPACITY),
@@ -625,6 +285,11 @@ static void told(const struct storm *s)
 		      "call %.1f ms, %" PRIu64 " ended with -EAGAIN\n",
 		      s->nr_kills, calls, refused, s->nr_done, s->nr_not_done,
 		      s->nr_reaped, (double)longest / 1e6, nr_again);
+	print_message("# a reader was killed %" PRIu64 " times: %" PRIu64
+		      " snapshots, of %" PRIu64 " limits; none %" PRIu64
+		      " times\n",
+		      s->nr_readers, s->shared->reader.nr_snapshots,
+		      s->shared->reader.nr_limits, s->shared->reader.nr_again);
 	/* And as long again for the CPU, on a busy machine. */
 	assert_true(longest < 2 * TALLY_LIMIT_WAIT_NS);
 	assert_true(calls > s->nr_kills);
@@ -639,6 +304,7 @@ static void killed_at_random(void **state)
 	print_message("# seed %u\n", s.seed);
 	for (int p = 0; p < NR_PROCESSES; p++)
 		start_process(&s, p);
+	start_reader(&s);
 	while (now_ns() < until) {
 		int first = rand_r(&s.seed) % NR_PROCESSES;
 		int second = (first + 1) % NR_PROCESSES;
@@ -655,9 +321,19 @@ static void killed_at_random(void **state)
 			check_dead(&s, second);
 			start_process(&s, second);
 		}
+		if (rand_r(&s.seed) % READER_EVERY == 0) {
+			kill_reader(&s);
+			start_reader(&s);
+		}
 		if (s.nr_kills % PAUSE_EVERY == 0)
 			check_all(&s);
 	}
+	/* Also on a host that left no time for it so far. */
+	while (s.may_read && !has_read(&s)) {
+		check_failures(&s);
+		sched_yield();
+	}
+	kill_reader(&s);
 	check_all(&s);
 	for (int p = 0; p < NR_PROCESSES; p++)
 		kill_process(&s, p);

@@ -291,7 +291,7 @@ static void a_process_that_leaves_a_child(void **state)
 		else
 			child = -1;
 		if (!child) {
-			alarm(60);
+			alarm(400);
 			for (;;)
 				pause();
 		}

@@ -328,11 +328,11 @@ static void a_slot_is_taken_before_its_last_owner_is_missed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		MACHINE_TEST(a_refusal_does_not_look_at_those_of_others),
 		MACHINE_TEST(leases_end_in_their_order),
 		MACHINE_TEST(leases_stay_a_heap),
 		MACHINE_TEST(those_of_the_dead_alone_end),
 		MACHINE_TEST(a_slot_is_taken_before_its_last_owner_is_missed),
+		MACHINE_TEST(a_refusal_does_not_look_at_those_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

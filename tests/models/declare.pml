@@ -3,19 +3,24 @@
  * Resources are declared in two spare columns (lib/open/declare.c,
  * lib/file/column.h), by writers that may be killed at any step, beside a reader
  * that joins. A description is two words; each writer has a capacity on a node
- * of its own alone.
+ * of its own alone, and the second one a quota. The number of columns is in a
+ * word * 2; + 1: the limits of the next column are set.
  *
  *   declare:	lock
+ *		undo what a dead owner changed and did not keep (its quota, + 1);
+ *		if the number has + 1, add another 1
  *		the number ─▶ is it among those descriptions? its column
  *		set_capacities: none, on each node; then its own
- *		column_declare: the description, then number + 1
+ *		column_describe: the description
+ *		set_quotas: its own, and + 1 to the number; keep
+ *		column_declare: another 1
  *		unlock
  *
- *   reader:	the number ─▶ that many descriptions, and capacities
+ *   reader:	the number ─▶ that many descriptions, capacities, quotas
  *
  * One writer at a time has the lock; the next one takes it from a dead one.
  *
- * Holds: what a reader finds is whole, and has the capacities of the writer that
+ * Holds: what a reader finds is whole, and has the limits of the writer that
  * declared it; each writer is told the same column of a resource.
  *
  * must fail:
@@ -23,18 +28,23 @@
  *   -DRELAXED		nothing keeps it behind (fails on weak machines)
  *   -DCAPACITY_LATE	capacities are set once the resource is there
  *   -DLEFT		those of a dead writer are not unset
+ *   -DQUOTA_LATE	quotas are set once the resource is there
+ *   -DNO_UNDO		a dead writer's quota is not undone
+ *   -DNO_END		... and what it had kept is not ended
  *   -DNO_LOOK		a writer does not look whether it was declared
  *   -DUNLOCKED		... or looks before it has the lock
  */
 #define NR_CPUS	 2
-#define NR_WORDS 9
+#define NR_WORDS 12
 #define NR_SLOTS 3
 #define NR_CALLS 2 /* of one writer; 1 of the other */
 
 #define NUMBER	    0
-#define NAME(c)	    (1 + 4 * (c))
-#define KIND(c)	    (2 + 4 * (c))
-#define LIMIT(c, n) (3 + 4 * (c) + (n))
+#define UNDO	    1
+#define NAME(c)	    (2 + 5 * (c))
+#define KIND(c)	    (3 + 5 * (c))
+#define LIMIT(c, n) (4 + 5 * (c) + (n))
+#define QUOTA(c)    (6 + 5 * (c))
 
 #include "memory.pml"
 
@@ -65,10 +75,38 @@ inline lock()
 	}
 }
 
+inline recover()
+{
+	load(m, UNDO, value);
+	load(m, NUMBER, nr);
+#ifndef NO_UNDO
+	if
+	:: value ->
+		store(m, QUOTA(nr / 2), 0);
+		fate();
+		nr = nr - nr % 2;
+		store(m, NUMBER, nr);
+		fate()
+	:: else
+	fi;
+#endif
+	store(m, UNDO, 0);
+	fate();
+#ifndef NO_END
+	if
+	:: nr % 2 -> store_release(m, NUMBER, nr + 1)
+	:: else
+	fi;
+	fate();
+#endif
+	value = 0
+}
+
 /* Of those that there are, the one with the resource, or their number. */
 inline look()
 {
 	load(m, NUMBER, nr);
+	nr = nr / 2;
 	column = 0;
 #ifdef NO_LOOK
 	column = nr;
@@ -105,16 +143,33 @@ inline describe()
 	fate()
 }
 
-inline count()
+inline set_quotas()
 {
+	store(m, UNDO, 1);
+	fate();
+#ifndef QUOTA_LATE
+	if
+	:: m == 1 -> store(m, QUOTA(column), 2)
+	:: else
+	fi;
+	fate();
+#endif
+	store(m, NUMBER, nr * 2 + 1);
+	fate();
 	atomic {
 		by[column] = m + 1;
-#ifdef RELAXED
-		store(m, NUMBER, column + 1)
-#else
-		store_release(m, NUMBER, column + 1)
-#endif
+		store_release(m, UNDO, 0)
 	};
+	fate()
+}
+
+inline count()
+{
+#ifdef RELAXED
+	store(m, NUMBER, nr * 2 + 2);
+#else
+	store_release(m, NUMBER, nr * 2 + 2);
+#endif
 	fate()
 }
 
@@ -128,14 +183,23 @@ inline declare()
 		set_capacities();
 #endif
 #ifdef COUNT_FIRST
+		set_quotas();
 		count();
 		describe();
 #else
 		describe();
+		set_quotas();
 		count();
 #endif
 #ifdef CAPACITY_LATE
 		set_capacities();
+#endif
+#ifdef QUOTA_LATE
+		if
+		:: m == 1 -> store(m, QUOTA(column), 2)
+		:: else
+		fi;
+		fate();
 #endif
 	fi
 }
@@ -164,6 +228,7 @@ proctype writer(byte m)
 		lock();
 #else
 		lock();
+		recover();
 		look();
 #endif
 		declare();
@@ -180,13 +245,14 @@ proctype reader()
 {
 	byte nr, i, name;
 
-	nr = mem[NUMBER];
+	nr = mem[NUMBER] / 2;
 	do
 	:: i < nr ->
 		name = mem[NAME(i)];
 		assert(name != 0 && mem[KIND(i)] == name);
 		assert(mem[LIMIT(i, 0)] == (by[i] == 1 -> 1 : 0));
 		assert(mem[LIMIT(i, 1)] == (by[i] == 2 -> 2 : 0));
+		assert(mem[QUOTA(i)] == (by[i] == 2 -> 2 : 0));
 		i++
 	:: else -> break
 	od;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An account ends beside a process that reserves for it and releases (finish() in
- * lib/account/end.c; limit_look_again() and limit_note() in lib/limit/cells.c).
+ * lib/account/end.c; limit_look_again() in lib/limit/cells.c,
+ * finish_ended() in lib/limit/transaction.c).
  * Each stores, then reads what the other one stores, and one of the two finds that
  * the account is gone.
  *

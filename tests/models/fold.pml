@@ -6,7 +6,10 @@
  *
  *   mover: own ─▶ fold ─▶ epoch + 1 ─▶ frozen ─▶ snapshot ─▶ fold ─▶ disown
  *
- *   fold: fold_bucket:
+ *   writer: set the word in flight ─▶ mark the bucket, if it is the first add in
+ *           this epoch ─▶ add ─▶ clear the word
+ *
+ *   fold: fold_bucket, of a bucket that is marked in its bank:
  *                does the state have this epoch? ─── yes ──┐
  *                   │ no                                   │
  *                sum_lanes                                 │
@@ -18,6 +21,8 @@
  *                fence                                     │
  *                   │                                      │
  *                zero_lanes  ◀─────────────────────────────┘
+ *                   │
+ *                unmark
  *                   │
  *                folded = epoch
  *
@@ -36,18 +41,23 @@
  *   -DOVERTAKEN		the view accepts a state of a later epoch than its own
  *   -DNO_AGAIN		the view does not read the state again
  *   -DSTEAL_LIVE	the lock is taken from a live owner
+ *   -DUNMARK_FIRST	a bucket is unmarked before zero_lanes
+ *   -DMARK_KEPT	a writer's add relies on a mark of an older epoch
+ *   -DMARK_UNSET	the writer marks before its word is in flight
  */
 #define NR_CPUS	 2
-#define NR_WORDS 10
+#define NR_WORDS 12
 #define NR_SLOTS 3
 
 #define EPOCH	      0
 #define STATE	      1
 #define COPY(c, i)    (2 + (c) * 2 + (i))
 #define CELL(bank, i) (6 + (bank) * 2 + (i))
+#define MARK(bank)    (10 + (bank))
 
 #include "memory.pml"
 
+byte inflight; /* the writer's word: epoch + 1 */
 byte owner;
 byte frozen;
 byte folded;
@@ -98,6 +108,12 @@ inline zero_lanes()
 	zero_cell(1)
 }
 
+inline unmark()
+{
+	store(m, MARK(bank), 0);
+	fate()
+}
+
 inline set_folded()
 {
 	atomic {
@@ -109,7 +125,6 @@ inline set_folded()
 
 inline fold_bucket()
 {
-	bank = (epoch - 1) & 1;
 	load(m, STATE, state);
 #ifdef STATE_UNREAD
 	if
@@ -143,7 +158,13 @@ inline fold_bucket()
 #ifdef FOLDED_EARLY
 	set_folded();
 #endif
+#ifdef UNMARK_FIRST
+	unmark();
+#endif
 	zero_lanes();
+#ifndef UNMARK_FIRST
+	unmark();
+#endif
 	d_step { bank = 0; state = 0; value = 0; sum0 = 0; sum1 = 0 }
 }
 
@@ -152,10 +173,24 @@ inline fold()
 	if
 	:: folded != epoch ->
 		assert(frozen == epoch);
-		fold_bucket();
+		bank = (epoch - 1) & 1;
+		load(m, MARK(bank), value);
+		if
+		:: value -> fold_bucket()
+		:: else -> bank = 0
+		fi;
 		set_folded()
 	:: else
 	fi
+}
+
+/* epoch.pml proves that an add that is waited for has reached the bank. */
+inline freeze()
+{
+	atomic {
+		fence(m) && (inflight == 0 || inflight == epoch + 1);
+		frozen = epoch
+	}
 }
 
 inline own()
@@ -190,17 +225,14 @@ proctype mover(byte m)
 	own();
 	load(m, EPOCH, epoch);
 	if
-	:: frozen != epoch -> frozen = epoch
+	:: frozen != epoch -> freeze()
 	:: else
 	fi;
 	fold();
 	epoch++;
 	store_release(m, EPOCH, epoch);
 	fate();
-	atomic {
-		fence(m);
-		frozen = epoch
-	};
+	freeze();
 	fate();
 	d_step {
 		assert(TAKEN(0) == BEFORE(0));
@@ -216,19 +248,52 @@ out:
 #define NR_ADDS 2
 #endif
 
-/* Each add in one step: epoch.pml has the steps, and proves that a frozen bank
- * has no add in flight. */
+#ifdef MARK_KEPT
+#define IS_MARKED (marked[e & 1] != 0)
+#else
+#define IS_MARKED (marked[e & 1] == e + 1)
+#endif
+
+inline mark()
+{
+	d_step {
+		if
+		:: !IS_MARKED ->
+			mem[MARK(e & 1)] = 1;
+			marked[e & 1] = e + 1
+		:: else
+		fi
+	}
+}
+
+/* What the writer knows to be marked, by bank: an epoch + 1. */
 proctype writer()
 {
-	byte n;
+	byte n, e;
+	byte marked[2];
 
 	do
 	:: n < NR_ADDS ->
+#ifdef MARK_UNSET
+		e = mem[EPOCH];
+		mark();
+		atomic {
+			inflight = mem[EPOCH] + 1;
+			e = mem[EPOCH]
+		};
+#else
+		atomic {
+			inflight = mem[EPOCH] + 1;
+			e = mem[EPOCH]
+		};
+		mark();
+#endif
 		d_step {
-			mem[CELL(mem[EPOCH] & 1, n & 1)]++;
-			nr_in[mem[EPOCH] * 2 + (n & 1)]++;
+			mem[CELL(e & 1, n & 1)]++;
+			nr_in[e * 2 + (n & 1)]++;
 			nr_added[n & 1]++;
-			n++
+			n++;
+			inflight = 0
 		}
 	:: else -> break
 	od;
@@ -290,6 +355,9 @@ end:
 	nr_done == 4 && is_drained(0) && is_drained(1);
 	d_step {
 		assert(LIVE(0) == nr_added[0]);
-		assert(LIVE(1) == nr_added[1])
+		assert(LIVE(1) == nr_added[1]);
+		/* What no fold would visit any more is zero. */
+		assert(mem[MARK(0)] || !(mem[CELL(0, 0)] || mem[CELL(0, 1)]));
+		assert(mem[MARK(1)] || !(mem[CELL(1, 0)] || mem[CELL(1, 1)]))
 	}
 }

@@ -8,11 +8,11 @@
  *   toucher of bucket b                     view
  *
  *   ┌─ from = headers.len                   ┌─ b < headers.len?
- *   ├─ tally_region_populate: cells of b    ├─ header b: len > 0?
+ *   ├─ tally_region_populate: cells of b    ├─ header b: base, or len > 0?
  *   ├─ … : headers from … b                 ├─ header b: base as planned?
- *   ├─ tally_slice_place: base of header b  └─ the cells of b
- *   ├─ tally_slice_grow: len of header b
+ *   ├─ base of header b                     └─ the cells of b
  *   ├─ tally_slice_grow: headers.len
+ *   ├─ tally_slice_lay: cap and len of header b
  *   ├─ touched (in its process)
  *   └─ the add
  *
@@ -135,15 +135,15 @@ proctype toucher(bit t)
 #endif
 		populate_headers();
 		assert(headers[b]);
-		store(t, BASE(b), 1);
+		store_release(t, BASE(b), 1);
 #ifdef TOUCHED_EARLY
 		add();
 #endif
+		grow(LEN, b + 1);
 		grow(HLEN(b), 1);
 #ifdef LEN_FIRST
 		populate_cells();
 #endif
-		grow(LEN, b + 1);
 #ifndef TOUCHED_EARLY
 		add();
 #endif
@@ -171,7 +171,7 @@ proctype view()
 	:: mem[LEN] > b ->
 		assert(headers[b]);
 		if
-		:: mem[HLEN(b)] > 0 ->
+		:: mem[HLEN(b)] > 0 || mem[BASE(b)] ->
 			assert(mem[BASE(b)] == 1);
 			assert(cells[b]);
 			sum = mem[CELL(b)]

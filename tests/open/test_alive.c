@@ -140,7 +140,7 @@ static bool be_seen(const struct scene *s)
 static void be_subject(const struct scene *s, const struct row *row)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(120);
+	alarm(600);
 	s->subject->ready = be_seen(s) ? 1 : -2;
 	if (row->act)
 		row->act(s);
@@ -291,7 +291,7 @@ static void leave_a_child(const struct scene *s)
 	pid_t pid = fork();
 
 	if (!pid) {
-		alarm(120);
+		alarm(600);
 		for (;;)
 			pause();
 	}

@@ -7,7 +7,7 @@
 
 #include <signal.h>
 
-#include <numatally/limit.h>
+#include <numatally/limit_claim.h>
 #include <numatally/reader.h>
 
 #include "support/machine.h"
@@ -43,6 +43,35 @@ static int account(const struct cut *c)
 	int64_t sums[2];
 
 	return tally_view_account(c->view, c->a, 0, sums);
+}
+
+static int read_many(const struct cut *c)
+{
+	struct tally_entry entries[16];
+	uint64_t cursor = 0;
+	size_t nr;
+
+	return tally_view_read(c->view, NULL, &cursor, entries, 16, &nr);
+}
+
+static int read_none(const struct cut *c)
+{
+	struct tally_entry entry;
+	uint64_t cursor = 100;
+	size_t nr;
+
+	return tally_view_read(c->view, NULL, &cursor, &entry, 1, &nr);
+}
+
+static int read_keys(const struct cut *c)
+{
+	struct tally_key key;
+	uint64_t cursor = 0;
+	char text[192];
+	size_t nr;
+
+	return tally_view_keys(c->view, "team/", &cursor, &key, 1, text,
+			       sizeof(text), &nr);
 }
 
 static int next(const struct cut *c)
@@ -177,6 +206,13 @@ static int next_reservation(const struct cut *c)
 	return tally_limit_reservation_next(c->view, &cursor, &a, &r);
 }
 
+static int claimer(const struct cut *c)
+{
+	struct tally_claimer claimer = {.size = sizeof(claimer)};
+
+	return tally_limit_claimer(c->view, c->a, &claimer);
+}
+
 static int told(void *unused, const char *problem)
 {
 	(void)unused;
@@ -205,7 +241,9 @@ static int (*const reads[])(const struct cut *c) = {
 	limit_free,    holding,
 	reservation,   next_capacity,
 	next_quota,    next_reservation,
-	check,	       save,
+	claimer,       check,
+	save,	       read_many,
+	read_none,     read_keys,
 };
 #define NR_READS (sizeof(reads) / sizeof(reads[0]))
 

@@ -2,7 +2,7 @@
 /*
  * A process that declares a resource is killed at each instruction: readers of
  * what it left find the resource whole, or none; and the next process that declares
- * it has all of its own capacities, or all of the dead one's.
+ * it has all of its own capacities and quotas, or all of the dead one's.
  */
 #include "support/test.h"
 
@@ -20,6 +20,8 @@
 static const struct tally_resource gpus = {"gpus", "cards", TALLY_RESERVABLE};
 static const struct tally_capacity its[] = {{0, 0, 7}, {5, 0, 7}};
 static const struct tally_capacity ours[] = {{9, 0, 8}};
+static const struct tally_quota its_quotas[] = {{"batch/", 0, 5}, {"c", 0, 3}};
+static const struct tally_quota our_quotas[] = {{"d", 0, 4}};
 
 static struct tally_ledger *create(struct machine *m)
 {
@@ -42,7 +44,10 @@ static int child(const char *path)
 		return 1;
 	if (inside_stop())
 		return 2;
-	return tally_ledger_declare(l, &gpus, its, 2) == NUMBER ? 0 : 3;
+	return tally_ledger_declare_limited(l, &gpus, its, 2, its_quotas, 2) ==
+			       NUMBER
+		       ? 0
+		       : 3;
 }
 
 /* How many a reader finds. */
@@ -76,24 +81,43 @@ static int64_t capacity(const struct tally_view *view, int node)
 	return limit.limit;
 }
 
-/* Return whether the resource was there. */
+static int64_t quota(const struct tally_view *view, const char *key)
+{
+	struct tally_limit limit = {.size = sizeof(limit)};
+	struct tally_account account;
+
+	if (tally_account_find(tally_view_accounts(view), key, &account))
+		return TALLY_LIMIT_NONE;
+	assert_int_equal(tally_limit_account(view, account, NUMBER, &limit), 0);
+	return limit.limit;
+}
+
+/* What a dead process had decided on, the next one that takes the lock ends, as
+ * it does when it opens the ledger. Return whether the resource was there. */
 static bool come_next(const char *path)
 {
 	unsigned int nr = nr_found(path);
-	bool done = nr > NUMBER;
+	bool done;
 	int64_t none = TALLY_LIMIT_NONE;
 	struct tally_ledger *l;
 	struct tally_view *view;
 
 	assert_in_range(nr, NUMBER, NUMBER + 1);
 	assert_int_equal(tally_ledger_open(path, &l), 0);
+	done = nr_found(path) > NUMBER;
+	assert_true(done || nr == NUMBER);
 	assert_int_equal(tally_ledger_resource(l, gpus.name),
 			 done ? NUMBER : -ENOENT);
-	assert_int_equal(tally_ledger_declare(l, &gpus, ours, 1), NUMBER);
+	assert_int_equal(
+		tally_ledger_declare_limited(l, &gpus, ours, 1, our_quotas, 1),
+		NUMBER);
 	assert_int_equal(tally_view_open(l, &view), 0);
 	assert_true(capacity(view, 0) == (done ? 7 : none));
 	assert_true(capacity(view, 5) == (done ? 7 : none));
 	assert_true(capacity(view, 9) == (done ? none : 8));
+	assert_true(quota(view, "batch/") == (done ? 5 : none));
+	assert_true(quota(view, "c") == (done ? 3 : none));
+	assert_true(quota(view, "d") == (done ? none : 4));
 	tally_view_close(view);
 	limits_agree(l);
 	tally_ledger_close(l);

@@ -182,14 +182,14 @@ static void set_gauge(int k)
 	a->amounts[n][LEVEL] = level;
 }
 
-static int draw_demands(struct model_demand *should, struct tally_demand *is,
-			int least)
+static int any_demands(struct model_demand *should, struct tally_demand *is,
+		       int least, int most)
 {
 	int nr = 1 + below(3);
 
 	for (int i = 0; i < nr; i++) {
 		should[i].node = below(MODEL_NODES);
-		should[i].amount = below(6) + least;
+		should[i].amount = least + below(most - least + 1);
 		is[i] = (struct tally_demand){same_nodes[should[i].node],
 					      MEMORY, should[i].amount};
 	}
@@ -202,7 +202,7 @@ static void reserve(int k)
 	struct tally_refusal why = {.size = sizeof(why)};
 	struct model_demand demands[3];
 	struct tally_demand is[3];
-	int nr = draw_demands(demands, is, 0), should;
+	int nr = any_demands(demands, is, 0, 5), should;
 	const struct tally_request request = {.size = sizeof(request),
 					      .demands = is,
 					      .nr_demands = (unsigned int)nr};
@@ -219,11 +219,37 @@ static void reserve(int k)
 	model = tried;
 }
 
+static void draw(int k)
+{
+	struct tally_refusal why = {.size = sizeof(why)};
+	struct model_demand demands[3];
+	struct tally_demand is[3];
+	int nr = any_demands(demands, is, 0, 2), p = k, should;
+	const struct tally_request request = {.size = sizeof(request),
+					      .demands = is,
+					      .nr_demands = (unsigned int)nr};
+	struct model tried = model;
+
+	/* Mostly one that can be drawn from. */
+	for (int try = 0; try < MODEL_KEYS && !model.accounts[p].state; try++)
+		p = below(MODEL_KEYS);
+	should = model_draw(&tried, k, p, demands, nr);
+	SAME(tally_limit_draw_fits(any_writer(), handles[k], tokens[p],
+				   &request, &why),
+	     should);
+	SAME(tally_limit_draw(any_writer(), handles[k], tokens[p], &request,
+			      &tokens[k], NULL),
+	     should);
+	if (should == -ENOSPC)
+		SAME(why.account.row, tokens[p].row);
+	model = tried;
+}
+
 static void change(int k)
 {
 	struct model_demand demands[3];
 	struct tally_demand is[3];
-	int nr = draw_demands(demands, is, -3);
+	int nr = any_demands(demands, is, -3, 2);
 	const struct tally_request request = {.size = sizeof(request),
 					      .demands = is,
 					      .nr_demands = (unsigned int)nr};
@@ -236,7 +262,7 @@ static void release(int k)
 {
 	struct model_demand demands[3];
 	struct tally_demand is[3];
-	int nr = below(2) ? draw_demands(demands, is, 0) : 0;
+	int nr = below(2) ? any_demands(demands, is, 0, 5) : 0;
 
 	SAME(tally_limit_release(any_writer(), tokens[k], is, (unsigned int)nr),
 	     model_release(&model, k, demands, nr));
@@ -261,11 +287,10 @@ static void take(int k)
 static void give(int k)
 {
 	const struct model_account *a = &model.accounts[k];
-	int n = below(MODEL_NODES), amount;
+	int n = below(MODEL_NODES), amount = below((int)a->taken[n] + 1);
 
 	if (!a->phase || !a->taken[n])
 		return;
-	amount = below((int)a->taken[n] + 1);
 	SAME(tally_limit_give(&credits[k][n], amount),
 	     model_give(&model, k, n, amount));
 }
@@ -291,7 +316,7 @@ static void call(int k)
 	int other = below(MODEL_KEYS);
 	unsigned int pin = (unsigned int)below(2);
 
-	switch (below(takes ? 21 : 18)) {
+	switch (below(takes ? 27 : 24)) {
 	case 0:
 	case 1:
 		open_account(k, false);
@@ -331,29 +356,36 @@ static void call(int k)
 		close_snapshot(&snapshots[below(NR_SNAPSHOTS)]);
 		break;
 	case 12:
+	case 13:
 		reserve(k);
 		break;
-	case 13:
+	case 14:
+	case 15:
 		change(k);
 		break;
-	case 14:
+	case 16:
 		SAME(below(2) ? tally_limit_commit(any_writer(), tokens[k]) -
 					model_commit(&model, k)
 			      : tally_limit_cancel(any_writer(), tokens[k]) -
 					model_cancel(&model, k),
 		     0);
 		break;
-	case 15:
+	case 17:
 		release(k);
 		break;
-	case 16:
-		set_limit(k);
-		break;
 	case 18:
-		take(k);
+		set_limit(k);
 		break;
 	case 19:
 	case 20:
+	case 21:
+		draw(k);
+		break;
+	case 24:
+		take(k);
+		break;
+	case 25:
+	case 26:
 		give(k);
 		break;
 	default:
@@ -439,7 +471,7 @@ static int tear_down(void **state)
 
 static void run_each(const struct tree *tree, int exclusive)
 {
-	unsigned int nr = test_is_long() ? 200 : 4;
+	unsigned int nr = test_is_long() ? 200 : 8;
 
 	for (unsigned int i = 0; i < nr; i++)
 		run(tree, exclusive, i % 2, 2 * i + (unsigned int)exclusive);

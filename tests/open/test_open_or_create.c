@@ -7,6 +7,7 @@
 
 #include <numatally/limit.h>
 
+#include "support/cluster.h"
 #include "support/machine.h"
 #include "support/others.h"
 
@@ -56,6 +57,86 @@ static void refuses_other_resources(void **state)
 	assert_int_equal(tally_ledger_open_or_create(m->path, m->topo, other, 2,
 						     NULL, &l, NULL),
 			 -EEXIST);
+}
+
+/* Open or create a ledger of these machines; closes the topology. */
+static int adopt_over(struct machine *m, struct tally_topo *topo)
+{
+	struct tally_ledger *l;
+	int err = tally_ledger_open_or_create(m->path, topo, machine_resources,
+					      2, NULL, &l, NULL);
+
+	if (!err)
+		tally_ledger_close(l);
+	tally_topo_close(topo);
+	return err;
+}
+
+/* A machine of nodes 0, 2, ... with this many CPUs in all. */
+static struct tally_topo *one(const char *name, bool here, unsigned int nr,
+			      int nr_cpus)
+{
+	const int cpus[] = {0, nr_cpus - 1};
+	struct tally_node nodes[4] = {{0}};
+	const struct tally_machine machine = {.size = sizeof(machine),
+					      .name = name,
+					      .nodes = nodes,
+					      .nr_nodes = nr,
+					      .here = here};
+	struct tally_topo *topo = NULL;
+
+	for (unsigned int i = 0; i < nr; i++)
+		nodes[i] = (struct tally_node){.size = sizeof(nodes[i]),
+					       .id = 2 * (int)i,
+					       .tier = -1,
+					       .memory_bytes = -1,
+					       .cpus = i ? NULL : cpus,
+					       .nr_cpus = i ? 0 : 2};
+	assert_int_equal(tally_topo_create(&machine, 1, &topo), 0);
+	return topo;
+}
+
+static void refuses_nodes_that_the_ledger_lacks(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(adopt_over(m, one(NULL, true, 3, 4)), 0);
+	assert_int_equal(adopt_over(m, one(NULL, true, 3, 4)), 0);
+	assert_int_equal(adopt_over(m, one(NULL, true, 4, 4)), -EEXIST);
+	assert_int_equal(adopt_over(m, one(NULL, true, 3, 5)), -EEXIST);
+	/* A node, or a CPU, has gone offline. */
+	assert_int_equal(adopt_over(m, one(NULL, true, 2, 4)), 0);
+	assert_int_equal(adopt_over(m, one(NULL, true, 3, 3)), 0);
+	/* The nodes have the same numbers on each of these. */
+	assert_int_equal(adopt_over(m, one("a", true, 3, 4)), -EEXIST);
+	assert_int_equal(adopt_over(m, one(NULL, false, 3, 4)), -EEXIST);
+}
+
+static struct tally_topo *many(const struct tally_topo *here, unsigned int nr,
+			       unsigned int nr_nodes)
+{
+	struct tally_topo *topo = NULL;
+
+	assert_int_equal(cluster_create(here, nr, nr_nodes, &topo), 0);
+	return topo;
+}
+
+static void refuses_other_machines(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(adopt_over(m, many(NULL, 3, 2)), 0);
+	assert_int_equal(adopt_over(m, many(NULL, 3, 2)), 0);
+	assert_int_equal(adopt_over(m, many(NULL, 2, 1)), 0);
+	assert_int_equal(adopt_over(m, many(NULL, 4, 2)), -EEXIST);
+	assert_int_equal(adopt_over(m, many(NULL, 3, 3)), -EEXIST);
+	/* Of another name. */
+	assert_int_equal(adopt_over(m, many(m->topo, 3, 2)), -EEXIST);
+	assert_int_equal(adopt_over(m, one("m1", false, 1, 2)), -EEXIST);
+	/* Without one. */
+	assert_int_equal(adopt_over(m, one(NULL, false, 1, 2)), -EEXIST);
+	assert_int_equal(adopt_over(m, one("m0", false, 1, 2)), 0);
+	assert_int_equal(adopt_over(m, one("m0", true, 1, 2)), -EEXIST);
 }
 
 static void removes_nothing_but_a_ledger(void **state)
@@ -159,6 +240,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MACHINE_TEST(creates_then_opens),
 		MACHINE_TEST(refuses_other_resources),
+		MACHINE_TEST(refuses_nodes_that_the_ledger_lacks),
+		MACHINE_TEST(refuses_other_machines),
 		MACHINE_TEST(removes_nothing_but_a_ledger),
 		MACHINE_TEST(replaces_a_ledger_that_is_unusable),
 		MACHINE_TEST(a_path_that_cannot_be_written),

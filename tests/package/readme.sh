@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/support/tap.sh"
 top=${srcdir:-.}
 
-awk '/^```/ { inside = $0 == "```c"; next } inside' "$top/README.md" \
+awk '/^```/ { inside = $0 == "```c" && !n++; next } inside' "$top/README.md" \
 	>"$tmp/readme.c"
 # What it prints stands in the next block.
 awk '/^```c$/ { seen = 1 } /^```/ { n += seen; next } n == 3' \

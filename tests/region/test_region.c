@@ -3,7 +3,10 @@
 #include "support/test.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <numatally/region.h>
 
@@ -119,6 +122,23 @@ static void see(void *arg, size_t offset, int node)
 	seen->node = node;
 }
 
+/* Linux maps the zero page where a page is only read, which is on no node; some
+ * machines' kernels have none, and make a page. */
+static bool reading_makes_a_page(void)
+{
+	char *p = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *pages[1] = {p};
+	int status = -1;
+
+	assert_ptr_not_equal(p, MAP_FAILED);
+	(void)*(volatile char *)p;
+	if (syscall(SYS_move_pages, 0, 1UL, pages, NULL, &status, 0) < 0)
+		status = -1;
+	munmap(p, page);
+	return status >= 0;
+}
+
 static void populate_makes_these_pages_alone(void **state)
 {
 	struct tally_region r;
@@ -138,11 +158,11 @@ static void populate_makes_these_pages_alone(void **state)
 	(void)!tally_region_verify(&r, see, &seen, &p);
 	assert_int_equal(seen.nr, 4);
 	assert_int_equal(seen.next, 61 * page);
-	/* A page only read is the zero page: on no node, and not populated. */
+	/* A page only read is not populated. */
 	(void)*(volatile char *)((char *)r.base + 20 * page);
 	seen = (struct seen){0};
 	if (tally_region_verify(&r, see, &seen, &p) == 0)
-		assert_int_equal(p.pages, 4);
+		assert_int_equal(p.pages, reading_makes_a_page() ? 5 : 4);
 	tally_region_destroy(&r);
 }
 

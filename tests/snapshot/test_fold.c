@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Releases a snapshot one instruction at a time. The file after each
+ * Closes and folds a snapshot one instruction at a time. The file after each
  * instruction is what a kill there would leave: a copy of it must have every
  * amount once, before and after the next process finishes the fold.
  */
@@ -50,6 +50,7 @@ static void check_copy(struct run *r)
 	assert_int_equal(tally_view_snapshot(ledger, 0, SECOND_NS, &view), 0);
 	check_totals(view, r->expected);
 	tally_view_close(view);
+	assert_int_equal(tally_ledger_fold(ledger, SECOND_NS), 0);
 	assert_int_equal(tally_view_open(ledger, &view), 0);
 	check_totals(view, r->expected);
 	tally_view_close(view);
@@ -67,7 +68,7 @@ static int release(const char *path)
 	if (inside_stop())
 		return 2;
 	tally_view_close(view);
-	_exit(0);
+	_exit(tally_ledger_fold(ledger, SECOND_NS) != 0);
 }
 
 static void step_through(struct run *r, const char *path)

@@ -17,6 +17,9 @@ void inside_close(struct layout *inside);
 /* Correct the checksum after the description was changed. */
 void inside_sign(const struct layout *inside);
 
+/* Correct the checksum of a saved ledger, after inside_sign(). */
+void inside_seal(const struct layout *inside);
+
 /* Change the kind of a resource, and correct the checksum. */
 void inside_set_kind(const struct layout *inside, uint32_t resource,
 		     uint32_t kind);

@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include "support/model.h"
+#include "support/model_limit.h"
 
 const char *const model_keys[MODEL_KEYS] = {
 	"a",   "b",	 "gone",    "t/", "t/x",   "t/y/", "t/y/z",
@@ -15,8 +16,6 @@ void model_init(struct model *m)
 		m->nodes[n].capacity = TALLY_LIMIT_NONE;
 }
 
-/* ---- accounts ------------------------------------------------------------ */
-
 int model_open(struct model *m, int key, int phase)
 {
 	struct model_account *a = &m->accounts[key];
@@ -28,7 +27,7 @@ int model_open(struct model *m, int key, int phase)
 	return 0;
 }
 
-static int error_of(const struct model_account *a)
+int model_error_of(const struct model_account *a)
 {
 	return !a->phase			     ? -ESTALE
 	       : a->phase == TALLY_PHASE_TERMINATING ? -ESHUTDOWN
@@ -37,7 +36,7 @@ static int error_of(const struct model_account *a)
 
 int model_ready(struct model *m, int key)
 {
-	int err = error_of(&m->accounts[key]);
+	int err = model_error_of(&m->accounts[key]);
 
 	if (!err)
 		m->accounts[key].phase = TALLY_PHASE_READY;
@@ -64,35 +63,25 @@ static bool owns_any(const struct model *m, int key)
 	return false;
 }
 
-static int64_t taken_of(const struct model_account *a)
-{
-	int64_t sum = 0;
-
-	for (int n = 0; n < MODEL_NODES; n++)
-		sum += a->taken[n];
-	return sum;
-}
-
-/* Finish an account if nothing holds it, and then its owner. */
-static void finish(struct model *m, int key)
+void model_finish(struct model *m, int key)
 {
 	struct model_account *a = &m->accounts[key];
 	int owner = a->owner;
 
 	if (a->phase != TALLY_PHASE_TERMINATING || a->pins || a->state ||
-	    taken_of(a) || owns_any(m, key))
+	    model_taken_of(a) || owns_any(m, key))
 		return;
 	a->phase = 0;
 	for (int n = 0; n < MODEL_NODES; n++)
 		m->nodes[n].gone_events += a->amounts[n][EVENTS];
 	if (owner >= 0)
-		finish(m, owner);
+		model_finish(m, owner);
 }
 
 int model_pin(struct model *m, int key, unsigned int pin)
 {
 	struct model_account *a = &m->accounts[key];
-	int err = a->pins >> pin & 1 && a->phase ? 0 : error_of(a);
+	int err = a->pins >> pin & 1 && a->phase ? 0 : model_error_of(a);
 
 	if (!err)
 		a->pins |= 1u << pin;
@@ -106,7 +95,7 @@ int model_unpin(struct model *m, int key, unsigned int pin)
 	if (!a->phase)
 		return -ESTALE;
 	a->pins &= ~(1u << pin);
-	finish(m, key);
+	model_finish(m, key);
 	return 0;
 }
 
@@ -122,9 +111,9 @@ int model_set_owner(struct model *m, int key, int owner)
 	for (int k = owner; k >= 0; k = m->accounts[k].owner)
 		if (k == key)
 			return -ELOOP;
-	err = error_of(a);
+	err = model_error_of(a);
 	if (!err)
-		err = error_of(&m->accounts[owner]);
+		err = model_error_of(&m->accounts[owner]);
 	if (!err)
 		a->owner = owner;
 	return err;
@@ -144,317 +133,6 @@ int model_end(struct model *m, int key)
 		return -ESTALE;
 	start_end(m, key);
 	for (int k = 0; k < MODEL_KEYS; k++)
-		finish(m, k);
+		model_finish(m, k);
 	return 0;
-}
-
-/* ---- limits -------------------------------------------------------------- */
-
-static int64_t reserved_of(const struct model_account *a)
-{
-	int64_t sum = 0;
-
-	for (int n = 0; a->state && n < MODEL_NODES; n++)
-		sum += a->held[n];
-	return sum;
-}
-
-static int64_t own_held(const struct model_account *a)
-{
-	return reserved_of(a) + taken_of(a);
-}
-
-/* Whether key's reservations count in the quota of above. */
-static bool counts_in(const struct model *m, int key, int above)
-{
-	const char *k = model_keys[key], *p = model_keys[above];
-	size_t bytes = strlen(p);
-
-	return key == above ||
-	       (m->accounts[above].phase && m->accounts[above].had_quota &&
-		p[bytes - 1] == '/' && !strncmp(k, p, bytes));
-}
-
-int64_t model_held_of(const struct model *m, int key)
-{
-	int64_t sum = 0;
-
-	for (int k = 0; k < MODEL_KEYS; k++)
-		if (m->accounts[k].phase && counts_in(m, k, key))
-			sum += own_held(&m->accounts[k]);
-	return sum;
-}
-
-int64_t model_held_on(const struct model *m, int node)
-{
-	int64_t sum = 0;
-
-	for (int k = 0; k < MODEL_KEYS; k++) {
-		const struct model_account *a = &m->accounts[k];
-
-		if (a->phase)
-			sum += a->taken[node] + (a->state ? a->held[node] : 0);
-	}
-	return sum;
-}
-
-static void raise_to(int64_t *peak, int64_t held)
-{
-	*peak = held > *peak ? held : *peak;
-}
-
-static void raise_peaks(struct model *m, int key, int node)
-{
-	raise_to(&m->nodes[node].peak, model_held_on(m, node));
-	for (int k = 0; k < MODEL_KEYS; k++)
-		if (counts_in(m, key, k))
-			raise_to(&m->accounts[k].peak, model_held_of(m, k));
-}
-
-static void add(struct model *m, int key, const struct model_demand *d)
-{
-	m->accounts[key].held[d->node] += d->amount;
-	if (d->amount > 0)
-		raise_peaks(m, key, d->node);
-}
-
-/* The account whose quota is exceeded: its own, else that of the shortest key
- * above; -1: none. */
-static int exceeded(const struct model *m, int key)
-{
-	int found = -1;
-
-	if (model_held_of(m, key) > m->accounts[key].quota)
-		return key;
-	for (int k = 0; k < MODEL_KEYS; k++)
-		if (counts_in(m, key, k) &&
-		    model_held_of(m, k) > m->accounts[k].quota &&
-		    (found < 0 ||
-		     strlen(model_keys[k]) < strlen(model_keys[found])))
-			found = k;
-	return found;
-}
-
-/* Nothing is as if it had been asked for, but for the count of refusals. */
-static int refuse_of_node(struct model *m, const struct model *before, int node)
-{
-	*m = *before;
-	m->nodes[node].nr_refused++;
-	return -ENOSPC;
-}
-
-static int refuse_of_quota(struct model *m, const struct model *before, int key)
-{
-	*m = *before;
-	m->accounts[key].nr_refused++;
-	return -EDQUOT;
-}
-
-static bool is_full(const struct model *m, int node)
-{
-	return model_held_on(m, node) > m->nodes[node].capacity;
-}
-
-int model_reserve(struct model *m, int key, const struct model_demand *demands,
-		  int nr)
-{
-	struct model_account *a = &m->accounts[key];
-	const struct model before = *m;
-	int err = error_of(a), over;
-
-	if (err)
-		return err;
-	if (a->state)
-		return -EEXIST;
-	a->state = TALLY_RESERVED;
-	memset(a->held, 0, sizeof(a->held));
-	for (int i = 0; i < nr; i++) {
-		add(m, key, &demands[i]);
-		if (!demands[i].amount)
-			continue;
-		if (is_full(m, demands[i].node))
-			return refuse_of_node(m, &before, demands[i].node);
-		over = exceeded(m, key);
-		if (over >= 0)
-			return refuse_of_quota(m, &before, over);
-	}
-	return 0;
-}
-
-static int64_t sum_of(const struct model_demand *demands, int nr, int node)
-{
-	int64_t sum = 0;
-
-	for (int i = 0; i < nr; i++)
-		if (node < 0 || demands[i].node == node)
-			sum += demands[i].amount;
-	return sum;
-}
-
-static void end_empty(struct model *m, int key)
-{
-	if (reserved_of(&m->accounts[key]))
-		return;
-	m->accounts[key].state = 0;
-	finish(m, key);
-}
-
-/* Give back what is below 0. Return whether some is, or -ERANGE. */
-static int give_back(struct model *m, int key,
-		     const struct model_demand *demands, int nr)
-{
-	int some = 0;
-
-	for (int i = 0; i < nr; i++) {
-		if (demands[i].amount >= 0)
-			continue;
-		if (m->accounts[key].held[demands[i].node] < -demands[i].amount)
-			return -ERANGE;
-		add(m, key, &demands[i]);
-		some = 1;
-	}
-	return some;
-}
-
-int model_change(struct model *m, int key, const struct model_demand *demands,
-		 int nr)
-{
-	const struct model before = *m;
-	struct model_account *a = &m->accounts[key];
-	bool takes = false;
-	int gave, over;
-
-	if (!a->phase || !a->state)
-		return -ESTALE;
-	for (int i = 0; i < nr; i++)
-		takes |= demands[i].amount > 0;
-	if (takes && a->phase == TALLY_PHASE_TERMINATING)
-		return -ESHUTDOWN;
-	gave = give_back(m, key, demands, nr);
-	if (gave < 0) {
-		*m = before;
-		return gave;
-	}
-	for (int i = 0; i < nr; i++)
-		if (demands[i].amount > 0)
-			add(m, key, &demands[i]);
-	for (int i = 0; i < nr; i++) {
-		if (demands[i].amount <= 0)
-			continue;
-		if (sum_of(demands, nr, demands[i].node) > 0 &&
-		    is_full(m, demands[i].node))
-			return refuse_of_node(m, &before, demands[i].node);
-		over = sum_of(demands, nr, -1) > 0 ? exceeded(m, key) : -1;
-		if (over >= 0)
-			return refuse_of_quota(m, &before, over);
-	}
-	if (gave && !takes)
-		end_empty(m, key);
-	return 0;
-}
-
-int model_commit(struct model *m, int key)
-{
-	struct model_account *a = &m->accounts[key];
-
-	if (!a->phase || !a->state)
-		return -ESTALE;
-	a->state = TALLY_COMMITTED;
-	return 0;
-}
-
-static int end_reservation(struct model *m, int key)
-{
-	memset(m->accounts[key].held, 0, sizeof(m->accounts[key].held));
-	end_empty(m, key);
-	return 0;
-}
-
-int model_cancel(struct model *m, int key)
-{
-	struct model_account *a = &m->accounts[key];
-
-	if (!a->phase || !a->state)
-		return -ESTALE;
-	return a->state == TALLY_COMMITTED ? -EBUSY : end_reservation(m, key);
-}
-
-int model_release(struct model *m, int key, const struct model_demand *demands,
-		  int nr)
-{
-	struct model_account *a = &m->accounts[key];
-	const struct model before = *m;
-
-	if (!a->phase || !a->state)
-		return -ESTALE;
-	if (!nr)
-		return end_reservation(m, key);
-	for (int i = 0; i < nr; i++) {
-		if (a->held[demands[i].node] < demands[i].amount) {
-			*m = before;
-			return -ERANGE;
-		}
-		a->held[demands[i].node] -= demands[i].amount;
-	}
-	end_empty(m, key);
-	return 0;
-}
-
-int model_take(struct model *m, int key, int node, int64_t amount)
-{
-	const struct model before = *m;
-	int err = error_of(&m->accounts[key]), over;
-
-	if (err || !amount)
-		return err;
-	m->accounts[key].taken[node] += amount;
-	raise_peaks(m, key, node);
-	if (is_full(m, node))
-		return refuse_of_node(m, &before, node);
-	over = exceeded(m, key);
-	if (over >= 0)
-		return refuse_of_quota(m, &before, over);
-	m->ever_took = true;
-	return 0;
-}
-
-int model_give(struct model *m, int key, int node, int64_t amount)
-{
-	struct model_account *a = &m->accounts[key];
-
-	if (!a->phase)
-		return -ESTALE;
-	if (a->taken[node] < amount)
-		return -ERANGE;
-	a->taken[node] -= amount;
-	finish(m, key);
-	return 0;
-}
-
-int model_set_quota(struct model *m, int key, int64_t quota)
-{
-	struct model_account *a = &m->accounts[key];
-
-	if (!a->phase)
-		return -ESTALE;
-	a->quota = quota;
-	if (a->had_quota)
-		return 0;
-	a->had_quota = true;
-	raise_to(&a->peak, model_held_of(m, key));
-	return 0;
-}
-
-int64_t model_free(const struct model *m, int key, int node)
-{
-	int64_t least = m->nodes[node].capacity - model_held_on(m, node);
-
-	for (int k = 0; k < MODEL_KEYS; k++)
-		if (counts_in(m, key, k)) {
-			int64_t left =
-				m->accounts[k].quota - model_held_of(m, k);
-
-			least = left < least ? left : least;
-		}
-	return least > 0 ? least : 0;
 }

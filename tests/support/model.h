@@ -25,7 +25,8 @@ struct model_account {
 	int owner; /* -1: none */
 	int64_t amounts[MODEL_NODES][2];
 	/* Of its reservation: */
-	int state; /* enum tally_reservation_state; 0: there is none */
+	int state;  /* enum tally_reservation_state; 0: there is none */
+	int parent; /* whose it is drawn from: key + 1; 0: it is not */
 	int64_t held[MODEL_NODES];
 	/* By credits: */
 	int64_t taken[MODEL_NODES];
@@ -66,6 +67,8 @@ int model_end(struct model *m, int key);
 
 int model_reserve(struct model *m, int key, const struct model_demand *demands,
 		  int nr);
+int model_draw(struct model *m, int key, int parent,
+	       const struct model_demand *demands, int nr);
 int model_change(struct model *m, int key, const struct model_demand *demands,
 		 int nr);
 int model_commit(struct model *m, int key);
@@ -80,6 +83,8 @@ int model_set_quota(struct model *m, int key, int64_t quota);
 /* What counts in an account's quota, and in a node's capacity. */
 int64_t model_held_of(const struct model *m, int key);
 int64_t model_held_on(const struct model *m, int node);
+/* What the children of the account's reservation have. */
+int64_t model_drawn_on(const struct model *m, int key, int node);
 /* What the account may still reserve on the node. */
 int64_t model_free(const struct model *m, int key, int node);
 

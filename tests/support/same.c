@@ -76,6 +76,33 @@ static unsigned int existing(const struct model *m)
 	return found;
 }
 
+/* Its parent, and what is left of it for its children. */
+static void same_family(const struct tally_view *view, int k,
+			const struct tally_reservation *r,
+			const struct model *m)
+{
+	const struct model_account *should = &m->accounts[k];
+	struct tally_account parent;
+	int64_t is;
+
+	SAME(r->state, should->state);
+	SAME(r->drawn, should->parent != 0);
+	if (r->drawn) {
+		SAME(tally_account_find(tally_view_accounts(view),
+					model_keys[should->parent - 1],
+					&parent),
+		     0);
+		SAME(r->parent.row, parent.row);
+		SAME(r->parent.generation, parent.generation);
+	}
+	for (int n = 0; n < MODEL_NODES; n++) {
+		SAME(tally_limit_draw_free(view, r->token, same_nodes[n],
+					   MEMORY, &is),
+		     0);
+		SAME(is, should->held[n] - model_drawn_on(m, k, n));
+	}
+}
+
 static void same_limits(const struct tally_view *view, int k,
 			struct tally_account a, const struct model *m)
 {
@@ -93,7 +120,7 @@ static void same_limits(const struct tally_view *view, int k,
 	err = tally_limit_find(view, a, &r);
 	SAME(err, should->state ? 0 : -ENOENT);
 	if (!err)
-		SAME(r.state, should->state);
+		same_family(view, k, &r, m);
 	if (should->phase != TALLY_PHASE_TERMINATING)
 		for (int n = 0; n < MODEL_NODES; n++) {
 			SAME(tally_limit_free(view, a, same_nodes[n], MEMORY,
@@ -183,8 +210,8 @@ void same_snapshot(const struct tally_view *snapshot, const struct model *then,
 				     false);
 }
 
-/* In a copy what was taken is reserved; and an account called "gone" has the
- * counters of those that are gone. */
+/* In a copy what was taken is reserved, except by a child of a reservation; and
+ * an account called "gone" has the counters of those that are gone. */
 static struct model copied(const struct model *model)
 {
 	struct model m = *model;
@@ -194,11 +221,13 @@ static struct model copied(const struct model *model)
 		for (int n = 0; n < MODEL_NODES; n++) {
 			struct model_account *a = &m.accounts[k];
 
-			if (!a->taken[n])
+			if (!a->taken[n] || (a->state && a->parent))
 				continue;
-			if (!a->state)
+			if (!a->state) {
 				memset(a->held, 0, sizeof(a->held));
-			a->state = a->state ? a->state : TALLY_COMMITTED;
+				a->state = TALLY_COMMITTED;
+				a->parent = 0;
+			}
 			a->held[n] += a->taken[n];
 			a->taken[n] = 0;
 		}

@@ -25,11 +25,15 @@ bool spaces_leave(int flags)
 	return !(flags & CLONE_NEWTIME) || set_ahead();
 }
 
-static bool mount_own(const char *type, const char *options)
+static bool leave_mounts(void)
 {
 	return spaces_leave(CLONE_NEWNS) &&
-	       !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
-	       !mount(type, "/proc", type, 0, options);
+	       !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+static bool mount_own(const char *type, const char *options)
+{
+	return leave_mounts() && !mount(type, "/proc", type, 0, options);
 }
 
 bool spaces_without_proc(void)
@@ -40,4 +44,15 @@ bool spaces_without_proc(void)
 bool spaces_hide_processes(void)
 {
 	return mount_own("proc", "hidepid=2");
+}
+
+bool spaces_bind(const char *file, const char *at)
+{
+	/* The first keeps the file system's own flags, which the second must
+	 * not take away. */
+	const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY |
+				    MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	return leave_mounts() && !mount(file, at, NULL, MS_BIND, NULL) &&
+	       !mount(NULL, at, NULL, flags, NULL);
 }

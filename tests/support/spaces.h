@@ -25,4 +25,8 @@ bool spaces_leave(int flags);
 bool spaces_without_proc(void);
 bool spaces_hide_processes(void);
 
+/* Bind a file to the place of another, to read alone, in a mount namespace of
+ * one's own. */
+bool spaces_bind(const char *file, const char *at);
+
 #endif

@@ -225,6 +225,38 @@ if [ -r "$machines" ] && [ -r "$pods" ]; then
 			has '"verified":true' && [ "$(number refused)" -gt 7000 ]
 		result $? "openb until full, by $threads"
 	done
+	# A scheduler that takes a pod's amounts from each node of its machine until
+	# the machine reports (scheduler-plugins #315): how many it admits.
+	coarse=$(awk -F, '
+	FNR == 1 { next }
+	NR == FNR {
+		free[nr "c"] = int(($2 + 1) / 2); free[nr + 1 "c"] = int($2 / 2)
+		free[nr "m"] = int(($3 + 1) / 2); free[nr + 1 "m"] = int($3 / 2)
+		free[nr "g"] = int(($4 + 1) / 2) * 1000
+		free[nr + 1 "g"] = int($4 / 2) * 1000
+		nr += 2
+		next
+	}
+	{
+		gpus = $4 * $5
+		ask = $2 "," $3 "," gpus
+		n = first[ask] + 0
+		while (n < nr && (free[n "c"] < $2 || free[n "m"] < $3 ||
+			free[n "g"] < gpus))
+			n++
+		first[ask] = n
+		if (n == nr)
+			next
+		admitted++
+		for (i = n - n % 2; i <= n - n % 2 + 1; i++) {
+			free[i "c"] -= $2; free[i "m"] -= $3; free[i "g"] -= gpus
+		}
+	}
+	END { print admitted + 0 }' "$machines" "$pods")
+	run "$tool" replay --json --threads 1 --machines 1523 --until-full \
+		"$machines" "$pods" && [ "$(number admitted)" -gt "$coarse" ]
+	result $? "openb: more fit than by amounts taken from every node"
+	echo "# of all pods on all machines $(number admitted) fit, not $coarse"
 else
 	skip "openb" "no traces"
 fi

@@ -71,9 +71,7 @@ truth "a spike" 500 4 narrow "$eat" spike "$(m 500)" 200
 truth "at the end" 300 4 narrow "$eat" late "$(m 300)" 300
 truth "forks that look" 192 16 narrow "$eat" fork "$(m 192)" 300
 truth "forks that write" 288 16 narrow "$eat" copy "$(m 96)" 300
-# What a process does in the first milliseconds is between two looks: that it
-# maps what others have is not always certain.
-truth "shared memory" 96 16 '' "$eat" shared "$(m 96)" 300
+truth "shared memory" 96 16 narrow "$eat" shared "$(m 96)" 300
 truth "shared memory, later" 96 16 narrow "$eat" serve "$(m 96)" 300
 truth "a child of vfork(2)" 96 8 narrow "$eat" vfork "$(m 96)" 300
 truth "without its first thread" 96 8 narrow "$eat" leader "$(m 96)" 300

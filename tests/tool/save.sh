@@ -64,6 +64,44 @@ shown "$disk/counts" >"$tmp/after"
 check "show prints the same counters" cmp -s "$tmp/before" "$tmp/after"
 check "the counters have the amounts" holds '[.nodes[].totals.adds] | add == 10000'
 
+# flip FILE OFFSET: changes a bit of the byte there, which flips it back, too.
+flip()
+{
+	byte=$(od -An -tu1 -j"$2" -N1 "$1")
+	printf "\\$(printf %03o $((byte ^ 16)))" |
+		dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+"$tool" show "$disk/saved" >"$tmp/before"
+fails 1 "a saved ledger is not repaired" \
+	"$tool" check --repair "$disk/saved"
+check "since it is only read" has "saved: Read-only file system, or a saved ledger" err
+size=$(stat -c %s "$disk/saved")
+for at in 8 300 8192 $((size / 2)) $((size - 4096)) $((size - 10)); do
+	flip "$disk/saved" $at
+	fails 1 "check finds byte $at changed" "$tool" check "$disk/saved"
+	check "and names the file, and why" \
+		has "saved: not a ledger, or damaged" err
+	fails 1 "show prints nothing of it" "$tool" show "$disk/saved"
+	check "but the same" test ! -s "$tmp/out" -a \
+		"$(grep -c "saved: not a ledger, or damaged" "$tmp/err")" = 1
+	flip "$disk/saved" $at
+done
+truncate -s $((size - 1)) "$disk/saved"
+fails 1 "check finds a byte lost" "$tool" check "$disk/saved"
+printf a >>"$disk/saved"
+fails 1 "and another in its place" "$tool" check "$disk/saved"
+printf '\0\0' | dd of="$disk/saved" bs=1 seek=$((size - 1)) 2>/dev/null
+fails 1 "and one more" "$tool" check "$disk/saved"
+run "$tool" save "$ledger" "$disk/saved"
+check "a damaged one is replaced" test $? -eq 0
+run "$tool" save "$disk/saved" "$disk/again"
+check "a saved one is saved without a snapshot" test $? -eq 0 -a ! -s "$tmp/err"
+"$tool" show "$disk/saved" | sed 's|^[^ ]*||' >"$tmp/before"
+"$tool" show "$disk/again" | sed 's|^[^ ]*||' >"$tmp/after"
+check "and is the same" cmp -s "$tmp/before" "$tmp/after"
+check "show says that it was saved" grep -q ', saved' "$tmp/after"
+rm "$disk/again"
+
 # What is named may be something else than a file.
 shown "$ledger" >"$tmp/before"
 same() {
@@ -134,6 +172,25 @@ children=$!
 await test -s "$tmp/live.ledger"
 fails 1 "a ledger that a process writes to" \
 	"$tool" save "$ledger" "$tmp/live.ledger"
+snapshot()
+{
+	"$tool" show --json "$tmp/live.ledger" | jq -e .snapshot >/dev/null
+}
+check "show has a snapshot of a ledger whose writer serves" await snapshot
+chmod a+rx "$tmp"
+chmod a+r "$tmp/live.ledger"
+mkdir "$tmp/open"
+chmod a+rwx "$tmp/open"
+# As a user that may not write to it; libtool's script needs the build tree.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null &&
+	setpriv --reuid 65534 --clear-groups "$tool" --version >/dev/null 2>&1; then
+	run setpriv --reuid 65534 --clear-groups \
+		"$tool" save "$tmp/live.ledger" "$tmp/open/saved"
+	check "save has one without write permission" \
+		test $? -eq 0 -a ! -s "$err" -a -s "$tmp/open/saved"
+else
+	skip "save has one without write permission" "no other user can run it"
+fi
 kill $children
 wait
 children=

@@ -246,6 +246,16 @@ each_by_itself()
 	result $? "$1: tables of processes, without zeros"
 }
 
+# Of captured machines every third, and with NUMATALLY_LONG all.
+# some NAME
+some()
+{
+	case $1 in
+	this*) cat ;;
+	*) awk -v all="${NUMATALLY_LONG-}" 'all || NR % 3 == 0' ;;
+	esac
+}
+
 # machine NAME ROOT
 machine()
 {
@@ -266,7 +276,7 @@ machine()
 		cat
 	else
 		grep -v -e "-s${ids[0]}"
-	fi | sed "s,  *, ,g; s, \$,," | sort -u >"$tmp/all"
+	fi | sed "s,  *, ,g; s, \$,," | sort -u | some "$1" >"$tmp/all"
 	compare "$1"
 	same_with_root "$1"
 	each_by_itself "$1"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * What the verification of a replay accepts and what not: placements, and
- * made-up logs. The library is not linked: the reference needs nothing of it.
+ * made-up logs.
  */
 #include "support/test.h"
 
@@ -18,10 +18,10 @@ struct made {
 	struct replay_setup setup;
 	struct replay_result result;
 	struct replay_log logs[2];
-	struct replay_cell_end cells[16];
+	struct replay_cell_end cells[80];
 	struct replay_verdict verdict;
 	uint64_t stamps;
-	int64_t free[16];
+	struct replay_columns columns;
 	struct replay_place place;
 };
 
@@ -36,9 +36,8 @@ static void make(struct made *m, const char *text,
 	assert_int_equal(replay_load_texts(&texts, &m->trace), 0);
 	m->trace.files = NULL;
 	assert_int_equal(replay_machines(&m->trace, wish, &m->machines), 0);
-	assert_in_range(m->machines.nr_cells, 1, 16);
-	memcpy(m->free, m->machines.capacity,
-	       m->machines.nr_cells * sizeof(*m->free));
+	assert_in_range(m->machines.nr_cells, 1, 80);
+	assert_int_equal(replay_columns_create(&m->machines, &m->columns), 0);
 	m->setup = (struct replay_setup){
 		.trace = &m->trace,
 		.machines = &m->machines,
@@ -54,23 +53,22 @@ static void unmake(struct made *m)
 	replay_verdict_free(&m->verdict);
 	replay_log_free(&m->logs[0]);
 	replay_log_free(&m->logs[1]);
+	replay_columns_destroy(&m->columns);
 	replay_machines_free(&m->machines);
 	replay_free(&m->trace);
 }
 
 /* ---- places -------------------------------------------------------------- */
 
-static int64_t free_of(void *arg, size_t cell)
+static void set_free(const struct made *m, size_t cell, int64_t amount)
 {
-	return ((const struct made *)arg)->free[cell];
+	*replay_column_cell(&m->columns, cell) = amount;
 }
 
 static int place(struct made *m, enum replay_policy policy, size_t event)
 {
-	const struct replay_free available = {free_of, m};
-
-	return replay_place(&m->machines, policy, &m->trace,
-			    &m->trace.events[event], &available, &m->place);
+	return replay_place(&m->columns, policy, &m->trace,
+			    &m->trace.events[event], &m->place);
 }
 
 static void demand_is(const struct made *m, unsigned int i, int node,
@@ -110,10 +108,10 @@ static void on_one_node_by_policy(void **state)
 	(void)state;
 	make(&m, CSV "0,a,reserve,,cores,4\n0,a,reserve,,memory,5\n",
 	     &two_by_two);
-	m.free[0] = 3; /* node 0: too few cores */
-	m.free[2] = 6;
-	m.free[4] = 5;
-	m.free[6] = 8;
+	set_free(&m, 0, 3); /* node 0: too few cores */
+	set_free(&m, 2, 6);
+	set_free(&m, 4, 5);
+	set_free(&m, 6, 8);
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), 0);
 	demand_is(&m, 0, 1, 0, 4);
 	demand_is(&m, 1, 1, 1, 5);
@@ -121,7 +119,7 @@ static void on_one_node_by_policy(void **state)
 	demand_is(&m, 0, 2, 0, 4);
 	assert_int_equal(place(&m, REPLAY_SPREAD, 0), 0);
 	demand_is(&m, 0, 3, 0, 4);
-	m.free[3] = 4; /* node 1: too little memory */
+	set_free(&m, 3, 4); /* node 1: too little memory */
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), 0);
 	demand_is(&m, 0, 2, 0, 4);
 	unmake(&m);
@@ -134,36 +132,35 @@ static void over_both_nodes_of_one_machine(void **state)
 	(void)state;
 	make(&m, CSV "0,a,reserve,,cores,10\n0,a,reserve,,memory,5\n",
 	     &two_by_two);
-	m.free[0] = 1; /* machine 0 has 9 cores */
+	set_free(&m, 0, 1); /* machine 0 has 9 cores */
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), 0);
 	assert_int_equal(m.place.nr, 3);
 	demand_is(&m, 0, 2, 0, 9);
-	demand_is(&m, 1, 3, 0, 1);
-	demand_is(&m, 2, 2, 1, 5);
-	m.free[4] = 1; /* so has machine 1 */
+	demand_is(&m, 1, 2, 1, 5);
+	demand_is(&m, 2, 3, 0, 1);
+	set_free(&m, 4, 1); /* so has machine 1 */
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), -ENOSPC);
 	/* Below zero is zero. */
-	m.free[4] = -5;
-	m.free[6] = 10;
-	m.free[7] = 0;
+	set_free(&m, 4, -5);
+	set_free(&m, 6, 10);
+	set_free(&m, 7, 0);
 	assert_int_equal(place(&m, REPLAY_SPREAD, 0), 0);
-	demand_is(&m, 0, 3, 0, 10);
-	demand_is(&m, 1, 2, 1, 5);
+	demand_is(&m, 0, 2, 1, 5);
+	demand_is(&m, 1, 3, 0, 10);
 	unmake(&m);
 }
 
 static void in_vain_where_most_is_free(void **state)
 {
 	struct made m;
-	const struct replay_free available = {free_of, &m};
 
 	(void)state;
 	make(&m, CSV "0,a,reserve,,cores,50\n0,a,reserve,,memory,5\n",
 	     &two_by_two);
-	m.free[0] = 7;
+	set_free(&m, 0, 7);
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), -ENOSPC);
-	replay_place_in_vain(&m.machines, &m.trace, &m.trace.events[0],
-			     &available, &m.place);
+	replay_place_in_vain(&m.columns, &m.trace, &m.trace.events[0],
+			     &m.place);
 	demand_is(&m, 0, 2, 0, 50);
 	demand_is(&m, 1, 2, 1, 5);
 	unmake(&m);
@@ -178,7 +175,7 @@ static void tasks_over_machines(void **state)
 	make(&m, SWF JOB("2") JOB("5"), &none);
 	assert_int_equal(m.machines.nr_nodes, 4);
 	assert_int_equal(m.machines.capacity[3], 2);
-	m.free[0] = 1;
+	set_free(&m, 0, 1);
 	assert_int_equal(place(&m, REPLAY_FIRST, 0), 0);
 	demand_is(&m, 0, 1, 0, 2);
 	assert_int_equal(place(&m, REPLAY_FIRST, 2), 0);
@@ -186,8 +183,38 @@ static void tasks_over_machines(void **state)
 	demand_is(&m, 0, 0, 0, 1);
 	demand_is(&m, 1, 1, 0, 2);
 	demand_is(&m, 2, 2, 0, 2);
-	m.free[1] = m.free[2] = 0;
+	set_free(&m, 1, 0);
+	set_free(&m, 2, 0);
 	assert_int_equal(place(&m, REPLAY_FIRST, 2), -ENOSPC);
+	/* It held none of them. */
+	assert_int_equal(*replay_column_cell(&m.columns, 0), 1);
+	assert_int_equal(*replay_column_cell(&m.columns, 3), 2);
+	unmake(&m);
+}
+
+/* Each of 70 nodes has one. */
+static void over_more_nodes_than_a_request_has(void **state)
+{
+	struct replay_wish seventy = {
+		.nr_machines = 70,
+		.per_machine = 1,
+		.capacity = "procs=1",
+	};
+	struct made m;
+
+	(void)state;
+	make(&m, SWF JOB("64") JOB("65") JOB("71"), &seventy);
+	assert_int_equal(place(&m, REPLAY_FIRST, 0), 0);
+	assert_int_equal(m.place.nr, 64);
+	demand_is(&m, 63, 63, 0, 1);
+	assert_int_equal(place(&m, REPLAY_FIRST, 2), -E2BIG);
+	assert_int_equal(place(&m, REPLAY_FIRST, 4), -ENOSPC);
+	unmake(&m);
+	seventy.nr_machines = 1;
+	seventy.per_machine = 70;
+	seventy.capacity = "cores=70";
+	make(&m, CSV "0,a,reserve,,cores,2\n", &seventy);
+	assert_int_equal(place(&m, REPLAY_FIRST, 0), -E2BIG);
 	unmake(&m);
 }
 
@@ -564,6 +591,7 @@ int main(void)
 		cmocka_unit_test(over_both_nodes_of_one_machine),
 		cmocka_unit_test(in_vain_where_most_is_free),
 		cmocka_unit_test(tasks_over_machines),
+		cmocka_unit_test(over_more_nodes_than_a_request_has),
 		cmocka_unit_test(capacities_that_are_none),
 		cmocka_unit_test(a_race_without_a_problem),
 		cmocka_unit_test(a_capacity_was_passed),

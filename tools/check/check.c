@@ -46,7 +46,7 @@ static int look_at(struct check *check, const struct tally_view *view)
 	if (!check->nodes)
 		return -ENOMEM;
 	check->writers = ledgers_writers(check->reader);
-	if (info.stale)
+	if (info.stale && !info.saved)
 		check_problem(check, "created before this machine was booted");
 	for (unsigned int n = 0; n < check->nr_nodes; n++)
 		check_region(check, view, n);

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <numatally/error.h>
 #include <numatally/ledger.h>
 
-#include "common/array.h"
 #include "common/ledgers.h"
-#include "common/opt.h"
 #include "common/text.h"
-
-#define SHM    "/dev/shm"
-#define SYSTEM "numatally"
-#define SUFFIX ".ledger"
 
 /* ---- words --------------------------------------------------------------- */
 
@@ -38,6 +29,13 @@ static void complain(const char *path, const char *why)
 
 	warnx("%s: %s", escaped ? escaped : "?", why);
 	free(escaped);
+}
+
+void ledgers_complain(const struct tally_registry_entry *directory)
+{
+	complain(directory->path, directory->error == -EPERM
+					  ? "ignored: another user owns it"
+					  : strerror(-directory->error));
 }
 
 /* ---- writers ------------------------------------------------------------- */
@@ -68,6 +66,18 @@ void ledgers_put_writers(struct json_writer *w, const char *name,
 	json_close_object(w);
 }
 
+static const char *state_of(bool saved, bool stale, unsigned int alive,
+			    unsigned int unknown)
+{
+	if (saved)
+		return "saved";
+	if (stale)
+		return "stale";
+	if (alive)
+		return "live";
+	return unknown ? "unknown" : "no writer";
+}
+
 const char *ledgers_state(const struct tally_reader *reader,
 			  const struct ledgers_writers *writers)
 {
@@ -75,11 +85,28 @@ const char *ledgers_state(const struct tally_reader *reader,
 
 	if (tally_reader_describe(reader, &info))
 		return "damaged";
-	if (info.stale)
-		return "stale";
-	if (writers->alive)
-		return "live";
-	return writers->unknown ? "unknown" : "no writer";
+	return state_of(info.saved, info.stale, writers->alive,
+			writers->unknown);
+}
+
+const char *ledgers_entry_state(const struct tally_registry_entry *entry)
+{
+	switch (entry->error) {
+	case 0:
+		return state_of(entry->saved, entry->stale, entry->nr_alive,
+				entry->nr_unknown);
+	case -EACCES:
+	case -EPERM:
+		return "not permitted";
+	case -EAGAIN:
+		return "unfinished";
+	case -EBADMSG:
+		return "damaged";
+	case -EPROTO:
+		return "foreign";
+	default:
+		return "unreadable";
+	}
 }
 
 int ledgers_print_head(const char *name, uint64_t nr_accounts,
@@ -107,151 +134,6 @@ int ledgers_print_head(const char *name, uint64_t nr_accounts,
 	return 0;
 }
 
-/* ---- lists --------------------------------------------------------------- */
-
-static int append(struct ledgers *ledgers, const char *dir, const char *file)
-{
-	size_t bytes = strlen(file) - strlen(SUFFIX);
-	char *path, *name;
-
-	if (array_reserve(ledgers->files, ledgers->room, ledgers->nr + 1))
-		return -ENOMEM;
-	name = strndup(file, bytes);
-	if (!name)
-		return -ENOMEM;
-	if (asprintf(&path, "%s/%s", dir, file) < 0) {
-		free(name);
-		return -ENOMEM;
-	}
-	ledgers->files[ledgers->nr++] = (struct ledgers_file){path, name};
-	return 0;
-}
-
-/* Whether tally_ledger_path() would make this name. */
-static bool is_ledger_name(const char *name)
-{
-	size_t bytes = strlen(name);
-
-	return *name != '.' && bytes > strlen(SUFFIX) &&
-	       !strcmp(name + bytes - strlen(SUFFIX), SUFFIX);
-}
-
-/* @owner: the user that must own the directory; NULL: any user. */
-static int list_dir(struct ledgers *ledgers, const char *path,
-		    const uid_t *owner)
-{
-	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK;
-	int fd = open(path, flags | (owner ? O_NOFOLLOW : 0));
-	struct dirent *entry;
-	struct stat st;
-	DIR *dir;
-	int err = 0;
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	/* A file that is not a directory holds no ledgers. */
-	if (fd < 0 && owner && (errno == ENOTDIR || errno == ELOOP))
-		return 0;
-	if (fd >= 0 && owner && (fstat(fd, &st) || st.st_uid != *owner)) {
-		complain(path, "ignored: another user owns it");
-		close(fd);
-		ledgers->incomplete = true;
-		return 0;
-	}
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		complain(path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		ledgers->incomplete = true;
-		return 0;
-	}
-	while (!err && (entry = readdir(dir)))
-		if (is_ledger_name(entry->d_name))
-			err = append(ledgers, path, entry->d_name);
-	closedir(dir);
-	return err;
-}
-
-/* Find the owner of a directory from its name. */
-static bool parse_dir_name(const char *name, uid_t *owner)
-{
-	uint64_t id;
-
-	if (strncmp(name, SYSTEM, strlen(SYSTEM)) != 0)
-		return false;
-	name += strlen(SYSTEM);
-	*owner = 0;
-	if (!*name)
-		return true;
-	if (name[0] != '-' || (name[1] == '0' && name[2]) ||
-	    !parse_number(name + 1, 0, UINT32_MAX, &id))
-		return false;
-	*owner = (uid_t)id;
-	return true;
-}
-
-static int list_shm(struct ledgers *ledgers)
-{
-	DIR *shm = opendir(SHM);
-	struct dirent *entry;
-	int err = 0;
-
-	if (!shm) {
-		if (errno != ENOENT) {
-			complain(SHM, strerror(errno));
-			ledgers->incomplete = true;
-		}
-		return 0;
-	}
-	while (!err && (entry = readdir(shm))) {
-		char path[sizeof(SHM) + sizeof(entry->d_name)];
-		uid_t owner;
-
-		if (!parse_dir_name(entry->d_name, &owner))
-			continue;
-		snprintf(path, sizeof(path), SHM "/%s", entry->d_name);
-		err = list_dir(ledgers, path, &owner);
-	}
-	closedir(shm);
-	return err;
-}
-
-static int compare_files(const void *a, const void *b)
-{
-	const struct ledgers_file *fa = a, *fb = b;
-	int by_name = strcmp(fa->name, fb->name);
-
-	return by_name ? by_name : strcmp(fa->path, fb->path);
-}
-
-int ledgers_list(struct ledgers *ledgers)
-{
-	const char *set = getenv("NUMATALLY_DIR");
-	int err;
-
-	memset(ledgers, 0, sizeof(*ledgers));
-	err = set && *set ? list_dir(ledgers, set, NULL) : list_shm(ledgers);
-	if (err) {
-		ledgers_free(ledgers);
-		return err;
-	}
-	if (ledgers->nr)
-		qsort(ledgers->files, ledgers->nr, sizeof(*ledgers->files),
-		      compare_files);
-	return 0;
-}
-
-void ledgers_free(struct ledgers *ledgers)
-{
-	for (size_t i = 0; i < ledgers->nr; i++) {
-		free(ledgers->files[i].path);
-		free(ledgers->files[i].name);
-	}
-	free(ledgers->files);
-	memset(ledgers, 0, sizeof(*ledgers));
-}
-
 /* ---- one by its name ----------------------------------------------------- */
 
 static bool exists(const char *path)
@@ -262,39 +144,48 @@ static bool exists(const char *path)
 }
 
 /* Search all that are listed: root's, or the only one of this name. */
-static bool find_listed(const char *name, char path[PATH_MAX])
+static size_t find_in(const struct tally_registry *registry, const char *name,
+		      char path[PATH_MAX])
 {
-	static const char root_dir[] = SHM "/" SYSTEM "/";
-	const struct ledgers_file *found = NULL;
-	struct ledgers ledgers;
+	static const char root_dir[] = "/dev/shm/numatally/";
+	struct tally_registry_entry entry = {.size = sizeof(entry)};
+	uint64_t cursor = 0;
 	size_t nr = 0;
 
-	if (ledgers_list(&ledgers)) {
-		warnx("%s", strerror(ENOMEM));
+	while (!tally_registry_next(registry, &cursor, &entry)) {
+		if (!entry.name) {
+			ledgers_complain(&entry);
+			continue;
+		}
+		if (strcmp(entry.name, name) != 0)
+			continue;
+		snprintf(path, PATH_MAX, "%s", entry.path);
+		if (!strncmp(path, root_dir, strlen(root_dir)))
+			return 1;
+		nr++;
+	}
+	return nr;
+}
+
+static bool find_listed(const char *name, char path[PATH_MAX])
+{
+	struct tally_registry *registry;
+	int err = tally_registry_open(TALLY_REGISTRY_NAMES, &registry);
+	size_t nr;
+
+	if (err) {
+		warnx("%s", strerror(-err));
 		return false;
 	}
-	for (size_t i = 0; i < ledgers.nr; i++) {
-		const struct ledgers_file *file = &ledgers.files[i];
-
-		if (strcmp(file->name, name) != 0)
-			continue;
-		found = file;
-		nr++;
-		if (!strncmp(file->path, root_dir, strlen(root_dir))) {
-			nr = 1;
-			break;
-		}
-	}
-	if (nr == 1)
-		snprintf(path, PATH_MAX, "%s", found->path);
-	else if (!nr)
+	nr = find_in(registry, name, path);
+	tally_registry_close(registry);
+	if (!nr)
 		complain(name, strchr(name, '.') || exists(name)
 				       ? "no such ledger (a path has a '/')"
 				       : "no such ledger");
-	else
+	else if (nr > 1)
 		complain(name, "several users have a ledger of this name: "
 			       "give its path");
-	ledgers_free(&ledgers);
 	return nr == 1;
 }
 

@@ -9,28 +9,9 @@
 #include <stdint.h>
 
 #include <numatally/reader.h>
+#include <numatally/registry.h>
 
 #include "common/json.h"
-
-struct ledgers_file {
-	char *path;
-	char *name;
-};
-
-struct ledgers {
-	struct ledgers_file *files; /* by name, then by path */
-	size_t nr, room;
-	bool incomplete; /* a directory is unreadable; an error was printed */
-};
-
-/*
- * List the files that may be ledgers: those in $NUMATALLY_DIR, if it is set, else
- * those in /dev/shm/numatally, if root owns it, and in each
- * /dev/shm/numatally-UID that this user owns. Returns 0, or -ENOMEM with nothing
- * to free.
- */
-int ledgers_list(struct ledgers *ledgers);
-void ledgers_free(struct ledgers *ledgers);
 
 /*
  * Find a ledger. @argument is a path, if it has a '/', else a name: it is looked
@@ -38,6 +19,9 @@ void ledgers_free(struct ledgers *ledgers);
  * one may have it. False: an error was printed.
  */
 bool ledgers_find(const char *argument, char path[PATH_MAX]);
+
+/* Print the error of a directory of ledgers. */
+void ledgers_complain(const struct tally_registry_entry *directory);
 
 /* The words for an error of opening or reading a ledger. */
 const char *ledgers_error(int err);
@@ -52,10 +36,11 @@ struct ledgers_writers ledgers_writers(const struct tally_reader *reader);
 void ledgers_put_writers(struct json_writer *w, const char *name,
 			 const struct ledgers_writers *writers);
 
-/* "live", "no writer", "stale", "damaged", or "unknown": its writers can't be
+/* "live", "no writer", "saved", "stale", "damaged", or "unknown": its writers can't be
  * seen, and may be alive. */
 const char *ledgers_state(const struct tally_reader *reader,
 			  const struct ledgers_writers *writers);
+const char *ledgers_entry_state(const struct tally_registry_entry *entry);
 
 /* Print "NAME: 12 accounts, 2 writers" or another state, without a newline.
  * Returns 0 or -ENOMEM. */

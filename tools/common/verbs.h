@@ -24,6 +24,7 @@
 	verb(check, "check the placement and integrity of a ledger") \
 	verb(save, "save a ledger as an ordinary file") \
 	verb(rm, "remove a ledger") \
+	verb(watch, "wait until amounts of a ledger cross thresholds") \
 	verb(replay, "drive a trace of jobs through the library")
 /* clang-format on */
 

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
-#include <numatally/reader.h>
+#include <numatally/registry.h>
 
+#include "common/array.h"
 #include "common/json.h"
 #include "common/ledgers.h"
 #include "common/opt.h"
@@ -32,106 +32,54 @@ static const char help[] =
 	"  -h, --help     print this help\n"
 	"      --version  print the version\n"
 	"\n"
-	"A ledger is live while a process has it open for writing; stale if it was\n"
+	"A ledger is live while a process has it open for writing; saved if it is only\n"
+	"read, as numatally save makes it; stale if it was\n"
 	"created before the last boot; unknown if its file system has no locks, so\n"
 	"that whether its writers live can't be known. See numatally-ls(1).\n";
 
-struct row {
-	const struct ledgers_file *file;
-	struct tally_reader_info info;
-	struct ledgers_writers writers;
-	const char *state;
-	int err; /* of reading it: only uid and resident_bytes are known */
-	uid_t uid;
-	int64_t resident_bytes;
-};
-
 enum { NAME, OWNER, AGE, ACCOUNTS, WRITERS, RESIDENT, STATE, NR_COLUMNS };
 
-static int look(struct row *row)
-{
-	struct tally_reader *reader;
-	int err = tally_reader_open(row->file->path, &reader);
-
-	if (err)
-		return err;
-	row->info.size = sizeof(row->info);
-	err = tally_reader_describe(reader, &row->info);
-	row->writers = ledgers_writers(reader);
-	row->state = ledgers_state(reader, &row->writers);
-	tally_reader_close(reader);
-	return err;
-}
-
-static const char *error_state(int err)
-{
-	switch (err) {
-	case -EACCES:
-	case -EPERM:
-		return "not permitted";
-	case -EAGAIN:
-		return "unfinished";
-	case -EBADMSG:
-		return "damaged";
-	case -EPROTO:
-		return "foreign";
-	default:
-		return "unreadable";
-	}
-}
-
-/* False: it was removed after it was listed. */
-static bool fill(struct row *row, const struct ledgers_file *file)
-{
-	struct stat st;
-
-	*row = (struct row){.file = file};
-	if (lstat(file->path, &st))
-		return false;
-	row->uid = st.st_uid;
-	row->resident_bytes = (int64_t)st.st_blocks * 512;
-	row->err = look(row);
-	if (row->err)
-		row->state = error_state(row->err);
-	return row->err != -ENOENT;
-}
-
-static int64_t age_ns(const struct row *row)
+static int64_t age_ns(const struct tally_registry_entry *e)
 {
 	struct timespec now;
 	int64_t age;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
-	      row->info.created_ns;
+	age = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - e->created_ns;
 	return age > 0 ? age : 0;
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void put_row(struct json_writer *w, const struct row *row)
+static void put_entry(struct json_writer *w,
+		      const struct tally_registry_entry *e)
 {
-	const struct passwd *owner = getpwuid(row->uid);
+	const struct passwd *owner = getpwuid(e->uid);
+	const struct ledgers_writers writers = {
+		.alive = e->nr_alive,
+		.dead = e->nr_dead,
+		.unknown = e->nr_unknown,
+	};
 
 	json_open_object(w, NULL);
-	json_put_bytes(w, "name", row->file->name);
-	json_put_bytes(w, "path", row->file->path);
-	json_put_uint(w, "uid", row->uid);
+	json_put_bytes(w, "name", e->name);
+	json_put_bytes(w, "path", e->path);
+	json_put_uint(w, "uid", e->uid);
 	json_put_string(w, "owner", owner ? owner->pw_name : NULL);
-	json_put_int(w, "resident_bytes", row->resident_bytes);
-	json_put_string(w, "state", row->state);
-	if (row->err) {
-		json_put_string(w, "error", ledgers_error(row->err));
+	json_put_int(w, "resident_bytes", e->resident_bytes);
+	json_put_string(w, "state", ledgers_entry_state(e));
+	if (e->error) {
+		json_put_string(w, "error", ledgers_error(e->error));
 	} else {
-		json_put_int(w, "created_ns", row->info.created_ns);
-		json_put_int(w, "age_ns", age_ns(row));
-		json_put_uint(w, "accounts", row->info.nr_accounts);
-		ledgers_put_writers(w, "writers", &row->writers);
+		json_put_int(w, "created_ns", e->created_ns);
+		json_put_int(w, "age_ns", age_ns(e));
+		json_put_uint(w, "accounts", e->nr_accounts);
+		ledgers_put_writers(w, "writers", &writers);
 	}
 	json_close_object(w);
 }
 
-static bool print_json(const struct row *rows, size_t nr)
+static bool print_json(const struct tally_registry_entry *list, size_t nr)
 {
 	struct json_writer w;
 
@@ -140,7 +88,7 @@ static bool print_json(const struct row *rows, size_t nr)
 	json_put_int(&w, "version", 1);
 	json_open_array(&w, "ledgers");
 	for (size_t i = 0; i < nr; i++)
-		put_row(&w, &rows[i]);
+		put_entry(&w, &list[i]);
 	json_close_array(&w);
 	json_close_object(&w);
 	return !json_finish(&w);
@@ -174,37 +122,36 @@ static char *format_owner(uid_t uid)
 		     : format("%u", (unsigned int)uid);
 }
 
-static char *format_writers(const struct row *row)
+static char *format_writers(const struct tally_registry_entry *e)
 {
-	if (row->writers.unknown)
-		return format("%u+%u?", row->writers.alive,
-			      row->writers.unknown);
-	return format("%u", row->writers.alive);
+	if (e->nr_unknown)
+		return format("%u+%u?", e->nr_alive, e->nr_unknown);
+	return format("%u", e->nr_alive);
 }
 
-static char *format_state(const struct row *row)
+static char *format_state(const struct tally_registry_entry *e)
 {
-	if (row->err && row->err != -EACCES && row->err != -EPERM)
-		return strdup(ledgers_error(row->err));
-	if (!row->err && row->writers.dead)
-		return format("%s, %u died", row->state, row->writers.dead);
-	return strdup(row->state);
+	if (e->error && e->error != -EACCES && e->error != -EPERM)
+		return strdup(ledgers_error(e->error));
+	if (!e->error && e->nr_dead)
+		return format("%s, %u died", ledgers_entry_state(e),
+			      e->nr_dead);
+	return strdup(ledgers_entry_state(e));
 }
 
-static bool fill_line(struct line *line, const struct row *row)
+static bool fill_line(struct line *line, const struct tally_registry_entry *e)
 {
 	char number[OUTPUT_NUMBER];
 
-	line->cells[NAME] = text_escape(row->file->name);
-	line->cells[OWNER] = format_owner(row->uid);
+	line->cells[NAME] = text_escape(e->name);
+	line->cells[OWNER] = format_owner(e->uid);
 	line->cells[AGE] =
-		strdup(row->err ? "-" : output_time(age_ns(row), number));
-	line->cells[ACCOUNTS] = row->err ? strdup("-")
-					 : format("%u", row->info.nr_accounts);
-	line->cells[WRITERS] = row->err ? strdup("-") : format_writers(row);
-	line->cells[RESIDENT] =
-		strdup(output_bytes(row->resident_bytes, number));
-	line->cells[STATE] = format_state(row);
+		strdup(e->error ? "-" : output_time(age_ns(e), number));
+	line->cells[ACCOUNTS] = e->error ? strdup("-")
+					 : format("%u", e->nr_accounts);
+	line->cells[WRITERS] = e->error ? strdup("-") : format_writers(e);
+	line->cells[RESIDENT] = strdup(output_bytes(e->resident_bytes, number));
+	line->cells[STATE] = format_state(e);
 	for (int c = 0; c < NR_COLUMNS; c++)
 		if (!line->cells[c])
 			return false;
@@ -236,7 +183,7 @@ static void measure(const struct line *lines, size_t nr, char *const *headings,
 				widths[c] = text_width(lines[i].cells[c]);
 }
 
-static bool print_text(const struct row *rows, size_t nr)
+static bool print_text(const struct tally_registry_entry *list, size_t nr)
 {
 	static char *headings[] = {"ledger",  "owner",	  "age",  "accounts",
 				   "writers", "resident", "state"};
@@ -245,7 +192,7 @@ static bool print_text(const struct row *rows, size_t nr)
 	bool ok = lines;
 
 	for (size_t i = 0; ok && i < nr; i++)
-		ok = fill_line(&lines[i], &rows[i]);
+		ok = fill_line(&lines[i], &list[i]);
 	if (!ok) {
 		warnx("%s", strerror(ENOMEM));
 	} else if (!nr) {
@@ -265,27 +212,47 @@ static bool print_text(const struct row *rows, size_t nr)
 
 /* ---- the verb ------------------------------------------------------------ */
 
-static int list(bool json)
+/* All ledgers; false: some can't be read. */
+static bool fill(const struct tally_registry *registry,
+		 struct tally_registry_entry **list, size_t *nr)
 {
-	struct ledgers ledgers;
-	struct row *rows;
+	struct tally_registry_entry e = {.size = sizeof(e)};
+	uint64_t cursor = 0;
+	size_t room = 0;
+	bool ok = true;
+	int err;
+
+	while (!(err = tally_registry_next(registry, &cursor, &e))) {
+		ok &= !e.error;
+		if (!e.name) {
+			ledgers_complain(&e);
+			continue;
+		}
+		if (array_reserve(*list, room, *nr + 1))
+			err = -ENOMEM;
+		if (err)
+			break;
+		(*list)[(*nr)++] = e;
+	}
+	if (err != -ENOENT)
+		errx(EXIT_FAILURE, "%s", strerror(-err));
+	return ok;
+}
+
+static int list_all(bool json)
+{
+	struct tally_registry_entry *list = NULL;
+	struct tally_registry *registry;
 	size_t nr = 0;
+	int err = tally_registry_open(0, &registry);
 	bool ok;
 
-	if (ledgers_list(&ledgers))
-		errx(EXIT_FAILURE, "%s", strerror(ENOMEM));
-	rows = calloc(ledgers.nr + 1, sizeof(*rows));
-	if (!rows)
-		err(EXIT_FAILURE, NULL);
-	ok = !ledgers.incomplete;
-	for (size_t i = 0; i < ledgers.nr; i++)
-		if (fill(&rows[nr], &ledgers.files[i])) {
-			ok &= !rows[nr].err;
-			nr++;
-		}
-	ok &= json ? print_json(rows, nr) : print_text(rows, nr);
-	free(rows);
-	ledgers_free(&ledgers);
+	if (err)
+		errx(EXIT_FAILURE, "%s", strerror(-err));
+	ok = fill(registry, &list, &nr);
+	ok &= json ? print_json(list, nr) : print_text(list, nr);
+	free(list);
+	tally_registry_close(registry);
 	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -309,5 +276,5 @@ int ls_main(int argc, char **argv)
 		}
 	if (optind < argc)
 		return opt_invalid(argv[optind]);
-	return list(json);
+	return list_all(json);
 }

@@ -79,31 +79,28 @@ static void take_left(struct replay_slot *slot, const struct tally_demand *part)
 
 /* ---- reserving ----------------------------------------------------------- */
 
-static int64_t look_at(struct replay_thread *t, size_t cell)
+/* Fill the columns of so many nodes again. */
+static int refresh(struct replay_thread *t, uint32_t first, uint32_t nr)
 {
-	unsigned int nr = t->drive->setup->machines->nr_resources;
 	unsigned int tries = 0;
-	struct tally_limit limit = {.size = sizeof(limit)};
 	int err;
 
 	do
-		err = tally_limit_node(t->drive->view, (int)(cell / nr),
-				       (unsigned int)(cell % nr), &limit);
+		err = tally_place_refresh(&t->columns.place, t->drive->view,
+					  first, nr);
 	while (again(err, &tries));
-	if (!err)
-		return limit.limit - limit.held;
-	t->view_err = err;
-	return 0;
+	return err;
 }
 
-static int64_t free_now(void *arg, size_t cell)
+static int refresh_those_of(struct replay_thread *t,
+			    const struct tally_demand *demands, unsigned int nr)
 {
-	struct replay_thread *t = arg;
-	struct replay_seen *seen = &t->seen[cell];
+	int err = 0;
 
-	if (seen->look != t->looks)
-		*seen = (struct replay_seen){t->looks, look_at(t, cell)};
-	return seen->free;
+	for (unsigned int i = 0; !err && i < nr; i++)
+		if (!i || demands[i].node != demands[i - 1].node)
+			err = refresh(t, (uint32_t)demands[i].node, 1);
+	return err;
 }
 
 static int ask(struct replay_thread *t, uint32_t index,
@@ -128,6 +125,8 @@ static int ask(struct replay_thread *t, uint32_t index,
 		noted = note(t, begin, index,
 			     err ? REPLAY_REFUSED : REPLAY_GRANTED,
 			     place->demands, place->nr);
+	if (!noted)
+		noted = refresh_those_of(t, place->demands, place->nr);
 	return noted ? noted : err;
 }
 
@@ -137,21 +136,21 @@ static int look(struct replay_thread *t, uint32_t index,
 {
 	const struct replay_setup *setup = t->drive->setup;
 	const struct replay_event *event = &setup->trace->events[index];
-	const struct replay_free available = {free_now, t};
 	uint64_t begin = stamp(t);
-	int noted = 0, err;
+	int noted, err;
 
-	t->looks++;
-	err = replay_place(setup->machines, setup->policy, setup->trace, event,
-			   &available, place);
-
-	if (err == -ENOSPC) {
-		noted = note(t, begin, index, REPLAY_SAW_NONE, NULL, 0);
-		replay_place_in_vain(setup->machines, setup->trace, event,
-				     &available, place);
+	err = replay_place(&t->columns, setup->policy, setup->trace, event,
+			   place);
+	if (err == -ENOSPC && setup->nr_threads > 1) {
+		err = refresh(t, 0, t->columns.place.nr_nodes);
+		if (!err)
+			err = replay_place(&t->columns, setup->policy,
+					   setup->trace, event, place);
 	}
-	if (t->view_err)
-		return t->view_err;
+	if (err != -ENOSPC)
+		return err;
+	noted = note(t, begin, index, REPLAY_SAW_NONE, NULL, 0);
+	replay_place_in_vain(&t->columns, setup->trace, event, place);
 	return noted ? noted : err;
 }
 
@@ -204,7 +203,7 @@ static int act_reserve(struct replay_thread *t, uint32_t index,
 	if (err)
 		return err;
 	t->counts.admitted++;
-	return t->log ? keep_left(slot, &place) : 0;
+	return keep_left(slot, &place);
 }
 
 /* ---- committing and giving back ------------------------------------------- */
@@ -222,20 +221,6 @@ static int act_commit(struct replay_thread *t, const struct replay_slot *slot)
 	return err;
 }
 
-static int note_given(struct replay_thread *t, uint64_t begin, uint32_t index,
-		      struct replay_slot *slot, const struct replay_place *part)
-{
-	int err;
-
-	if (!part->nr)
-		return note(t, begin, index, REPLAY_GAVE, slot->left,
-			    slot->nr_left);
-	err = note(t, begin, index, REPLAY_GAVE, part->demands, part->nr);
-	for (unsigned int i = 0; !err && i < part->nr; i++)
-		take_left(slot, &part->demands[i]);
-	return err;
-}
-
 static int act_give(struct replay_thread *t, uint32_t index,
 		    struct replay_slot *slot)
 {
@@ -243,7 +228,8 @@ static int act_give(struct replay_thread *t, uint32_t index,
 	const struct replay_event *event = &trace->events[index];
 	struct tally_ledger *ledger = t->drive->ledger;
 	struct replay_place part = {.nr = event->nr_items};
-	unsigned int tries = 0;
+	const struct tally_demand *given = part.nr ? part.demands : slot->left;
+	unsigned int nr_given = part.nr ? part.nr : slot->nr_left, tries = 0;
 	uint64_t begin;
 	int64_t since;
 	int err;
@@ -265,9 +251,13 @@ static int act_give(struct replay_thread *t, uint32_t index,
 	count_time(t, event->op, since);
 	if (event->ends)
 		slot->held = false;
-	if (err || !t->log)
-		return err;
-	return note_given(t, begin, index, slot, &part);
+	if (!err)
+		err = note(t, begin, index, REPLAY_GAVE, given, nr_given);
+	if (!err)
+		err = refresh_those_of(t, given, nr_given);
+	for (unsigned int i = 0; !err && i < part.nr; i++)
+		take_left(slot, &part.demands[i]);
+	return err;
 }
 
 int replay_act(struct replay_thread *t, uint32_t index)

@@ -14,7 +14,7 @@ struct replay_slot {
 	uint32_t done; /* events; each writes this last */
 	bool held;
 	uint8_t nr_left;
-	struct tally_demand *left; /* what it holds, if there is a log */
+	struct tally_demand *left; /* what it holds */
 };
 
 struct replay_drive {
@@ -28,20 +28,12 @@ struct replay_drive {
 	uint64_t failed; /* the event where it occurred */
 };
 
-/* What was free in a cell when a thread looked for the look-th time. */
-struct replay_seen {
-	uint64_t look;
-	int64_t free;
-};
-
 struct replay_thread {
 	struct replay_drive *drive;
 	struct replay_log *log; /* or NULL */
 	struct replay_counts counts;
 	struct replay_times times[REPLAY_NR_OPS];
-	int view_err; /* of reading what is free */
-	uint64_t looks;
-	struct replay_seen *seen; /* [cell] */
+	struct replay_columns columns; /* right where no other thread was */
 };
 
 /* Make the calls of an event. 0, or the -errno that a call must not return. */

@@ -154,9 +154,7 @@ static int set_up_threads(struct replay_drive *d,
 
 		t->drive = d;
 		t->log = result->logs ? &result->logs[i] : NULL;
-		t->seen = calloc(d->setup->machines->nr_cells + 1,
-				 sizeof(*t->seen));
-		if (!t->seen) {
+		if (replay_columns_create(d->setup->machines, &t->columns)) {
 			warnx("no memory for %u threads", d->setup->nr_threads);
 			return -ENOMEM;
 		}
@@ -186,7 +184,7 @@ static int run(struct replay_drive *d, struct replay_result *result)
 		for (unsigned int op = 0; op < REPLAY_NR_OPS; op++)
 			replay_times_merge(&result->times[op],
 					   &threads[i].times[op]);
-		free(threads[i].seen);
+		replay_columns_destroy(&threads[i].columns);
 	}
 	free(threads);
 	return err ? err : print_failure(d);

@@ -2,45 +2,109 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "replay/place.h"
 
 const char *const replay_policy_names[REPLAY_NR_POLICIES] = {"first", "best",
 							     "spread"};
+static const enum tally_place_score scores[REPLAY_NR_POLICIES] = {
+	TALLY_PLACE_FIRST, TALLY_PLACE_BEST, TALLY_PLACE_LEAST_ALLOCATED};
 
 struct search {
-	const struct replay_machines *machines;
-	enum replay_policy policy;
+	struct tally_place *columns;
 	const struct replay_item *items;
 	unsigned int nr_items;
 	uint32_t tasks;
-	const struct replay_free *free;
+	enum tally_place_score score;
 };
 
-static int64_t free_of(const struct search *s, unsigned int node,
-		       const struct replay_item *item)
-{
-	return s->free->free(s->free->arg, replay_cell(s->machines, (int)node,
-						       item->resource));
-}
-
-/* The whole of an item, at most INT64_MAX, which fits nowhere. */
-static int64_t whole(const struct search *s, const struct replay_item *item)
+/* So many times an item, at most INT64_MAX, which fits nowhere. */
+static int64_t times(const struct replay_item *item, uint32_t tasks)
 {
 	int64_t sum;
 
-	if (__builtin_mul_overflow(item->amount, s->tasks ? s->tasks : 1, &sum))
+	if (__builtin_mul_overflow(item->amount, tasks, &sum))
 		return INT64_MAX;
 	return sum;
 }
 
-/* How many tasks fit on a node, at most as many as there are. */
-static uint32_t room_for(const struct search *s, unsigned int node)
+static uint32_t nr_tasks(const struct search *s)
 {
-	int64_t room = s->tasks;
+	return s->tasks ? s->tasks : 1;
+}
 
-	for (unsigned int i = 0; i < s->nr_items && room > 0; i++) {
-		int64_t n = free_of(s, node, &s->items[i]) / s->items[i].amount;
+/* A request of so many tasks. */
+struct asked {
+	struct tally_place_request request;
+	struct tally_place_part part;
+	struct tally_amount amounts[TALLY_PLACE_MAX_AMOUNTS];
+};
+
+static void ask(struct asked *a, const struct search *s, uint32_t tasks)
+{
+	for (unsigned int i = 0; i < s->nr_items; i++)
+		a->amounts[i] = (struct tally_amount){
+			s->items[i].resource, times(&s->items[i], tasks)};
+	a->part = (struct tally_place_part){a->amounts, s->nr_items};
+	a->request = (struct tally_place_request){
+		.size = sizeof(a->request),
+		.parts = &a->part,
+		.nr_parts = 1,
+		.policy = TALLY_PLACE_NONE,
+		.score = s->score,
+	};
+}
+
+/* Nothing tells a replay that it would fit on an empty machine. */
+static int no_room(int err)
+{
+	return err == -ERANGE ? -ENOSPC : err;
+}
+
+static void put_on(struct replay_place *place, const struct search *s,
+		   unsigned int node, uint32_t tasks)
+{
+	for (unsigned int i = 0; i < s->nr_items; i++)
+		place->demands[place->nr++] =
+			(struct tally_demand){(int)node, s->items[i].resource,
+					      times(&s->items[i], tasks)};
+}
+
+static int find_node(const struct search *s, uint32_t tasks, uint32_t *node)
+{
+	struct asked a;
+
+	ask(&a, s, tasks);
+	return no_room(tally_place_node(s->columns, &a.request, node));
+}
+
+static int find_machine(const struct search *s, struct replay_place *place)
+{
+	struct tally_fit fit = {.size = sizeof(fit)};
+	struct asked a;
+	int err;
+
+	ask(&a, s, 1);
+	err = tally_place_fit(s->columns, &a.request, TALLY_PLACE_ANY, NULL,
+			      &fit);
+	if (err)
+		return no_room(err);
+	memcpy(place->demands, fit.demands,
+	       fit.nr_demands * sizeof(*fit.demands));
+	place->nr = fit.nr_demands;
+	return 0;
+}
+
+/* How many tasks fit on a node, at most so many. */
+static uint32_t room_for(const struct search *s, uint32_t node, uint32_t tasks)
+{
+	int64_t room = tasks;
+
+	for (unsigned int i = 0; i < s->nr_items; i++) {
+		int64_t n = s->columns->free[s->items[i].resource][node] /
+			    s->items[i].amount;
 
 		if (n < room)
 			room = n;
@@ -48,197 +112,106 @@ static uint32_t room_for(const struct search *s, unsigned int node)
 	return room > 0 ? (uint32_t)room : 0;
 }
 
-static bool fits(const struct search *s, unsigned int node)
-{
-	for (unsigned int i = 0; i < s->nr_items; i++)
-		if (free_of(s, node, &s->items[i]) < whole(s, &s->items[i]))
-			return false;
-	return true;
-}
-
-/* Whether the nodes from first to end together have what a lump asks for, or
- * room for all tasks. */
-static bool fit_together(const struct search *s, unsigned int first,
-			 unsigned int end)
+static bool all_fit(const struct search *s)
 {
 	uint64_t room = 0;
 
-	for (unsigned int n = first; s->tasks && n < end && room < s->tasks;
-	     n++)
-		room += room_for(s, n);
-	if (s->tasks)
-		return room >= s->tasks;
-	for (unsigned int i = 0; i < s->nr_items; i++) {
-		int64_t left = s->items[i].amount;
+	for (uint32_t n = 0; n < s->columns->nr_nodes && room < s->tasks; n++)
+		room += room_for(s, n, s->tasks);
+	return room >= s->tasks;
+}
 
-		for (unsigned int n = first; n < end && left > 0; n++) {
-			int64_t has = free_of(s, n, &s->items[i]);
+static void take(const struct search *s, const struct replay_place *part,
+		 int sign)
+{
+	for (unsigned int i = 0; i < part->nr; i++) {
+		const struct tally_demand *d = &part->demands[i];
 
-			left -= has > 0 ? has < left ? has : left : 0;
-		}
-		if (left > 0)
-			return false;
+		s->columns->free[d->resource][d->node] -= sign * d->amount;
 	}
-	return true;
 }
 
-/* What policies compare: what is free of the first item. */
-static int64_t rank_of(const struct search *s, unsigned int first,
-		       unsigned int end)
+/* The tasks that one node after the other has room for, until all are placed. */
+static int find_nodes(const struct search *s, struct replay_place *place)
 {
-	int64_t sum = 0;
+	uint32_t left = s->tasks, node;
+	int err = 0;
 
-	for (unsigned int n = first; s->nr_items && n < end; n++)
-		if (__builtin_add_overflow(sum, free_of(s, n, &s->items[0]),
-					   &sum))
-			return INT64_MAX;
-	return sum;
-}
+	while (left && !(err = find_node(s, 1, &node))) {
+		struct replay_place part = {.nr = 0};
+		uint32_t here = room_for(s, node, left);
 
-/* Choose a run of so many nodes. Returns its first node, or -ENOSPC. */
-static int choose(const struct search *s, unsigned int run)
-{
-	int64_t best = 0;
-	int found = -ENOSPC;
-
-	for (unsigned int n = 0; n + run <= s->machines->nr_nodes; n += run) {
-		int64_t rank;
-
-		if (run == 1 ? !fits(s, n) : !fit_together(s, n, n + run))
-			continue;
-		if (s->policy == REPLAY_FIRST)
-			return (int)n;
-		rank = rank_of(s, n, n + run);
-		if (found < 0 ||
-		    (s->policy == REPLAY_BEST ? rank < best : rank > best)) {
-			best = rank;
-			found = (int)n;
+		if (place->nr + s->nr_items > TALLY_LIMIT_MAX_DEMANDS) {
+			err = -E2BIG;
+			break;
 		}
-	}
-	return found;
-}
-
-static int put(struct replay_place *place, unsigned int node,
-	       const struct replay_item *item, int64_t amount)
-{
-	if (place->nr == TALLY_LIMIT_MAX_DEMANDS)
-		return -E2BIG;
-	place->demands[place->nr++] =
-		(struct tally_demand){(int)node, item->resource, amount};
-	return 0;
-}
-
-static int put_whole(const struct search *s, struct replay_place *place,
-		     unsigned int node)
-{
-	for (unsigned int i = 0; i < s->nr_items; i++)
-		put(place, node, &s->items[i], whole(s, &s->items[i]));
-	return 0;
-}
-
-static int put_lump(const struct search *s, struct replay_place *place,
-		    unsigned int first, unsigned int end)
-{
-	for (unsigned int i = 0; i < s->nr_items; i++) {
-		int64_t left = s->items[i].amount;
-
-		for (unsigned int n = first; n < end && left; n++) {
-			int64_t has = free_of(s, n, &s->items[i]);
-
-			if (has > left)
-				has = left;
-			if (has <= 0)
-				continue;
-			if (put(place, n, &s->items[i], has))
-				return -E2BIG;
-			left -= has;
-		}
-	}
-	return 0;
-}
-
-static int put_tasks(const struct search *s, struct replay_place *place,
-		     unsigned int first, unsigned int end)
-{
-	uint32_t left = s->tasks;
-
-	for (unsigned int n = first; n < end && left; n++) {
-		uint32_t here = room_for(s, n);
-
-		if (here > left)
-			here = left;
-		for (unsigned int i = 0; here && i < s->nr_items; i++)
-			if (put(place, n, &s->items[i],
-				s->items[i].amount * here))
-				return -E2BIG;
+		put_on(&part, s, node, here);
+		take(s, &part, 1);
+		memcpy(&place->demands[place->nr], part.demands,
+		       part.nr * sizeof(*part.demands));
+		place->nr += part.nr;
 		left -= here;
 	}
-	return 0;
+	take(s, place, -1);
+	return err;
 }
 
 static int find(const struct search *s, struct replay_place *place)
 {
-	unsigned int per_machine = s->machines->per_machine;
-	int first = choose(s, 1);
+	uint32_t node;
+	int err = find_node(s, nr_tasks(s), &node);
 
-	if (first >= 0)
-		return put_whole(s, place, (unsigned int)first);
-	if (per_machine > 1)
-		first = choose(s, per_machine);
-	if (first >= 0)
-		return s->tasks ? put_tasks(s, place, (unsigned int)first,
-					    (unsigned int)first + per_machine)
-				: put_lump(s, place, (unsigned int)first,
-					   (unsigned int)first + per_machine);
-	if (!s->tasks || s->machines->nr_machines == 1 ||
-	    !fit_together(s, 0, s->machines->nr_nodes))
-		return -ENOSPC;
-	return put_tasks(s, place, 0, s->machines->nr_nodes);
+	if (!err)
+		put_on(place, s, node, nr_tasks(s));
+	if (err != -ENOSPC)
+		return err;
+	if (s->tasks)
+		return all_fit(s) ? find_nodes(s, place) : -ENOSPC;
+	return s->columns->nr_machines == s->columns->nr_nodes
+		       ? -ENOSPC
+		       : find_machine(s, place);
 }
 
-static struct search search_for(const struct replay_machines *machines,
-				const struct replay_trace *trace,
-				const struct replay_event *event,
-				const struct replay_free *free)
+int replay_place(struct replay_columns *columns, enum replay_policy policy,
+		 const struct replay_trace *trace,
+		 const struct replay_event *event, struct replay_place *place)
 {
-	return (struct search){
-		.machines = machines,
+	const struct search s = {
+		.columns = &columns->place,
 		.items = &trace->items[event->item],
 		.nr_items = event->nr_items,
 		.tasks = event->tasks,
-		.free = free,
+		.score = scores[policy],
 	};
-}
 
-int replay_place(const struct replay_machines *machines,
-		 enum replay_policy policy, const struct replay_trace *trace,
-		 const struct replay_event *event,
-		 const struct replay_free *free, struct replay_place *place)
-{
-	struct search s = search_for(machines, trace, event, free);
-
-	s.policy = policy;
 	place->nr = 0;
-	if (!s.nr_items || s.items[0].node == REPLAY_ANYWHERE)
+	if (!s.nr_items)
+		return 0;
+	if (s.items[0].node == REPLAY_ANYWHERE)
 		return find(&s, place);
 	for (unsigned int i = 0; i < s.nr_items; i++)
-		put(place, (unsigned int)s.items[i].node, &s.items[i],
-		    s.items[i].amount);
+		place->demands[place->nr++] = (struct tally_demand){
+			s.items[i].node, s.items[i].resource,
+			s.items[i].amount};
 	return 0;
 }
 
-void replay_place_in_vain(const struct replay_machines *machines,
+void replay_place_in_vain(const struct replay_columns *columns,
 			  const struct replay_trace *trace,
 			  const struct replay_event *event,
-			  const struct replay_free *free,
 			  struct replay_place *place)
 {
-	struct search s = search_for(machines, trace, event, free);
-	unsigned int most = 0;
+	const struct search s = {
+		.items = &trace->items[event->item],
+		.nr_items = event->nr_items,
+		.tasks = event->tasks,
+	};
+	const int64_t *free = columns->place.free[s.items[0].resource];
+	uint32_t most = 0;
 
-	for (unsigned int n = 1; n < machines->nr_nodes; n++)
-		if (rank_of(&s, n, n + 1) > rank_of(&s, most, most + 1))
+	for (uint32_t n = 1; n < columns->place.nr_nodes; n++)
+		if (free[n] > free[most])
 			most = n;
 	place->nr = 0;
-	put_whole(&s, place, most);
+	put_on(place, &s, most, nr_tasks(&s));
 }

@@ -6,7 +6,7 @@
 
 #include <numatally/limit.h>
 
-#include "replay/machines.h"
+#include "replay/columns.h"
 
 enum replay_policy {
 	REPLAY_FIRST,  /* that fits */
@@ -16,13 +16,6 @@ enum replay_policy {
 };
 extern const char *const replay_policy_names[REPLAY_NR_POLICIES];
 
-/* Returns what is free in a cell, which may be below 0. It must not change
- * during a call. */
-struct replay_free {
-	int64_t (*free)(void *arg, size_t cell);
-	void *arg;
-};
-
 struct replay_place {
 	struct tally_demand demands[TALLY_LIMIT_MAX_DEMANDS];
 	unsigned int nr;
@@ -30,22 +23,22 @@ struct replay_place {
 
 /*
  * Place the items of a reserve: on the nodes that they name, whatever is free
- * there; or, if they name none, all on one node, or else cut over the nodes of
- * one machine, or else, between tasks, over machines.
+ * there; or, if they name none, all on one node, or else a lump over the nodes of
+ * one machine, tasks over all nodes. The columns are as before when it returns.
  *
  * -ENOSPC	it fits nowhere
- * -E2BIG	it fits only over more nodes than one request may name
+ * -E2BIG	it fits only over more nodes than one request may name, or
+ *		tally_place_fit() looks at
+ * -ENOMEM	no memory
  */
-int replay_place(const struct replay_machines *machines,
-		 enum replay_policy policy, const struct replay_trace *trace,
-		 const struct replay_event *event,
-		 const struct replay_free *free, struct replay_place *place);
+int replay_place(struct replay_columns *columns, enum replay_policy policy,
+		 const struct replay_trace *trace,
+		 const struct replay_event *event, struct replay_place *place);
 
 /* Place all of it on the node with most free: it will be refused there. */
-void replay_place_in_vain(const struct replay_machines *machines,
+void replay_place_in_vain(const struct replay_columns *columns,
 			  const struct replay_trace *trace,
 			  const struct replay_event *event,
-			  const struct replay_free *free,
 			  struct replay_place *place);
 
 #endif

@@ -30,9 +30,10 @@ struct race {
 	 * most that may have been held since it began */
 	const struct replay_record **open;
 	unsigned int nr_open;
-	wide *most_open;	      /* [thread][cell] */
-	wide *sure, *maybe;	      /* [cell], now */
-	wide *most_sure, *most_maybe; /* [cell] */
+	wide *most_open;	       /* [thread][cell] */
+	wide *sure, *maybe;	       /* [cell], now */
+	wide *most_sure, *most_maybe;  /* [cell] */
+	struct replay_columns columns; /* for refusals */
 };
 
 static const char *cell_name(const struct race *r, size_t cell, char buf[64])
@@ -106,15 +107,14 @@ struct least {
 	const wide *most; /* [cell] held */
 };
 
-static int64_t least_free(void *arg, size_t cell)
+static int64_t least_free(const struct least *l, size_t cell)
 {
-	const struct least *l = arg;
 	wide n = l->race->setup->machines->capacity[cell] - l->most[cell];
 
 	return n > 0 ? (int64_t)n : 0;
 }
 
-static bool fitted(struct least *l, const struct tally_demand *demands,
+static bool fitted(const struct least *l, const struct tally_demand *demands,
 		   unsigned int nr)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -132,15 +132,15 @@ static bool fitted(struct least *l, const struct tally_demand *demands,
 	return true;
 }
 
-static bool had_room(struct least *l, uint32_t event)
+static bool had_room(const struct least *l, struct race *r, uint32_t event)
 {
-	const struct replay_setup *setup = l->race->setup;
-	const struct replay_free available = {least_free, l};
+	const struct replay_setup *setup = r->setup;
 	struct replay_place place;
 
-	return replay_place(setup->machines, setup->policy, setup->trace,
-			    &setup->trace->events[event], &available,
-			    &place) != -ENOSPC;
+	for (size_t i = 0; i < setup->machines->nr_cells; i++)
+		*replay_column_cell(&r->columns, i) = least_free(l, i);
+	return replay_place(&r->columns, setup->policy, setup->trace,
+			    &setup->trace->events[event], &place) != -ENOSPC;
 }
 
 static void pass_refused(struct race *r, const struct replay_record *record,
@@ -157,7 +157,7 @@ static void pass_refused(struct race *r, const struct replay_record *record,
 		return;
 	}
 	if (record->did == REPLAY_SAW_NONE) {
-		if (had_room(&least, record->event))
+		if (had_room(&least, r, record->event))
 			replay_problem(
 				r->verdict, r->setup, record->event,
 				"no room was seen, though there was some");
@@ -251,7 +251,7 @@ static int allocate(struct race *r)
 	r->most_maybe = new_cells(r, 1);
 	return r->points && r->open && r->most_open && r->sure && r->maybe &&
 			       r->most_sure && r->most_maybe
-		       ? 0
+		       ? replay_columns_create(r->setup->machines, &r->columns)
 		       : -ENOMEM;
 }
 
@@ -264,6 +264,7 @@ static void let_go(struct race *r)
 	free(r->maybe);
 	free(r->most_sure);
 	free(r->most_maybe);
+	replay_columns_destroy(&r->columns);
 }
 
 int replay_verify_race(const struct replay_setup *setup,

@@ -20,25 +20,31 @@ struct job {
 struct table {
 	const struct replay_setup *setup;
 	struct replay_verdict *verdict;
-	int64_t *held, *peak; /* [cell] */
+	struct replay_columns columns;
+	int64_t *peak; /* [cell] */
 	uint64_t *nr_refused;
 	struct job *jobs; /* [slot] */
 	const struct replay_log *log;
 	size_t next; /* record of the log */
 };
 
-static int64_t free_in_table(void *arg, size_t cell)
+static int64_t free_in(const struct table *t, size_t cell)
 {
-	const struct table *t = arg;
+	return *replay_column_cell(&t->columns, cell);
+}
 
-	return t->setup->machines->capacity[cell] - t->held[cell];
+static int64_t held_in(const struct table *t, size_t cell)
+{
+	return t->setup->machines->capacity[cell] - free_in(t, cell);
 }
 
 static void add(struct table *t, const struct tally_demand *demand,
 		int64_t sign)
 {
-	t->held[replay_cell(t->setup->machines, demand->node,
-			    demand->resource)] += sign * demand->amount;
+	*replay_column_cell(&t->columns,
+			    replay_cell(t->setup->machines, demand->node,
+					demand->resource)) -=
+		sign * demand->amount;
 }
 
 /* Admit all of it, or nothing. */
@@ -49,7 +55,7 @@ static bool admit(struct table *t, const struct replay_place *place)
 		size_t cell = replay_cell(t->setup->machines, demand->node,
 					  demand->resource);
 
-		if (demand->amount > free_in_table(t, cell)) {
+		if (demand->amount > free_in(t, cell)) {
 			t->nr_refused[cell]++;
 			while (i)
 				add(t, &place->demands[--i], -1);
@@ -62,8 +68,8 @@ static bool admit(struct table *t, const struct replay_place *place)
 					  place->demands[i].node,
 					  place->demands[i].resource);
 
-		if (t->held[cell] > t->peak[cell])
-			t->peak[cell] = t->held[cell];
+		if (held_in(t, cell) > t->peak[cell])
+			t->peak[cell] = held_in(t, cell);
 	}
 	return true;
 }
@@ -104,18 +110,16 @@ static int reserve(struct table *t, uint32_t index,
 		   const struct replay_event *event)
 {
 	const struct replay_setup *setup = t->setup;
-	const struct replay_free available = {free_in_table, t};
 	struct job *job = &t->jobs[event->slot];
 	struct replay_place place;
-	int err = replay_place(setup->machines, setup->policy, setup->trace,
-			       event, &available, &place);
+	int err = replay_place(&t->columns, setup->policy, setup->trace, event,
+			       &place);
 
 	job->held = false;
 	if (err == -E2BIG)
 		return 0;
 	if (err)
-		replay_place_in_vain(setup->machines, setup->trace, event,
-				     &available, &place);
+		replay_place_in_vain(&t->columns, setup->trace, event, &place);
 	job->held = admit(t, &place);
 	compare(t, index, job->held ? REPLAY_GRANTED : REPLAY_REFUSED,
 		place.demands, place.nr);
@@ -194,7 +198,7 @@ static void compare_ends(const struct table *t,
 	for (size_t i = 0; i < m->nr_cells; i++) {
 		const struct replay_cell_end *cell = &result->cells[i];
 
-		if (cell->held == t->held[i] && cell->peak == t->peak[i] &&
+		if (cell->held == held_in(t, i) && cell->peak == t->peak[i] &&
 		    cell->nr_refused == t->nr_refused[i])
 			continue;
 		replay_problem(
@@ -205,7 +209,7 @@ static void compare_ends(const struct table *t,
 			t->setup->trace->resources[i % m->nr_resources].name,
 			(long long)cell->held, (long long)cell->peak,
 			(unsigned long long)cell->nr_refused,
-			(long long)t->held[i], (long long)t->peak[i],
+			(long long)held_in(t, i), (long long)t->peak[i],
 			(unsigned long long)t->nr_refused[i]);
 	}
 }
@@ -219,7 +223,6 @@ static int verify_order(const struct replay_setup *setup,
 	struct table t = {
 		.setup = setup,
 		.verdict = verdict,
-		.held = calloc(nr_cells, sizeof(*t.held)),
 		.peak = calloc(nr_cells, sizeof(*t.peak)),
 		.nr_refused = calloc(nr_cells, sizeof(*t.nr_refused)),
 		.jobs = calloc(nr_slots, sizeof(*t.jobs)),
@@ -227,13 +230,15 @@ static int verify_order(const struct replay_setup *setup,
 	};
 	int err = -ENOMEM;
 
-	if (t.held && t.peak && t.nr_refused && t.jobs)
+	if (t.peak && t.nr_refused && t.jobs)
+		err = replay_columns_create(setup->machines, &t.columns);
+	if (!err)
 		err = replay_all(&t);
 	if (!err)
 		compare_ends(&t, result);
 	for (size_t i = 0; t.jobs && i < nr_slots; i++)
 		free(t.jobs[i].demands);
-	free(t.held);
+	replay_columns_destroy(&t.columns);
 	free(t.peak);
 	free(t.nr_refused);
 	free(t.jobs);

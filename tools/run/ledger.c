@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <numatally/error.h>
+#include <numatally/reader.h>
 #include <numatally/view.h>
 
 #include "run/ledger.h"
@@ -138,8 +139,11 @@ void run_ledger_open(struct run_ledger *l, const char *name,
 		ret = init_nodes(l, topo);
 	if (!ret)
 		ret = open_account(l, pid, command);
-	if (!ret)
+	if (!ret) {
+		/* Without it readers have live views alone. */
+		(void)!tally_ledger_serve(l->ledger, 0);
 		return;
+	}
 	run_note(notes, "no ledger '%s': %s", name,
 		 ret == -ENOENT && l->ledger
 			 ? "it has other resources than a run has"

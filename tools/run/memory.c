@@ -13,9 +13,12 @@
 /* Looks are frequent while memory grows, and take at most one part of the time
  * in so many; samples for growth the same, beyond the sampler's own budget. */
 #define LOOK_FIRST_NS  NS_PER_MS
-#define LOOK_GROWS_NS  (4 * NS_PER_MS)
+#define LOOK_GROWS_NS  (2 * NS_PER_MS)
 #define LOOK_LAST_NS   (40 * NS_PER_MS)
 #define LOOK_COST_PART 50
+
+/* For how long a sample waits until memory grows no more. */
+#define SETTLE_NS (50 * NS_PER_MS)
 
 /* A walk over a larger process takes longer than a sample of its pages, and
  * tells less of what a fork shares. */
@@ -83,9 +86,21 @@ void run_memory_close(struct run_memory *m)
 
 void run_memory_start(struct run_memory *m)
 {
-	m->start_ns = now_ns();
+	m->start_ns = m->settled_ns = now_ns();
 	m->step_ns = LOOK_FIRST_NS;
 	m->look_due_ns = m->start_ns;
+}
+
+static void note_growth(struct run_memory *m)
+{
+	int64_t bytes = 0;
+
+	for (unsigned int i = 0; i < tally_kernel_tree_nr(m->tree); i++)
+		bytes += tally_kernel_tree_row(m->tree, i)->rss_bytes;
+	m->grows = bytes > m->rss_bytes / 10 * 11;
+	m->rss_bytes = bytes;
+	if (!m->grows || tally_kernel_tree_nr(m->tree) == 1)
+		m->settled_ns = now_ns();
 }
 
 /* False: a child has ended, and is to be waited for first. */
@@ -100,6 +115,7 @@ static bool look(struct run_memory *m, bool last)
 		return false;
 	if (ret)
 		run_note(m->notes, "memory: %s", strerror(-ret));
+	note_growth(m);
 	cost = (cpu_ns() - before) * LOOK_COST_PART;
 	m->step_ns *= 2;
 	if (m->step_ns > LOOK_LAST_NS)
@@ -119,10 +135,13 @@ static bool is_sample_due(const struct run_memory *m, int64_t now)
 		return false;
 	if (now >= tally_kernel_mem_due(m->mem))
 		return true;
-	/* Of one process, the kernel keeps the peak. */
-	if (!m->peak || !tally_kernel_peak_grew(m->peak) ||
-	    (tally_kernel_tree_nr(m->tree) == 1 &&
-	     tally_topo_nr_nodes(m->topo) == 1))
+	if (!m->peak || !tally_kernel_peak_grew(m->peak))
+		return false;
+	/* With one node, the kernel keeps the peak of one process, and of
+	 * several a sample tells what they share: best of all that they map. */
+	if (tally_topo_nr_nodes(m->topo) == 1 &&
+	    (tally_kernel_tree_nr(m->tree) == 1 ||
+	     (m->grows && now - m->settled_ns < SETTLE_NS)))
 		return false;
 	return m->sample_ns <
 	       (now - m->start_ns) / LOOK_COST_PART + LOOK_GROWS_NS;

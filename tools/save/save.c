@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <numatally/error.h>
+
 #include "common/ledgers.h"
 #include "common/opt.h"
 #include "common/verbs.h"
@@ -31,18 +33,19 @@ static const char help[] =
 	"  -h, --help     print this help\n"
 	"      --version  print the version\n"
 	"\n"
-	"Without --live all of the file is of one moment. Without write permission,\n"
-	"and where no snapshot can be taken, the ledger is saved live after a warning.\n"
+	"Without --live all of the file is of one moment. Where no snapshot can be\n"
+	"taken, the ledger is saved live after a warning.\n"
 	"See numatally-save(1).\n";
 
-/* A snapshot through the ledger, or a live view through a reader. */
+/* A snapshot through the ledger, or a view of any kind through a reader. */
 struct source {
 	struct tally_ledger *ledger;
 	struct tally_reader *reader;
 	struct tally_view *view;
 };
 
-static int open_snapshot(const char *path, struct source *s)
+/* A writer first gives back what dead processes had reserved. */
+static int open_as_writer(const char *path, struct source *s)
 {
 	int err = tally_ledger_open(path, &s->ledger);
 
@@ -60,15 +63,22 @@ static int open_snapshot(const char *path, struct source *s)
 	return err;
 }
 
-static int open_live(const char *path, struct source *s)
+/* *refused: why the view is a live one, though a snapshot is wanted. */
+static int open_as_reader(const char *path, bool live, struct source *s,
+			  int *refused)
 {
 	int err = tally_reader_open(path, &s->reader);
 
+	*refused = 0;
 	if (err) {
 		s->reader = NULL;
 		return err;
 	}
-	err = tally_reader_view(s->reader, &s->view);
+	if (!live)
+		*refused = tally_reader_snapshot(s->reader, TALLY_SNAPSHOT_JOIN,
+						 SECOND_NS, &s->view);
+	if (live || *refused)
+		err = tally_reader_view(s->reader, &s->view);
 	if (err)
 		s->view = NULL;
 	return err;
@@ -86,14 +96,13 @@ static int save(const char *path, const char *file, bool live)
 	struct source s = {0};
 	const char *why;
 	struct stat st;
-	int refused = 0, err;
+	int refused = 0, err = live ? -EPERM : open_as_writer(path, &s);
 
-	if (!live)
-		refused = open_snapshot(path, &s);
-	err = s.view ? 0 : open_live(path, &s);
+	if (err)
+		err = open_as_reader(path, live, &s, &refused);
 	if (!err && refused)
 		warnx("%s: saved live, not as a snapshot: %s", path,
-		      ledgers_error(refused));
+		      tally_strerror_of("tally_reader_snapshot", refused));
 	if (err || stat(path, &st)) {
 		warnx("%s: %s", path, ledgers_error(err ? err : -errno));
 		close_source(&s);

@@ -257,6 +257,8 @@ static int put_document(struct document *d, const struct show_source *source,
 	ledgers_put_writers(&d->w, "writers", &writers);
 	json_put_int(&d->w, "realtime_ns", real_ns(look->time_ns));
 	json_put_int(&d->w, "monotonic_ns", look->time_ns);
+	json_put_bool(&d->w, "snapshot",
+		      tally_view_snapshot_info(source->view) != NULL);
 	put_resources(d);
 	err = put_nodes(d, look);
 	json_open_array(&d->w, "accounts");

@@ -19,6 +19,7 @@
 #include "show/internal.h"
 
 #define TOP_DEFAULT 50
+#define SNAPSHOT_NS 200000000
 
 static const char help[] =
 	"Usage: numatally show [--json] [--top N | --all] [--sort HEADING]\n"
@@ -49,10 +50,11 @@ struct show {
 	struct show_choice choice;
 	const char *sort;
 	bool json;
-	bool choice_set;	 /* --top or --all was given */
-	int64_t interval_ns;	 /* 0: once */
-	uint64_t count;		 /* 0: no end */
-	struct show_look before; /* no totals: none */
+	bool choice_set;	   /* --top or --all was given */
+	int64_t interval_ns;	   /* 0: once */
+	uint64_t count;		   /* 0: no end */
+	struct show_look before;   /* no totals: none */
+	unsigned int nr_resources; /* of that */
 };
 
 static int print_text(const struct show *show, const struct show_look *look)
@@ -86,36 +88,37 @@ static int attach(struct show *show)
 {
 	int err = stat(show->source.path, &show->st) ? -errno : 0;
 
-	if (!err)
-		err = tally_reader_open(show->source.path,
-					&show->source.reader);
 	return err ? err
-		   : tally_reader_view(show->source.reader, &show->source.view);
+		   : tally_reader_open(show->source.path, &show->source.reader);
 }
 
-/* A view with the resources that were declared since, too. */
-static int renew(struct show *show)
+/* A snapshot, where a process serves readers and none is open; else a live
+ * view. With the resources that were declared since, too. */
+static int open_view(struct show *show)
 {
-	unsigned int nr = tally_view_nr_resources(show->source.view);
-	struct tally_view *view;
-	int err = tally_reader_view(show->source.reader, &view);
+	int err = tally_reader_snapshot(show->source.reader, 0, SNAPSHOT_NS,
+					&show->source.view);
 
 	if (err)
-		return err;
-	if (tally_view_nr_resources(view) != nr)
+		err = tally_reader_view(show->source.reader,
+					&show->source.view);
+	if (!err && show->before.totals &&
+	    tally_view_nr_resources(show->source.view) != show->nr_resources)
 		show_look_free(&show->before);
-	tally_view_close(show->source.view);
-	show->source.view = view;
-	return 0;
+	return err;
 }
 
-static int show_once(struct show *show)
+static void close_view(struct show *show)
+{
+	tally_view_close(show->source.view);
+	show->source.view = NULL;
+}
+
+static int print(struct show *show)
 {
 	struct show_look look;
-	int err = show->before.totals ? renew(show) : 0;
+	int err = show_look(show->source.view, &show->choice, &look);
 
-	if (!err)
-		err = show_look(show->source.view, &show->choice, &look);
 	if (err)
 		return err;
 	err = show->json ? show_json(&show->source, &look)
@@ -123,6 +126,18 @@ static int show_once(struct show *show)
 	fflush(stdout);
 	show_look_free(&show->before);
 	show->before = look;
+	show->nr_resources = tally_view_nr_resources(show->source.view);
+	return err;
+}
+
+static int show_once(struct show *show)
+{
+	int err = open_view(show);
+
+	if (err)
+		return err;
+	err = print(show);
+	close_view(show);
 	return err;
 }
 
@@ -212,9 +227,13 @@ static int run(struct show *show)
 	if (!ledgers_find(show->source.argument, show->source.path))
 		return EXIT_FAILURE;
 	err = attach(show);
-	if (!err && show->sort && find_sort(show)) {
-		complain(show);
-		return EXIT_FAILURE;
+	if (!err && show->sort) {
+		err = open_view(show);
+		if (!err && find_sort(show)) {
+			complain(show);
+			return EXIT_FAILURE;
+		}
+		close_view(show);
 	}
 	if (!err)
 		err = repeat(show);

@@ -126,7 +126,12 @@ int64_t growth_fault_bytes(void)
 	return s.most;
 }
 
-int64_t growth_huge_bytes(int proc)
+int64_t growth_huge_page_bytes(void)
+{
+	return pmd_bytes();
+}
+
+int64_t growth_huge_pages(int proc)
 {
 	static const char *const keys[] = {
 		"\nthp_fault_alloc ",
@@ -145,7 +150,7 @@ int64_t growth_huge_bytes(int proc)
 		if (at)
 			pages += strtoll(at + strlen(keys[i]), NULL, 10);
 	}
-	return pages * pmd_bytes();
+	return pages;
 }
 
 static void add_pool(void *arg, const char *sub, int64_t bytes)

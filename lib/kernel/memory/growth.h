@@ -12,9 +12,10 @@
 int64_t growth_fault_bytes(void);
 int64_t growth_anonymous_bytes(void);
 
-/* The bytes of transparent huge pages that this machine has given out so far,
- * to whatever process; below 0: not known. */
-int64_t growth_huge_bytes(int proc);
+/* The bytes of a transparent huge page; and how many of them this machine has
+ * given out so far, to whatever process; below 0: not known. */
+int64_t growth_huge_page_bytes(void);
+int64_t growth_huge_pages(int proc);
 
 /* The bytes of pages in pools of hugetlbfs that are free, or may come. */
 int64_t growth_pool_bytes(void);

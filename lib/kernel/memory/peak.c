@@ -52,7 +52,8 @@ struct tally_peak {
 	int64_t faults;	      /* of all processes, at the last look */
 	int64_t most_faults;  /* ever counted */
 	int64_t ended_faults; /* of those that the caller waited for */
-	int64_t huge;
+	int64_t huge_page_bytes;
+	int64_t huge;	       /* pages that the machine had given out */
 	int64_t sampled_upper; /* since the last look; -1: no sample */
 	int64_t rss_bytes, sampled_rss_bytes;  /* sums over processes */
 	int64_t sampled_bytes, sampled_faults; /* at the last sample */
@@ -192,12 +193,13 @@ static int window_end(struct tally_peak *peak)
 		.unseen.nr = peak_numbers_next(&peak->numbers),
 	};
 	struct peak_late late = {.fault_bytes = 0};
-	int64_t huge = growth_huge_bytes(peak->proc);
+	int64_t huge = growth_huge_pages(peak->proc);
 	int64_t faults = peak->ended_faults, unseen;
 
 	if (huge < 0)
 		peak->unknown = true;
-	peak->growth.huge_bytes = max(huge - peak->huge, 0);
+	peak->growth.huge_bytes =
+		max(huge - peak->huge, 0) * peak->huge_page_bytes;
 	peak->huge = huge;
 	unseen = -peak->faults - window_put(peak, &w, &late);
 	for (unsigned int i = 0; i < peak->now.nr; i++)
@@ -256,7 +258,8 @@ int tally_kernel_peak_create(pid_t pid, struct tally_peak **peak)
 	p->growth.lag = (int64_t)lag_bytes();
 	p->windows.lag = p->growth.lag;
 	p->pool_bytes = growth_pool_bytes();
-	p->huge = growth_huge_bytes(p->proc);
+	p->huge_page_bytes = growth_huge_page_bytes();
+	p->huge = growth_huge_pages(p->proc);
 	peak_numbers_open(&p->numbers, p->proc);
 	*peak = p;
 	return 0;

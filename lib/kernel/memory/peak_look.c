@@ -81,7 +81,7 @@ static int status_read(int proc, const struct tally_stat *s, char *text,
 			       ? other_thread(proc, s->pid, text, size)
 			       : -ESRCH;
 	snprintf(name, sizeof(name), "%d/status", (int)s->pid);
-	return procfs_read(proc, name, text, size, &len);
+	return procfs_read_record(proc, name, text, size, &len);
 }
 
 static void status_take(const char *text, struct peak_process *p)

@@ -83,41 +83,55 @@ static void take_least(const struct peak_windows *w, struct bound *best,
 
 /* ---- levels ---------------------------------------------------------------- */
 
-/* A process may come that is larger: by an eighth, that makes little. */
-static int64_t above(int64_t largest)
+static int64_t level_bytes(unsigned int level)
 {
-	return saturate_add(largest, largest / 8);
+	return level < PEAK_NR_LEVELS - 1
+		       ? (int64_t)(8 + level % 8) << level / 8
+		       : INT64_MAX;
 }
 
-static struct peak_level *level_of(struct peak_windows *w, int64_t largest)
+/* The lowest level that is no smaller. */
+static unsigned int level_of(int64_t bytes)
 {
-	struct peak_level *l = w->nr_levels ? &w->levels[w->nr_levels - 1]
-					    : NULL;
+	unsigned int shift;
+	int64_t eighths;
 
-	if (l && largest <= l->largest)
-		return l;
-	if (array_reserve(w->levels, w->levels_cap, w->nr_levels + 1))
-		return NULL;
-	l = &w->levels[w->nr_levels++];
-	*l = (struct peak_level){.largest = above(largest)};
-	return l;
+	if (bytes < 8)
+		return 0;
+	shift = (unsigned int)(60 - __builtin_clzll((uint64_t)bytes));
+	eighths = bytes >> shift;
+	if (eighths << shift < bytes)
+		eighths++;
+	return shift * 8 + (unsigned int)(eighths - 8);
 }
 
-/* A window is over: nothing can make it smaller. */
+/* A window is over: nothing can make it smaller, but what is known of the
+ * largest process at the end. */
 static void put(struct peak_windows *w, const struct bound *b, int64_t largest)
 {
-	int64_t by_faults = value(w, b, -1);
-	struct peak_level *l;
+	int64_t by_faults = value(w, b, -1), most = value(w, b, INT64_MAX);
+	unsigned int first = level_of(largest), i = first;
+	int64_t bytes;
 
 	if (by_faults <= w->below)
 		return;
-	if (value(w, b, above(largest)) == by_faults ||
-	    !(l = level_of(w, largest))) {
-		w->below = by_faults;
-		return;
+	w->by_faults = max(w->by_faults, by_faults);
+	while ((bytes = value(w, b, level_bytes(i))) < most) {
+		w->levels[i].most = max(w->levels[i].most, bytes);
+		i++;
 	}
-	l->most = max(l->most, value(w, b, l->largest));
-	l->by_faults = max(l->by_faults, by_faults);
+	w->levels[i].from = max(w->levels[i].from, most);
+	if (i == first)
+		w->below = max(w->below, most);
+}
+
+static int64_t most_at(const struct peak_windows *w, unsigned int level)
+{
+	int64_t most = w->levels[level].most;
+
+	for (unsigned int i = 0; i <= level; i++)
+		most = max(most, w->levels[i].from);
+	return most;
 }
 
 /* ---- windows --------------------------------------------------------------- */
@@ -239,22 +253,15 @@ int peak_windows_add(struct peak_windows *w, const struct peak_window *window,
 int64_t peak_windows_most(struct peak_windows *w, int64_t largest)
 {
 	static const struct peak_late none;
-	int64_t most;
 
 	if (window_close(w, &none, largest))
 		return -1;
 	w->used = false;
 	put_waiting(w, w->nr, -1, largest);
-	most = w->below;
-	for (unsigned int i = 0; i < w->nr_levels; i++)
-		most = max(most, largest < 0 || largest > w->levels[i].largest
-					 ? w->levels[i].by_faults
-					 : w->levels[i].most);
-	return most;
+	return largest < 0 ? w->by_faults : most_at(w, level_of(largest));
 }
 
 void peak_windows_free(struct peak_windows *w)
 {
 	free(w->waiting);
-	free(w->levels);
 }

@@ -46,12 +46,15 @@ struct peak_late {
 	int64_t base, gained;
 };
 
-/* Windows of the time in which the largest process was no larger than that: the
- * most at once, if none is larger later; else by faults alone. */
+/*
+ * The most at once as a function of the largest process, which is known at the
+ * end. Each window's figure grows with it up to some size; levels are sizes, an
+ * eighth of a power of two apart.
+ */
+#define PEAK_NR_LEVELS 481
 struct peak_level {
-	int64_t largest;
-	int64_t most;
-	int64_t by_faults;
+	int64_t most; /* of windows whose figure still grows here */
+	int64_t from; /* of windows whose figure grows no more from here on */
 };
 
 struct peak_waiting;
@@ -68,10 +71,10 @@ struct peak_windows {
 	/* Windows that wait for a sample. */
 	struct peak_waiting *waiting;
 	unsigned int nr, cap;
-	int64_t lost; /* in all windows */
-	int64_t below;
-	struct peak_level *levels;
-	unsigned int nr_levels, levels_cap;
+	int64_t lost;	   /* in all windows */
+	int64_t below;	   /* the most is no less */
+	int64_t by_faults; /* the most by faults alone */
+	struct peak_level levels[PEAK_NR_LEVELS];
 };
 
 /* Add a window; late is of the one before it. largest: the most that any process

@@ -53,7 +53,8 @@ ssize_t procfs_read_some(int fd, char *buf, size_t size)
 	return n < 0 ? gone(-errno) : n;
 }
 
-int procfs_read(int dir, const char *name, char *buf, size_t size, size_t *len)
+static int read_text(int dir, const char *name, bool record, char *buf,
+		     size_t size, size_t *len)
 {
 	int fd = procfs_openat(dir, name);
 	size_t have = 0;
@@ -66,6 +67,8 @@ int procfs_read(int dir, const char *name, char *buf, size_t size, size_t *len)
 		if (n <= 0)
 			break;
 		have += (size_t)n;
+		if (record && buf[have - 1] == '\n')
+			break;
 	}
 	close(fd);
 	if (n < 0)
@@ -73,6 +76,17 @@ int procfs_read(int dir, const char *name, char *buf, size_t size, size_t *len)
 	buf[have] = '\0';
 	*len = have;
 	return 0;
+}
+
+int procfs_read(int dir, const char *name, char *buf, size_t size, size_t *len)
+{
+	return read_text(dir, name, false, buf, size, len);
+}
+
+int procfs_read_record(int dir, const char *name, char *buf, size_t size,
+		       size_t *len)
+{
+	return read_text(dir, name, true, buf, size, len);
 }
 
 pid_t procfs_next(struct procfs_list *list)

@@ -32,6 +32,11 @@ pid_t procfs_next(struct procfs_list *list);
 /* Read all that fits; the text is NUL-terminated at *len < size. -errno. */
 int procfs_read(int dir, const char *name, char *buf, size_t size, size_t *len);
 
+/* The same of a file that is one record, whose end is a line's, such as stat:
+ * the kernel gives all of it at once. */
+int procfs_read_record(int dir, const char *name, char *buf, size_t size,
+		       size_t *len);
+
 /* read(2), without EINTR, and with -ESRCH as above. */
 ssize_t procfs_read_some(int fd, char *buf, size_t size);
 

@@ -144,7 +144,7 @@ int kernel_stat_read(int proc, pid_t pid, pid_t tid, struct tally_stat *stat)
 		snprintf(name, sizeof(name), "%d/task/%d/stat", pid, tid);
 	else
 		snprintf(name, sizeof(name), "%d/stat", pid);
-	err = procfs_read(proc, name, text, sizeof(text), &len);
+	err = procfs_read_record(proc, name, text, sizeof(text), &len);
 	if (err)
 		return err;
 	return kernel_stat_parse(text, len, stat);

@@ -96,6 +96,7 @@ static int process_read(const struct tally_tree *t, pid_t pid,
 		.start_ticks = s.start_ticks,
 		.rss_bytes = s.rss_bytes,
 		.state = s.state,
+		.nr_threads = s.nr_threads,
 	};
 	return 0;
 }
@@ -142,7 +143,8 @@ static int add_children_of(struct tally_tree *t, pid_t pid, pid_t tid)
 				at = word;
 				break;
 			}
-			if (process_read(t, (pid_t)child, &p))
+			if (list_has(&t->next, (pid_t)child) ||
+			    process_read(t, (pid_t)child, &p))
 				continue;
 			err = add_member(t, &p);
 			if (err)
@@ -157,13 +159,16 @@ static int add_children_of(struct tally_tree *t, pid_t pid, pid_t tid)
 	return err;
 }
 
-static int add_children(struct tally_tree *t, pid_t pid)
+static int add_children(struct tally_tree *t, pid_t pid, int nr_threads)
 {
 	struct procfs_list list = {.fd = -1};
 	char name[32];
 	pid_t tid;
 	int err = 0;
 
+	/* A thread that it starts just now has its children found next time. */
+	if (nr_threads == 1)
+		return add_children_of(t, pid, pid);
 	snprintf(name, sizeof(name), "%d/task", pid);
 	list.fd = procfs_opendir(t->proc, name);
 	if (list.fd < 0)
@@ -174,14 +179,15 @@ static int add_children(struct tally_tree *t, pid_t pid)
 	return err;
 }
 
-static int follow_children(struct tally_tree *t)
+static int follow_children(struct tally_tree *t, int nr_threads)
 {
 	unsigned int i;
 	int err;
 
-	err = add_children(t, t->pid);
+	err = add_children(t, t->pid, nr_threads);
 	for (i = 0; !err && i < t->queue.nr; i++)
-		err = add_children(t, t->queue.p[i].pid);
+		err = add_children(t, t->queue.p[i].pid,
+				   t->queue.p[i].nr_threads);
 	return err;
 }
 
@@ -223,7 +229,7 @@ static int scan_all(struct tally_tree *t, bool root_lives)
 int tally_kernel_tree_refresh(struct tally_tree *t)
 {
 	UNCANCELLED;
-	struct tally_process p, root;
+	struct tally_process p, root = {.nr_threads = 0};
 	struct member_list old;
 	bool root_lives;
 	unsigned int i;
@@ -242,7 +248,7 @@ int tally_kernel_tree_refresh(struct tally_tree *t)
 		err = add_member(t, &p);
 	}
 	if (!err)
-		err = t->children ? follow_children(t)
+		err = t->children ? follow_children(t, root.nr_threads)
 				  : scan_all(t, root_lives);
 	if (!err && t->self && root_lives)
 		err = list_insert(&t->next, &root);

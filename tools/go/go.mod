@@ -1,0 +1,3 @@
+module numatally
+
+go 1.19
