@@ -161,6 +161,7 @@ struct tally_watch_event {
  * -EINTR	a signal handler ran
  * -ESTALE	an account of a threshold is gone
  * -ESHUTDOWN	an account of TALLY_WATCH_FREE on a node is terminating
+ *		(an account that ends is so for a moment: -ESTALE follows)
  * -EIDRM	the ledger was removed or replaced: open its path again
  * -ESRCH	no process has the ledger open for writing, and the flags lack
  *		TALLY_WATCH_IDLE

@@ -218,10 +218,14 @@ static void the_end_of_an_account_ends_it(void **state)
 		struct tally_account a = machine_account(l, "a");
 		struct sleeper s = {.watch = watch(view, i % 2 ? l : NULL,
 						   &t[i / 2], 1, 0)};
+		int err;
 
 		start(&s);
 		assert_int_equal(tally_account_end(accounts, a), 0);
-		assert_int_equal(end(&s), -ESTALE);
+		err = end(&s);
+		/* A look may meet the account on the way to its end. */
+		if (i / 2 != 1 || err != -ESHUTDOWN)
+			assert_int_equal(err, -ESTALE);
 		assert_int_equal(tally_watch_wait(s.watch, 0, NULL), -ESTALE);
 		tally_watch_close(s.watch);
 	}
