@@ -133,6 +133,8 @@ tally_ledger_create(const char *path, const struct tally_topo *topo,
  * -EAGAIN	the process that creates it, or one that removes it, has not
  *		finished: try again
  * -ENOENT	none is at @path, or another process has just removed it
+ * -EIDRM	it was removed or replaced, but a bind mount has its file at @path:
+ *		mount it anew
  * -ESTALE	created before the machine was booted
  * -EROFS	a saved ledger (tally_reader_save()), or on a file system that is
  *		read-only: tally_reader_open() reads it

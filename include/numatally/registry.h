@@ -43,7 +43,9 @@ struct tally_registry_entry {
 	unsigned int nr_dead;	 /* that ended without closing it */
 	unsigned int nr_unknown; /* its file system has no locks, so that they
 				    may be alive or not */
-	int saved; /* 1: by tally_reader_save(): none writes to it */
+	int saved;   /* 1: by tally_reader_save(): none writes to it */
+	int removed; /* 1: it was removed or replaced, and a bind mount has its
+			file at the path: nobody can open it for writing */
 };
 
 /* Only list: no ledger is opened, and path, name and the errors of directories

@@ -118,6 +118,8 @@ static const struct words words[] = {
 	{"tally_ledger_open", ENOSYS, NO_PROC},
 	{"tally_ledger_open", EBUSY, "one process alone writes to the ledger"},
 	{"tally_ledger_open", ELOOP, "a symbolic link, which is not followed"},
+	{"tally_ledger_open", EIDRM,
+	 "the ledger was removed or replaced, and a mount keeps its file"},
 	{"tally_ledger_open", ESTALE, "the ledger is of an earlier boot"},
 	{"tally_ledger_path", EINVAL, "not a name for a ledger"},
 	{"tally_ledger_resource", ENOENT, "no such resource"},

@@ -37,12 +37,16 @@ int descriptor_take(int fd, bool writable, struct descriptor **descriptor)
 	return 0;
 }
 
+static bool is_same_file(const struct descriptor *d, const struct stat *st)
+{
+	return st->st_ino == d->inode && st->st_dev == d->device;
+}
+
 static bool is_same(const struct descriptor *d, int fd)
 {
 	struct stat st;
 
-	return !fstat(fd, &st) && st.st_ino == d->inode &&
-	       st.st_dev == d->device;
+	return !fstat(fd, &st) && is_same_file(d, &st);
 }
 
 void descriptor_drop(struct descriptor *d)
@@ -59,6 +63,7 @@ void descriptor_name(struct descriptor *d, const char *path)
 {
 	free(d->path);
 	d->path = realpath(path, NULL);
+	d->named = true;
 }
 
 /* -ENOENT: path does not name the file. */
@@ -99,12 +104,19 @@ int descriptor_get(struct descriptor *d)
 	return is_same(d, fd) ? fd : replace(d, fd);
 }
 
-bool descriptor_has_name(struct descriptor *d)
+bool descriptor_was_removed(struct descriptor *d)
 {
-	int fd = descriptor_get(d);
+	int fd = d->named ? descriptor_get(d) : -1;
 	struct stat st;
 
-	return fd < 0 || fstat(fd, &st) || st.st_nlink;
+	return fd >= 0 && !fstat(fd, &st) && !st.st_nlink;
+}
+
+bool descriptor_is_at(const struct descriptor *d, const char *path)
+{
+	struct stat st;
+
+	return !lstat(path, &st) && is_same_file(d, &st);
 }
 
 int descriptor_again(struct descriptor *d)

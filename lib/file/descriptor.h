@@ -18,6 +18,7 @@ struct descriptor {
 	int flags; /* of open(2) */
 	dev_t device;
 	ino_t inode;
+	bool named; /* once it had a name */
 	char *path; /* absolute; NULL: not known */
 };
 
@@ -34,8 +35,12 @@ void descriptor_name(struct descriptor *descriptor, const char *path);
  * program closed it, and the path names the file no longer. Thread-safe. */
 int descriptor_get(struct descriptor *descriptor);
 
-/* Whether the file has a name; or may have one, if the program closed it. */
-bool descriptor_has_name(struct descriptor *descriptor);
+/* Whether the file had a name, and has none any more; a bind mount may still lead
+ * to it. False if the program closed it, since it may have one then. */
+bool descriptor_was_removed(struct descriptor *descriptor);
+
+/* Whether path leads to the file. It follows no symbolic link. */
+bool descriptor_is_at(const struct descriptor *descriptor, const char *path);
 
 /*
  * Open the file again, as another open file description, which the caller

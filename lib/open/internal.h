@@ -36,8 +36,9 @@ int ledger_claim(const char *path);
 int ledger_is_saved(int fd);
 
 /* With the writer slot taken: wait while another process removes the ledger.
- * -ENOENT: it was removed. -EAGAIN: it was being removed for a second. */
-int ledger_await_removal(const struct layout *layout);
+ * -ENOENT: it was removed. -EIDRM: it was, but path leads to it still: a mount.
+ * -EAGAIN: it was being removed for a second. */
+int ledger_await_removal(const struct layout *layout, const char *path);
 
 /* Have every listed ledger prepared for the child of a fork(2). -ENOMEM.
  * Thread-safe; only the first call does it. */

@@ -155,7 +155,7 @@ int tally_ledger_open(const char *path, struct tally_ledger **ledger)
 	err = ledger_open_over(layout, &l);
 	if (err)
 		return err;
-	err = ledger_await_removal(layout);
+	err = ledger_await_removal(layout, path);
 	if (err)
 		tally_ledger_close(l);
 	else

@@ -22,7 +22,6 @@ struct tally_reader {
 	struct layout *layout;
 	struct tally_accounts *accounts;
 	struct asker asker;
-	bool named; /* it had a name when it was opened */
 };
 
 int tally_reader_open(const char *path, struct tally_reader **reader)
@@ -48,7 +47,6 @@ int tally_reader_open(const char *path, struct tally_reader **reader)
 		goto fail;
 	}
 	ask_init(&r->asker, r->layout);
-	r->named = descriptor_has_name(r->layout->file);
 	*reader = r;
 	return 0;
 fail:
@@ -78,7 +76,7 @@ int tally_reader_snapshot(struct tally_reader *reader, unsigned int flags,
 {
 	UNCANCELLED;
 
-	if (reader->named && !descriptor_has_name(reader->layout->file))
+	if (descriptor_was_removed(reader->layout->file))
 		return -EIDRM;
 	return view_asked(&reader->asker, reader->accounts, flags, timeout_ns,
 			  view);
@@ -97,8 +95,7 @@ int tally_reader_describe(const struct tally_reader *reader,
 		.nr_lanes = header->params.nr_lanes,
 		.stale = reader->layout->stale,
 		.saved = (header->params.flags & LAYOUT_SAVED) != 0,
-		.removed = reader->named &&
-			   !descriptor_has_name(reader->layout->file),
+		.removed = descriptor_was_removed(reader->layout->file),
 	};
 
 	if (!sized_fits(info, sized_upto(struct tally_reader_info, removed)))

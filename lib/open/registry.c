@@ -270,6 +270,7 @@ static int look_into(const char *path, struct tally_registry_entry *e)
 	got.created_ns = info.created_ns;
 	got.stale = info.stale;
 	got.saved = info.saved;
+	got.removed = info.removed;
 	got.nr_accounts = info.nr_accounts;
 	*e = got;
 	return 0;
@@ -287,6 +288,9 @@ static int describe(const struct listed *l, struct tally_registry_entry *e)
 	e->uid = st.st_uid;
 	e->resident_bytes = (int64_t)st.st_blocks * 512;
 	e->error = look_into(l->path, e);
+	/* Not by a mount, but just now. */
+	if (!e->error && e->removed && lstat(l->path, &st) && errno == ENOENT)
+		return -ENOENT;
 	return e->error == -ENOENT || e->error == -ENOMEM ? e->error : 0;
 }
 
@@ -295,7 +299,8 @@ int tally_registry_next(const struct tally_registry *registry, uint64_t *cursor,
 {
 	UNCANCELLED;
 
-	if (!sized_fits(entry, sized_upto(struct tally_registry_entry, saved)))
+	if (!sized_fits(entry,
+			sized_upto(struct tally_registry_entry, removed)))
 		return -EINVAL;
 	for (; *cursor < registry->nr; ++*cursor) {
 		const struct listed *l = &registry->list[*cursor];

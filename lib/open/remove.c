@@ -42,26 +42,29 @@ static int lock_removal(int fd, int command, short *type)
 	return 0;
 }
 
-int ledger_await_removal(const struct layout *layout)
+int ledger_await_removal(const struct layout *layout, const char *path)
 {
 	const struct timespec nap = {0, 1000000};
-	struct stat st;
+	int err = -EAGAIN;
 
-	for (int try = 0; try < MAX_TRIES; try++) {
+	for (int try = 0; try < MAX_TRIES && err; try++) {
 		int fd = descriptor_get(layout->file);
 		short type = F_RDLCK;
 
 		if (fd < 0)
 			return fd;
-		if (!lock_removal(fd, F_OFD_GETLK, &type) && type != F_UNLCK) {
+		if (!lock_removal(fd, F_OFD_GETLK, &type) && type != F_UNLCK)
+			err = -EAGAIN;
+		else if (!descriptor_was_removed(layout->file))
+			err = 0;
+		else if (descriptor_is_at(layout->file, path))
+			err = -EIDRM; /* or its name is about to go, too */
+		else
+			return -ENOENT;
+		if (err)
 			nanosleep(&nap, NULL);
-			continue;
-		}
-		if (fstat(fd, &st))
-			return -errno;
-		return st.st_nlink ? 0 : -ENOENT;
 	}
-	return -EAGAIN;
+	return err;
 }
 
 /* Return -EBUSY if it has an account, or a process that writes to it. */

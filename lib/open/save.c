@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <numatally/reader.h>
 
 #include "base/uncancelled.h"
+#include "file/descriptor.h"
 #include "file/saved.h"
 #include "open/internal.h"
 #include "open/save.h"
@@ -68,14 +68,6 @@ static int save_all(struct save *s)
 	return err ? err : save_ends(s);
 }
 
-static bool is_same_file(const struct layout *l, const char *path)
-{
-	struct stat mine, its;
-
-	return !fstat(l->file->fd, &mine) && !lstat(path, &its) &&
-	       mine.st_dev == its.st_dev && mine.st_ino == its.st_ino;
-}
-
 /* Whether a process may be writing to the ledger at path. */
 static bool is_in_use(const char *path)
 {
@@ -108,8 +100,9 @@ static int check_claimed(int fd, const char *path)
 /* Claim what is to be replaced: a descriptor, or -1 if no file is at path. */
 static int claim(const struct tally_view *view, const char *path, int *fd)
 {
-	int got = is_same_file(view_layout(view), path) ? -EBUSY
-							: ledger_claim(path);
+	int got = descriptor_is_at(view_layout(view)->file, path)
+			  ? -EBUSY
+			  : ledger_claim(path);
 	int err = got < 0 ? got : check_claimed(got, path);
 
 	*fd = err ? -1 : got;

@@ -26,7 +26,6 @@ struct tally_watch {
 	struct tally_ledger *ledger; /* NULL: nobody tells of changes */
 	int64_t look_ns;
 	unsigned int flags;
-	bool named; /* the file had a name when the watch was made */
 	bool fired;
 	uint64_t nr_fired;
 	int64_t looked_ns; /* when it last looked at the file, and who writes */

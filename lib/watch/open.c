@@ -8,7 +8,6 @@
 
 #include "base/sized.h"
 #include "base/uncancelled.h"
-#include "file/descriptor.h"
 #include "view/file.h"
 #include "watch/internal.h"
 
@@ -96,7 +95,6 @@ int tally_watch_open(const struct tally_view *view,
 	w->ledger = o.ledger;
 	w->look_ns = o.look_ns;
 	w->flags = o.flags;
-	w->named = descriptor_has_name(w->layout->file);
 	w->nr = o.nr_thresholds;
 	w->fd = -1;
 	err = copy(w, o.thresholds);

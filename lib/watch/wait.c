@@ -77,7 +77,7 @@ static int check(struct tally_watch *w)
 {
 	int64_t now = now_ns();
 
-	if (w->named && !descriptor_has_name(w->layout->file))
+	if (descriptor_was_removed(w->layout->file))
 		return -EIDRM;
 	if (w->ledger || w->flags & TALLY_WATCH_IDLE ||
 	    (w->asked_ns && now - w->asked_ns < SECOND_NS))

@@ -62,6 +62,7 @@ static int obey(struct held *h, char c)
 {
 	switch (c) {
 	case 'o':
+		tally_reader_close(h->reader);
 		return tally_reader_open(h->path, &h->reader);
 	case 'm':
 		return take_many(h);
@@ -273,6 +274,8 @@ static void a_bound_file_that_was_removed(void **state)
 	assert_int_equal(tally_ledger_serve(l, 0), 0);
 	assert_int_equal(ask(&in, 'o'), 0);
 	assert_int_equal(tally_ledger_remove(m->path, TALLY_REMOVE_IN_USE), 0);
+	assert_int_equal(ask(&in, 'm'), -EIDRM);
+	assert_int_equal(ask(&in, 'o'), 0);
 	assert_int_equal(ask(&in, 'm'), -EIDRM);
 	stop(&in);
 	tally_ledger_close(l);

@@ -25,7 +25,7 @@ bool spaces_leave(int flags)
 	return !(flags & CLONE_NEWTIME) || set_ahead();
 }
 
-static bool leave_mounts(void)
+bool spaces_leave_mounts(void)
 {
 	return spaces_leave(CLONE_NEWNS) &&
 	       !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -33,7 +33,7 @@ static bool leave_mounts(void)
 
 static bool mount_own(const char *type, const char *options)
 {
-	return leave_mounts() && !mount(type, "/proc", type, 0, options);
+	return spaces_leave_mounts() && !mount(type, "/proc", type, 0, options);
 }
 
 bool spaces_without_proc(void)
@@ -53,6 +53,6 @@ bool spaces_bind(const char *file, const char *at)
 	const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY |
 				    MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-	return leave_mounts() && !mount(file, at, NULL, MS_BIND, NULL) &&
+	return spaces_leave_mounts() && !mount(file, at, NULL, MS_BIND, NULL) &&
 	       !mount(NULL, at, NULL, flags, NULL);
 }

@@ -25,6 +25,9 @@ bool spaces_leave(int flags);
 bool spaces_without_proc(void);
 bool spaces_hide_processes(void);
 
+/* Leave for a mount namespace of one's own, whose mounts no other has. */
+bool spaces_leave_mounts(void);
+
 /* Bind a file to the place of another, to read alone, in a mount namespace of
  * one's own. */
 bool spaces_bind(const char *file, const char *at);

@@ -262,6 +262,23 @@ result $? "ls: its writer was killed"
 run "$tool" show three && has '^three: 3 accounts, no writer, 1 died$'
 result $? "show: its writer was killed"
 
+# ---- one that was removed, and whose file a bind mount keeps
+run "$tests/support/adder" -c -n 1000 gone
+: >"$NUMATALLY_DIR/bound.ledger"
+apart='unshare -m'
+$apart true 2>/dev/null || apart='unshare -rm'
+bind='cd "$NUMATALLY_DIR" && mount --bind gone.ledger bound.ledger'
+if $apart sh -c "$bind" 2>"$err"; then
+	run $apart sh -c "$bind"' && rm gone.ledger && "$1" ls &&
+		"$1" show bound --interval 0.001 --count 10000' sh "$tool"
+	has '^bound  .* removed$' && has '^bound: .* removed$' &&
+		grep -q 'was removed' "$err"
+	result $? "show: it was removed, though a mount keeps the file"
+else
+	skip "show: a mount keeps the file" "the kernel refuses the mount"
+fi
+rm -f "$NUMATALLY_DIR/gone.ledger" "$NUMATALLY_DIR/bound.ledger"
+
 # ---- placement
 run "$tests/support/adder" -c -n 1000 here
 run "$tool" check here --json --verbose

@@ -66,9 +66,11 @@ void ledgers_put_writers(struct json_writer *w, const char *name,
 	json_close_object(w);
 }
 
-static const char *state_of(bool saved, bool stale, unsigned int alive,
-			    unsigned int unknown)
+static const char *state_of(bool removed, bool saved, bool stale,
+			    unsigned int alive, unsigned int unknown)
 {
+	if (removed)
+		return "removed";
 	if (saved)
 		return "saved";
 	if (stale)
@@ -85,7 +87,7 @@ const char *ledgers_state(const struct tally_reader *reader,
 
 	if (tally_reader_describe(reader, &info))
 		return "damaged";
-	return state_of(info.saved, info.stale, writers->alive,
+	return state_of(info.removed, info.saved, info.stale, writers->alive,
 			writers->unknown);
 }
 
@@ -93,8 +95,8 @@ const char *ledgers_entry_state(const struct tally_registry_entry *entry)
 {
 	switch (entry->error) {
 	case 0:
-		return state_of(entry->saved, entry->stale, entry->nr_alive,
-				entry->nr_unknown);
+		return state_of(entry->removed, entry->saved, entry->stale,
+				entry->nr_alive, entry->nr_unknown);
 	case -EACCES:
 	case -EPERM:
 		return "not permitted";

@@ -33,9 +33,10 @@ static const char help[] =
 	"      --version  print the version\n"
 	"\n"
 	"A ledger is live while a process has it open for writing; saved if it is only\n"
-	"read, as numatally save makes it; stale if it was\n"
-	"created before the last boot; unknown if its file system has no locks, so\n"
-	"that whether its writers live can't be known. See numatally-ls(1).\n";
+	"read, as numatally save makes it; stale if it was created before the last\n"
+	"boot; removed if a bind mount keeps its file; unknown if its file system has\n"
+	"no locks, so that whether its writers live can't be known. See\n"
+	"numatally-ls(1).\n";
 
 enum { NAME, OWNER, AGE, ACCOUNTS, WRITERS, RESIDENT, STATE, NR_COLUMNS };
 

@@ -141,13 +141,14 @@ static int show_once(struct show *show)
 	return err;
 }
 
-/* The file may have been removed, or replaced by another ledger. */
+/* The file may have been removed, or replaced by another ledger; a bind mount may
+ * keep it at the path. */
 static bool is_current(const struct show *show)
 {
 	struct stat st;
 
-	return !stat(show->source.path, &st) && st.st_dev == show->st.st_dev &&
-	       st.st_ino == show->st.st_ino;
+	return !stat(show->source.path, &st) && st.st_nlink &&
+	       st.st_dev == show->st.st_dev && st.st_ino == show->st.st_ino;
 }
 
 static int repeat(struct show *show)
