@@ -246,6 +246,19 @@ int tally_limit_free(const struct tally_view *view,
 	return 0;
 }
 
+/* Whether it has not ended. */
+static bool is_current(const struct layout *l, struct tally_token token)
+{
+	const struct layout_reservation *words;
+
+	if (token.row >= l->header.params.max_accounts ||
+	    !__atomic_load_n(layout_populated(l, token.row), __ATOMIC_ACQUIRE))
+		return false;
+	words = layout_reservation(l, token.row);
+	return limit_get(&words->state) != LAYOUT_RESERVATION_NONE &&
+	       limit_get(&words->generation) == token.generation;
+}
+
 int tally_limit_draw_free(const struct tally_view *view,
 			  struct tally_token parent, int node,
 			  unsigned int resource, int64_t *amount)
@@ -261,22 +274,14 @@ int tally_limit_draw_free(const struct tally_view *view,
 	if (index < 0)
 		return index;
 	do {
-		const struct layout_reservation *words;
 		int err = reserved_begin(l, &read);
 
 		if (err)
 			return err;
-		if (parent.row >= l->header.params.max_accounts ||
-		    !__atomic_load_n(layout_populated(l, parent.row),
-				     __ATOMIC_ACQUIRE))
-			return -ESTALE;
-		words = layout_reservation(l, parent.row);
-		left = limit_get(&words->state) == LAYOUT_RESERVATION_NONE ||
-				       limit_get(&words->generation) !=
-					       parent.generation
-			       ? -ESTALE
-			       : reserved_left(l, parent.row, (uint32_t)index,
-					       resource);
+		left = is_current(l, parent)
+			       ? reserved_left(l, parent.row, (uint32_t)index,
+					       resource)
+			       : -ESTALE;
 	} while (reserved_again(l, &read));
 	if (!layout_is_whole(l))
 		return -EBADMSG;

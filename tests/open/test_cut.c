@@ -21,6 +21,7 @@ struct cut {
 	struct tally_view *view; /* the reader's, or the ledger's */
 	const struct tally_accounts *accounts;
 	struct tally_account a;
+	struct tally_token token; /* of its reservation */
 	char copy[128];
 };
 
@@ -169,6 +170,18 @@ static int holding(const struct cut *c)
 	return tally_limit_holding(c->view, c->a, TALLY_VIEW_ALL, amounts);
 }
 
+static int holdings(const struct cut *c)
+{
+	return tally_limit_holdings(c->view, c->a, NULL, 0);
+}
+
+static int drawn_free(const struct cut *c)
+{
+	int64_t amount;
+
+	return tally_limit_draw_free(c->view, c->token, 5, MEMORY, &amount);
+}
+
 static int reservation(const struct cut *c)
 {
 	struct tally_reservation r = {.size = sizeof(r)};
@@ -244,6 +257,7 @@ static int (*const reads[])(const struct cut *c) = {
 	claimer,       check,
 	save,	       read_many,
 	read_none,     read_keys,
+	holdings,      drawn_free,
 };
 #define NR_READS (sizeof(reads) / sizeof(reads[0]))
 
@@ -269,7 +283,7 @@ static int (*const reader_reads[])(const struct cut *c) = {describe,
 
 /* ---- the tests ----------------------------------------------------------- */
 
-static void fill(struct tally_ledger *l)
+static struct tally_token fill(struct tally_ledger *l)
 {
 	const struct tally_demand demand = {5, MEMORY, 2};
 	const struct tally_request request = {
@@ -285,6 +299,7 @@ static void fill(struct tally_ledger *l)
 		tally_account_set_owner(tally_ledger_accounts(l), a, team), 0);
 	assert_int_equal(tally_limit_reserve(l, a, &request, &t, NULL), 0);
 	assert_int_equal(tally_limit_commit(l, t), 0);
+	return t;
 }
 
 /* When it was read once, or never. */
@@ -296,7 +311,7 @@ static void says(struct machine *m, int (*what)(const struct cut *c),
 
 	signal(SIGBUS, SIG_DFL); /* not cmocka's */
 	c.l = machine_limit_ledger(m, 200);
-	fill(c.l);
+	c.token = fill(c.l);
 	snprintf(c.copy, sizeof(c.copy), "%s/copy", m->dir);
 	assert_int_equal(tally_reader_open(m->path, &c.r), 0);
 	assert_int_equal(of_reader ? tally_reader_view(c.r, &c.view)

@@ -40,14 +40,14 @@ struct scene {
 };
 
 /* Each node has 8 of each. */
-static inline int scene_setup(void **state)
+static inline struct scene *scene_at(const char *path)
 {
 	struct scene *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return -1;
+		abort();
 	assert_int_equal(cluster_create(NULL, MACHINES, NODES, &s->topo), 0);
-	assert_int_equal(tally_ledger_create(NULL, s->topo, resources, 3, NULL,
+	assert_int_equal(tally_ledger_create(path, s->topo, resources, 3, NULL,
 					     &s->ledger),
 			 0);
 	for (unsigned int n = 0; n < tally_topo_nr_nodes(s->topo); n++)
@@ -68,7 +68,12 @@ static inline int scene_setup(void **state)
 		.max_victims = MOST,
 	};
 	s->fit.size = sizeof(s->fit);
-	*state = s;
+	return s;
+}
+
+static inline int scene_setup(void **state)
+{
+	*state = scene_at(NULL);
 	return 0;
 }
 
