@@ -2,9 +2,10 @@
 /*
  * The verbs of the tool, one line and one function each.
  *
- * The tool is two programs. numatally prints numastat's tables, and needs no
+ * The tool is several programs. numatally prints numastat's tables, and needs no
  * shared library, so that it starts as fast as numastat; it executes
- * numatally-verbs for all else.
+ * numatally-verbs for all else, or a verb's own program, which needs libraries that
+ * the others do without.
  *
  * A verb is called with argv[0] "numatally VERB", with which getopt, warn() and
  * warnx() begin their messages, and with a fresh optind. It returns the exit
@@ -26,6 +27,9 @@
 	verb(rm, "remove a ledger") \
 	verb(watch, "wait until amounts of a ledger cross thresholds") \
 	verb(replay, "drive a trace of jobs through the library")
+/* Those that are programs of their own, numatally-VERB. */
+#define PROGRAMS(verb) \
+	verb(export, "export ledgers to Prometheus and others")
 /* clang-format on */
 
 #define VERB_MAIN(name, summary) int name##_main(int argc, char **argv);

@@ -48,11 +48,22 @@ static bool own_directory(char path[PATH_MAX])
 	return true;
 }
 
+/* argv[1] is the verb. */
+static const char *program_of(char **argv)
+{
+#define VERB(name, summary)          \
+	if (!strcmp(argv[1], #name)) \
+		return "numatally-" #name;
+	PROGRAMS(VERB)
+#undef VERB
+	return "numatally-verbs";
+}
+
 static void try_verbs(char **argv, const char *dir, const char *below)
 {
 	char path[2 * PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s%s/numatally-verbs", dir, below);
+	snprintf(path, sizeof(path), "%s%s/%s", dir, below, program_of(argv));
 	execv(path, argv);
 	if (errno != ENOENT && errno != ENOTDIR)
 		warn("%s", path);
@@ -79,8 +90,8 @@ static int exec_verb(char **line)
 		try_verbs(argv, dir, "/../libexec/numatally");
 	}
 	try_verbs(argv, PKGLIBEXECDIR, "");
+	warnx("%s: %s", program_of(argv), strerror(errno));
 	free(argv);
-	warnx("numatally-verbs: %s", strerror(errno));
 	/* run's own failures are 125, unlike its command's. */
 	return strcmp(line[0], "run") != 0 ? EXIT_FAILURE : 125;
 }
@@ -92,6 +103,7 @@ static void print_help(FILE *f)
 	fputs(usage, f);
 #define VERB(name, summary) fprintf(f, "  %-8s  %s\n", #name, summary);
 	VERBS(VERB)
+	PROGRAMS(VERB)
 #undef VERB
 	fputs("\n'numatally help VERB' describes a verb, and so does "
 	      "numatally-VERB(1).\n",
@@ -104,6 +116,7 @@ static bool is_verb(const char *text)
 	if (!strcmp(text, #name)) \
 		return true;
 	VERBS(VERB)
+	PROGRAMS(VERB)
 #undef VERB
 	return false;
 }
@@ -147,7 +160,8 @@ static int begin_verb(int argc, char **argv)
 	if (!strcmp(argv[0], "help"))
 		return begin_help(argc, argv);
 	if (!is_verb(argv[0]))
-		return opt_error("no verb '%s'; verbs are:" VERBS(VERB_NAME),
+		return opt_error("no verb '%s'; verbs are:" VERBS(VERB_NAME)
+					 PROGRAMS(VERB_NAME),
 				 argv[0]);
 	return strcmp(argv[0], "stat") != 0 ? exec_verb(argv)
 					    : run_stat(argc, argv);

@@ -45,16 +45,6 @@ void show_amount(const struct tally_resource *r, int64_t amount,
 		snprintf(text, OUTPUT_NUMBER, "%lld", (long long)amount);
 }
 
-size_t show_name_bytes(const struct tally_resource *r)
-{
-	size_t unit = strlen(r->unit), bytes = strlen(r->name);
-
-	if (unit && bytes > unit + 1 && r->name[bytes - unit - 1] == '_' &&
-	    !strcmp(r->name + bytes - unit, r->unit))
-		bytes -= unit + 1;
-	return bytes;
-}
-
 /* Append to a label, which may be NULL, and is freed. */
 static char *append(char *label, const char *before, const char *text)
 {

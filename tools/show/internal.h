@@ -87,10 +87,6 @@ static inline bool show_one_machine(const struct tally_view *view)
 int show_text(const struct tally_view *view, const struct show_look *look,
 	      const struct show_look *before);
 
-/* The bytes of a resource's name without its unit: the heading says the unit
- * otherwise. */
-size_t show_name_bytes(const struct tally_resource *resource);
-
 /* The account's key, escaped, with its phase unless that is ready, and
  * its reservation's parent; from malloc().
  * NULL: no memory. */

@@ -14,6 +14,7 @@
 #include "common/ledgers.h"
 #include "common/opt.h"
 #include "common/output.h"
+#include "common/resource.h"
 #include "common/text.h"
 #include "common/verbs.h"
 #include "show/internal.h"
@@ -173,7 +174,7 @@ static int repeat(struct show *show)
  * the same. */
 static bool is_heading(const char *text, const struct tally_resource *r)
 {
-	size_t bytes = show_name_bytes(r);
+	size_t bytes = resource_name_bytes(r);
 
 	for (size_t i = 0; i < bytes; i++)
 		if (text[i] != r->name[i] &&
@@ -196,7 +197,7 @@ static void complain(const struct show *show)
 		const struct tally_resource *r =
 			tally_view_resource(show->source.view, i);
 
-		fprintf(stderr, ", %.*s", (int)show_name_bytes(r), r->name);
+		fprintf(stderr, ", %.*s", (int)resource_name_bytes(r), r->name);
 	}
 	fputc('\n', stderr);
 }

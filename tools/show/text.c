@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "common/output.h"
+#include "common/resource.h"
 #include "common/text.h"
 #include "show/internal.h"
 
@@ -105,7 +106,7 @@ static void make_heading(const struct tally_resource *r, struct heading *h)
 	bool in_cells = show_is_unit(r, "bytes") || show_is_unit(r, "ns");
 	size_t unit = strlen(r->unit);
 	const char *p = r->name;
-	const char *end = p + show_name_bytes(r);
+	const char *end = p + resource_name_bytes(r);
 	char text[32];
 
 	h->nr = 0;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+/* Metrics in a file, as node_exporter's textfile collector reads them. */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "export/output.h"
+
+static volatile sig_atomic_t ended;
+
+static void end(int signal)
+{
+	(void)signal;
+	ended = 1;
+}
+
+void export_catch_signals(void)
+{
+	/* Without SA_RESTART. */
+	struct sigaction action = {.sa_handler = end};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+bool export_is_ended(void)
+{
+	return ended;
+}
+
+/* ---- a file --------------------------------------------------------------------- */
+
+static int write_all(int fd, const struct export_buffer *b)
+{
+	size_t done = 0;
+
+	while (done < b->used) {
+		ssize_t n = write(fd, b->text + done, b->used - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static int write_new(const char *file, const struct export_buffer *b)
+{
+	int fd = open(file,
+		      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		      0644);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, b);
+	if (close(fd) && !err)
+		err = -errno;
+	return err;
+}
+
+/* No reader sees a part of it. Nothing but a regular file is replaced. */
+static int replace(const char *file, const struct export_buffer *b)
+{
+	struct stat st;
+	char *beside;
+	int err;
+
+	if (!lstat(file, &st) && !S_ISREG(st.st_mode))
+		return -EEXIST;
+	if (asprintf(&beside, "%s.%ld.new", file, (long)getpid()) < 0)
+		return -ENOMEM;
+	/* What an earlier process of this number left. */
+	unlink(beside);
+	err = write_new(beside, b);
+	if (!err && rename(beside, file))
+		err = -errno;
+	if (err)
+		unlink(beside);
+	free(beside);
+	return err;
+}
+
+static int put(const char *file, const struct export_buffer *b)
+{
+	int err;
+
+	if (!strcmp(file, "-")) {
+		fwrite(b->text, 1, b->used, stdout);
+		return fflush(stdout) ? -errno : 0;
+	}
+	err = replace(file, b);
+	if (err == -EEXIST)
+		warnx("%s: not a regular file, which is not replaced", file);
+	else if (err)
+		warnx("%s: %s", file, strerror(-err));
+	return err;
+}
+
+/* ---- once, or again and again ---------------------------------------------------- */
+
+static int write_once(struct export_set *set, const char *file,
+		      enum export_format format, struct export_buffer *b)
+{
+	struct export_families families = {0};
+	int err = export_set_look(set);
+
+	if (!err)
+		err = export_families_make(&families, set);
+	if (!err)
+		err = export_text(&families, format, b);
+	export_families_free(&families);
+	if (err)
+		warnx("%s", strerror(-err));
+	return err ? err : put(file, b);
+}
+
+static bool is_any_down(const struct export_set *set)
+{
+	for (size_t i = 0; i < set->nr; i++)
+		if (!set->ledgers[i]->up)
+			return true;
+	return false;
+}
+
+int export_textfile(struct export_set *set, const char *file,
+		    enum export_format format, int64_t interval_ns)
+{
+	struct export_buffer b = {0};
+	int64_t last = now_ns();
+	int err = write_once(set, file, format, &b);
+
+	while (interval_ns && !export_is_ended() && !ferror(stdout)) {
+		sleep_interval(&last, interval_ns);
+		if (!export_is_ended())
+			(void)write_once(set, file, format, &b);
+	}
+	free(b.text);
+	return err || (!interval_ns && is_any_down(set)) ? EXIT_FAILURE
+							 : EXIT_SUCCESS;
+}
