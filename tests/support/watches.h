@@ -5,12 +5,6 @@
 
 #include "support/test.h"
 
-#include <dlfcn.h>
-#include <linux/futex.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <sys/syscall.h>
-
 #include <numatally/limit.h>
 #include <numatally/watch.h>
 
@@ -18,76 +12,9 @@
 #include "limit/room.h"
 #include "support/inside.h"
 #include "support/machine.h"
+#include "support/sleeps.h"
 
 enum { EVENTS, MEMORY };
-
-/* A watch that is told sleeps until it is woken: so a wake that is lost hangs the
- * test. */
-static bool endless;
-
-/* Calls that woke, or would have. */
-static unsigned int nr_wakes;
-
-static unsigned int nr_sleeps; /* begun, while endless */
-
-/* Watches that are told go to sleep right after the next of these calls. */
-static bool late;
-
-/* The C library's, in whose place the library calls this. Some calls have fewer
- * arguments than it reads. */
-__attribute__((visibility("default"), no_sanitize_address)) long
-syscall(long nr, ...)
-{
-	static long (*real)(long, ...);
-	long a[6];
-	va_list list;
-
-	va_start(list, nr);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
-	va_end(list);
-	if (!real)
-		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
-	if (endless && nr == SYS_futex && a[1] == FUTEX_WAIT_BITSET &&
-	    (uint32_t)a[5] == ROOM_WATCHED) {
-		unsigned int before =
-			__atomic_load_n(&nr_wakes, __ATOMIC_RELAXED);
-
-		a[3] = 0;
-		__atomic_fetch_add(&nr_sleeps, 1, __ATOMIC_RELEASE);
-		while (late &&
-		       __atomic_load_n(&nr_wakes, __ATOMIC_ACQUIRE) == before)
-			usleep(100);
-	}
-	if (nr == SYS_futex && a[1] == FUTEX_WAKE_BITSET)
-		__atomic_fetch_add(&nr_wakes, 1, __ATOMIC_RELEASE);
-	return real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-}
-
-/* A build that is broken on purpose need not wait for the test's time-out. */
-static inline void hangs(int signal)
-{
-	static const char text[] = "[  FAILED  ] a wake is lost\n";
-
-	(void)signal;
-	(void)!write(1, text, sizeof(text) - 1);
-	_exit(1);
-}
-
-static inline void expect_progress(void)
-{
-	if (getenv("NUMATALLY_BROKEN"))
-		alarm(3);
-}
-
-static inline int setup(void **state)
-{
-	expect_progress();
-	return machine_setup(state);
-}
-
-#define WATCH_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, setup, machine_teardown)
 
 /* ---- a ledger with 10 on each node ------------------------------------------ */
 

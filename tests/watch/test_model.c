@@ -373,9 +373,8 @@ static void it_fires_as_the_model_does(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WATCH_TEST(it_fires_as_the_model_does),
+		SLEEP_TEST(it_fires_as_the_model_does),
 	};
 
-	signal(SIGALRM, hangs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,31 +3,11 @@
 #include "support/test.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 
+#include "support/rounds.h"
 #include "support/watches.h"
 
-struct board {
-	unsigned int waits; /* rounds in which the other waits, or will at once */
-	unsigned int woken;
-	unsigned int armed; /* rounds for which nothing is held */
-};
-
-/* Wait for the other's step, unless it failed. */
-static void await(const unsigned int *word, unsigned int value, pid_t pid)
-{
-	int status = 0;
-
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) != value) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			assert_int_equal(status, 0);
-		sched_yield();
-	}
-}
-
-static int other(const char *path, struct board *b, unsigned int nr)
+static int other(struct rounds *r, const char *path)
 {
 	const struct tally_watch_threshold t =
 		free_below(machine_nodes[0], 4, 2);
@@ -41,25 +21,22 @@ static int other(const char *path, struct board *b, unsigned int nr)
 	struct tally_watch *w;
 	int err = tally_ledger_open(path, &told.ledger);
 
-	/* Not to sleep for ever, if the test fails. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!err)
 		err = tally_view_open(told.ledger, &view);
 	if (!err)
 		err = tally_watch_open(view, &told, &w);
-	for (unsigned int i = 1; !err && i <= nr; i++) {
+	for (unsigned int i = 1; !err && i <= r->nr; i++) {
 		struct tally_watch_event e = {.size = sizeof(e)};
 
-		while (__atomic_load_n(&b->armed, __ATOMIC_ACQUIRE) != i)
-			sched_yield();
+		rounds_await(r, &r->ready, i);
 		/* So that it sees that it is armed again. */
 		err = tally_watch_wait(w, 0, NULL) == -ETIMEDOUT ? 0 : -EPROTO;
-		__atomic_store_n(&b->waits, i, __ATOMIC_RELEASE);
+		rounds_reach(&r->sleeps, i);
 		if (!err)
 			err = tally_watch_wait(w, -1, &e);
 		if (!err && (e.nr != i || e.amounts[0] != 3))
 			err = -EPROTO;
-		__atomic_store_n(&b->woken, i, __ATOMIC_RELEASE);
+		rounds_reach(&r->woken, i);
 	}
 	return err;
 }
@@ -68,39 +45,23 @@ static int other(const char *path, struct board *b, unsigned int nr)
  * little later each time. */
 static void no_wake_is_lost(void **state)
 {
-	unsigned int nr = getenv("NUMATALLY_LONG")    ? 1000000
-			  : getenv("NUMATALLY_SHORT") ? 2000
-						      : 20000;
 	struct machine *m = *state;
 	struct tally_ledger *l = with_ten(m);
 	struct tally_account a = machine_account(l, "a");
-	struct board *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int status;
-	pid_t pid;
+	struct rounds *r;
 
-	assert_ptr_not_equal(b, MAP_FAILED);
-	endless = true;
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid)
-		_exit(-other(m->path, b, nr));
-	for (unsigned int i = 1; i <= nr; i++) {
+	endless = ROOM_WATCHED;
+	r = rounds_start(other, m->path);
+	for (unsigned int i = 1; i <= r->nr; i++) {
 		struct tally_token token;
 
-		expect_progress();
-		__atomic_store_n(&b->armed, i, __ATOMIC_RELEASE);
-		await(&b->waits, i, pid);
-		for (volatile unsigned int k = 0; k < i * 7 % 4001; k++)
-			;
+		rounds_begin(r, i);
 		assert_int_equal(reserve(l, a, machine_nodes[0], 7, &token), 0);
-		await(&b->woken, i, pid);
+		rounds_await(r, &r->woken, i);
 		assert_int_equal(release(l, token), 0);
 	}
-	endless = false;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	munmap(b, sizeof(*b));
+	endless = 0;
+	rounds_end(r);
 	tally_ledger_close(l);
 }
 
@@ -153,7 +114,7 @@ static void each_of_a_crowd_is_woken(void **state)
 	pthread_t threads[NR_WATCHES];
 	struct crowd c = {0};
 
-	endless = true;
+	endless = ROOM_WATCHED;
 	for (int i = 0; i < NR_WATCHES; i++)
 		c.watches[i] = watch(view, l, &t, 1, 0);
 	for (int i = 0; i < NR_WATCHES; i++)
@@ -176,7 +137,7 @@ static void each_of_a_crowd_is_woken(void **state)
 		assert_null(words);
 		tally_watch_close(c.watches[i]);
 	}
-	endless = false;
+	endless = 0;
 	tally_view_close(view);
 	tally_ledger_close(l);
 }
@@ -184,10 +145,9 @@ static void each_of_a_crowd_is_woken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WATCH_TEST(no_wake_is_lost),
-		WATCH_TEST(each_of_a_crowd_is_woken),
+		SLEEP_TEST(no_wake_is_lost),
+		SLEEP_TEST(each_of_a_crowd_is_woken),
 	};
 
-	signal(SIGALRM, hangs);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
