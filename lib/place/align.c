@@ -36,12 +36,6 @@ static int64_t free_of(const struct align *a, unsigned int r, unsigned int n)
 	return place_positive(a->machine->free[a->row[r]][a->node[n]]);
 }
 
-static int64_t capacity_of(const struct align *a, unsigned int r,
-			   unsigned int n)
-{
-	return place_positive(a->machine->capacity[a->row[r]][a->node[n]]);
-}
-
 static bool has_enough(const struct align *a, unsigned int r, uint64_t mask)
 {
 	int64_t sum = 0;
@@ -69,29 +63,39 @@ static bool any_enough(const struct align *a, uint64_t mask)
 	return false;
 }
 
-/* How many nodes are needed at least; more than there are, if all lack it. */
+/* How many nodes are needed at least, of a machine that has so much; more than
+ * there are, if all lack it. */
 static unsigned int needed(const struct align *a, unsigned int r,
-			   int64_t (*of)(const struct align *a, unsigned int r,
-					 unsigned int n))
+			   const int64_t (*columns)[PLACE_NODES])
 {
-	uint64_t used = 0;
-	int64_t sum = 0;
+	const int64_t *column = columns[a->row[r]];
+	int64_t has[PLACE_NODES], sum = 0;
 	unsigned int nr = 0;
 
 	for (unsigned int n = 0; n < a->nr; n++)
-		if (of(a, r, n) >= a->amount[r])
-			return 1;
+		has[n] = place_positive(column[a->node[n]]);
 	while (sum < a->amount[r] && nr++ < a->nr) {
-		unsigned int most = a->nr;
+		unsigned int most = 0;
 
-		for (unsigned int n = 0; n < a->nr; n++)
-			if (!(used >> n & 1) &&
-			    (most == a->nr || of(a, r, n) > of(a, r, most)))
-				most = n;
-		used |= UINT64_C(1) << most;
-		sum = saturate_add(sum, of(a, r, most));
+		for (unsigned int n = 1; n < a->nr; n++)
+			most = has[n] > has[most] ? n : most;
+		sum = saturate_add(sum, has[most]);
+		has[most] = -1;
 	}
 	return nr;
+}
+
+/* The most that any of the resources needs of what is free. */
+static unsigned int most_needed(const struct align *a)
+{
+	unsigned int most = 0;
+
+	for (unsigned int r = 0; r < a->nr_rows && most <= a->nr; r++) {
+		unsigned int nr = needed(a, r, a->machine->free);
+
+		most = nr > most ? nr : most;
+	}
+	return most;
 }
 
 /* The next mask of as many bits, of nr; false: there is none. */
@@ -208,18 +212,12 @@ static bool shared(const struct align *a, uint64_t mask)
 	return a->product[mask];
 }
 
-static int not_preferred(struct align *a, struct tally_place_hint *hint)
+static int not_preferred(struct align *a, unsigned int most,
+			 struct tally_place_hint *hint)
 {
-	unsigned int most = 0;
-	uint64_t mask;
+	uint64_t mask = (UINT64_C(1) << most) - 1;
 	int err = 0;
 
-	for (unsigned int r = 0; r < a->nr_rows; r++) {
-		unsigned int nr = needed(a, r, free_of);
-
-		most = nr > most ? nr : most;
-	}
-	mask = (UINT64_C(1) << most) - 1;
 	/* Where the first mask is one, the product is not needed. */
 	if (a->distances || !any_enough(a, mask)) {
 		err = product_of(a);
@@ -276,22 +274,33 @@ static int single(struct align *a, struct tally_place_hint *hint)
  * differ. */
 static unsigned int equal_need(const struct align *a)
 {
-	unsigned int nr = needed(a, 0, capacity_of);
+	unsigned int nr = needed(a, 0, a->machine->capacity);
 
 	for (unsigned int r = 1; r < a->nr_rows; r++)
-		if (needed(a, r, capacity_of) != nr)
+		if (needed(a, r, a->machine->capacity) != nr)
 			return 0;
 	return nr;
 }
 
-int place_align(const struct place_search *s,
-		const struct place_machine *machine,
+/* The same, which is asked again and again of one machine. */
+static unsigned int known_need(const struct align *a,
+			       struct place_machine *machine,
+			       const struct place_amounts *amounts)
+{
+	if (machine->need_of != amounts) {
+		machine->need = equal_need(a);
+		machine->need_of = amounts;
+	}
+	return machine->need;
+}
+
+int place_align(const struct place_search *s, struct place_machine *machine,
 		const struct place_amounts *amounts,
 		struct tally_place_hint *hint)
 {
 	enum tally_place_policy policy = s->request.policy;
 	struct align a;
-	unsigned int nr;
+	unsigned int nr, most;
 
 	look(s, machine, amounts, &a);
 	if (!a.nr_rows) {
@@ -301,12 +310,12 @@ int place_align(const struct place_search *s,
 	if (policy == TALLY_PLACE_SINGLE_NODE)
 		return single(&a, hint);
 	/* Most machines that have room have it on a node: look there first. */
-	nr = policy == TALLY_PLACE_NONE ? 0 : equal_need(&a);
+	nr = policy == TALLY_PLACE_NONE ? 0 : known_need(&a, machine, amounts);
 	if (nr == 1 && !single(&a, hint))
 		return 0;
-	for (unsigned int r = 0; r < a.nr_rows; r++)
-		if (needed(&a, r, free_of) > a.nr)
-			return -ENOSPC;
+	most = most_needed(&a);
+	if (most > a.nr)
+		return -ENOSPC;
 	if (policy == TALLY_PLACE_NONE) {
 		*hint = (struct tally_place_hint){0, false};
 		return 0;
@@ -315,7 +324,7 @@ int place_align(const struct place_search *s,
 		return -ENOSPC;
 	if (a.nr > TALLY_PLACE_MAX_ALIGNED)
 		return -E2BIG;
-	if (nr > 1) {
+	if (nr > 1 && most <= nr) {
 		uint64_t mask = best_of(&a, nr, all_enough);
 
 		if (mask) {
@@ -325,5 +334,5 @@ int place_align(const struct place_search *s,
 		}
 	}
 	return policy == TALLY_PLACE_RESTRICTED ? -ENOSPC
-						: not_preferred(&a, hint);
+						: not_preferred(&a, most, hint);
 }

@@ -72,8 +72,13 @@ static enum place_way way_of(const struct place_fitting *f)
 
 void place_freed_begin(struct place_freed *f)
 {
+	const struct tally_place_request *request = &f->fitting.search.request;
+
 	f->way = way_of(&f->fitting);
 	f->monotone = f->way != PLACE_PARTS || f->fitting.nr_parts == 1;
+	f->on_nodes = request->policy == TALLY_PLACE_SINGLE_NODE &&
+		      !(f->fitting.search.place.distances &&
+			request->score == TALLY_PLACE_FEWEST_NODES);
 }
 
 /* So much that it and what is released are no more than 63 bits. */
@@ -167,6 +172,43 @@ int place_freed_take(struct place_freed *f)
 	return place_take(&f->fitting);
 }
 
+/* Whether the node has so much beside what the parts took so far. */
+static bool has_rest(const struct place_freed *f,
+		     const struct place_amounts *part, unsigned int n)
+{
+	for (unsigned int row = 0; row < f->fitting.search.nr_rows; row++)
+		if (part->of[row] &&
+		    f->has[row][n] - f->used[row][n] < part->of[row])
+			return false;
+	return true;
+}
+
+/* What place_take() says of parts that each need a node, and it does not matter
+ * which one: the first that has enough. */
+static bool parts_on_nodes(struct place_freed *f)
+{
+	const struct place_fitting *fitting = &f->fitting;
+	const unsigned int nr_rows = fitting->search.nr_rows,
+			   nr_nodes = fitting->machine.nr_nodes;
+
+	f->taken = false;
+	for (unsigned int row = 0; row < nr_rows; row++)
+		memset(f->used[row], 0, nr_nodes * sizeof(**f->used));
+	for (unsigned int i = 0; i < fitting->nr_parts; i++) {
+		const struct place_amounts *part = &fitting->parts[i];
+		unsigned int n = 0;
+
+		while (n < nr_nodes && !has_rest(f, part, n))
+			n++;
+		if (n == nr_nodes)
+			return false;
+		for (unsigned int row = 0; row < nr_rows; row++)
+			f->used[row][n] += part->of[row];
+	}
+	f->taken = true;
+	return true;
+}
+
 static int parts_fit(struct place_freed *f)
 {
 	const struct place_fitting *fitting = &f->fitting;
@@ -176,6 +218,10 @@ static int parts_fit(struct place_freed *f)
 	if (still_fits(f)) {
 		f->look = 0;
 		return 0;
+	}
+	if (f->on_nodes) {
+		f->look = 0;
+		return parts_on_nodes(f) ? 0 : -ENOSPC;
 	}
 	err = totals_fit(f) ? place_freed_take(f) : -ENOSPC;
 	if (err)
@@ -191,6 +237,29 @@ static int parts_fit(struct place_freed *f)
 		f->look = fitting->machine.kept;
 	}
 	return 0;
+}
+
+bool place_freed_might_fit(struct place_freed *f)
+{
+	const struct place_fitting *fitting = &f->fitting;
+	const unsigned int nr_nodes = fitting->machine.nr_nodes;
+
+	if (!totals_fit(f))
+		return false;
+	if (fitting->search.request.policy != TALLY_PLACE_SINGLE_NODE)
+		return true;
+	for (unsigned int row = 0; row < fitting->search.nr_rows; row++)
+		memset(f->used[row], 0, nr_nodes * sizeof(**f->used));
+	f->taken = false;
+	for (unsigned int i = 0; i < fitting->nr_parts; i++) {
+		unsigned int n = 0;
+
+		while (n < nr_nodes && !has_rest(f, &fitting->parts[i], n))
+			n++;
+		if (n == nr_nodes)
+			return false;
+	}
+	return true;
 }
 
 int place_freed_fits(struct place_freed *f)

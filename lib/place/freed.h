@@ -28,7 +28,8 @@ struct place_freed {
 	const uint8_t *row_of;	  /* [resource]; PLACE_ROWS: none */
 	enum place_way way, here; /* of the request; on this machine */
 	bool monotone;		  /* what fits, fits where more is free */
-	bool taken;		  /* used[][] is set */
+	bool on_nodes; /* PARTS: each needs a node, whichever has enough */
+	bool taken;    /* used[][] is set */
 	uint64_t look; /* nodes that changed since they were looked at */
 	uint64_t fits; /* NODE: that have enough */
 	int64_t has[PLACE_ROWS][PLACE_NODES];
@@ -65,6 +66,10 @@ static inline void place_freed_change(struct place_freed *freed,
 		freed->look |= UINT64_C(1) << n;
 	}
 }
+
+/* Whether each part would fit if it were alone; if not, then not with less free
+ * either, whatever the policy. */
+bool place_freed_might_fit(struct place_freed *freed);
 
 /* Whether the request fits: 0, -ENOSPC, or another error of place_take(). */
 int place_freed_fits(struct place_freed *freed);

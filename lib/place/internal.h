@@ -36,6 +36,10 @@ struct place_machine {
 	int64_t free[PLACE_ROWS][PLACE_NODES];
 	int64_t capacity[PLACE_ROWS][PLACE_NODES];
 	int64_t taken[PLACE_ROWS][PLACE_NODES];
+	/* Of place_align(): as many nodes of the empty machine these amounts
+	 * need; NULL: it is not known yet. */
+	const struct place_amounts *need_of;
+	unsigned int need;
 };
 
 /* The parts that are aligned, one by one: those of the request, or all in one. */
@@ -92,7 +96,7 @@ static inline int64_t place_positive(int64_t amount)
  * -ENOMEM	no memory
  */
 int place_align(const struct place_search *search,
-		const struct place_machine *machine,
+		struct place_machine *machine,
 		const struct place_amounts *amounts,
 		struct tally_place_hint *hint);
 

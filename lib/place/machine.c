@@ -17,6 +17,7 @@ static int load(const struct place_search *s, const int64_t *const *columns,
 	int err = 0;
 
 	m->kept = 0;
+	m->need_of = NULL;
 	for (uint32_t n = 0; n < m->nr_nodes; n++) {
 		nodes[n] = m->first + n;
 		keep[n] = true;

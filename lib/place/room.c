@@ -115,15 +115,14 @@ static uint32_t first_below(const struct place_home *home, int32_t priority,
 /*
  * The first entry that may be a victim where victims cost less than the best
  * machine's, none of which is over a budget: it is not more important than these;
- * and less important than a single one. Where what fits, fits with more free, what
- * comes before is brought back in any case.
+ * and less important than a single one.
  */
 static uint32_t first_victim(const struct room *r,
 			     const struct place_home *home, uint32_t lower)
 {
 	uint32_t first;
 
-	if (!r->found || r->best.nr_over || !r->freed.monotone)
+	if (!r->found || r->best.nr_over)
 		return lower;
 	first = r->best.nr > 1
 			? first_below(home, r->best.highest + 1, INT64_MAX)
@@ -231,8 +230,8 @@ static int bring_back(struct room *r, const struct place_home *home,
 	return err;
 }
 
-/* Load the machine without its runs. -ENOSPC: without those from the entry @first
- * on, the request would not fit. */
+/* Load the machine without its runs. -ENOSPC: the request would not fit then; or
+ * not without those alone from the entry @first on. */
 static int release(struct room *r, const struct place_home *home,
 		   uint32_t machine, uint32_t first)
 {
@@ -244,10 +243,13 @@ static int release(struct room *r, const struct place_home *home,
 		return err;
 	while (i && r->runs[i - 1].from >= first)
 		change(r, home, &r->runs[--i], 1);
-	err = place_freed_fits(&r->freed);
+	if (r->freed.monotone)
+		err = place_freed_fits(&r->freed);
+	else
+		err = !i || place_freed_might_fit(&r->freed) ? 0 : -ENOSPC;
 	while (!err && i)
 		change(r, home, &r->runs[--i], 1);
-	return err;
+	return err || r->freed.monotone ? err : place_freed_fits(&r->freed);
 }
 
 /* -ENOSPC	the machine costs more than the best one */
@@ -296,8 +298,9 @@ static int look_at(struct room *r, uint32_t machine)
 	if (first == home->nr_entries ||
 	    !place_freed_could(&r->freed, r->c->held, machine))
 		return -ENOSPC;
-	/* Of what comes before, some may be over a budget. */
-	make_runs(r, home, budgeted ? lower : first);
+	/* Of what comes before, some may be over a budget; the rest is brought
+	 * back in any case where what fits, fits with more free. */
+	make_runs(r, home, budgeted || !r->freed.monotone ? lower : first);
 	err = r->eviction.spare ? spare(r) : 0;
 	if (!err)
 		err = r->nr_runs ? release(r, home, machine, first) : -ENOSPC;

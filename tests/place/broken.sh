@@ -14,7 +14,10 @@ budgets come second|place/test_room_choice place/test_room_model|place/room|s/if
 sums are of plain priorities|place/test_room_choice|place/room|s/INT32_MIN);/0);/
 the earliest start is taken|place/test_room_choice place/test_room_model|place/room|s/cost.start_ns > r->best.start_ns/cost.start_ns < r->best.start_ns/
 the bound leaves out one too many|place/test_room_model|place/room|s/r->best.nr > 1$/0/
-the bound holds where more free may be worse|place/test_room|place/room|s/ || !r->freed.monotone)/)/
+the bound keeps what may be a victim where more free may be worse|place/test_room|place/room|s/budgeted || !r->freed.monotone/budgeted/
+the bound holds where more free may be worse|place/test_room|place/room|s/place_freed_might_fit(&r->freed)/!place_freed_fits(\&r->freed)/
+parts that fit alone fit together|place/test_room|place/room|s/return err || r->freed.monotone ? err : .*/return err;/
+parts may lie on each other|place/test_room place/test_room_model|place/freed|s/f->used\[row\]\[n\] += part->of\[row\];/;/
 a budget is spent by those that are spared|place/test_room_model|place/room|/^static int spare/,/^}/s/if (!r->runs\[run\].spared)/if (1)/
 what comes back later does not|place/test_room|place/room|s/bool again = .*;/bool again = false;/
 a group leaves in part|place/test_room place/test_room_model|place/room|s/e\[end\].unit == e\[i\].unit/0/
