@@ -6,7 +6,7 @@
  *	machines   | 0     | 1     |
  *	nodes      | 0 | 1 | 0 | 1 | 2 |
  *	cpus       | 0 1 2 3 | 0 1 2 |
- *	distances  2 rows of 2, 3 rows of 3
+ *	distances  2 rows of 2, 3 rows of 3; none of a node that has none
  */
 #ifndef TOPO_INTERNAL_H
 #define TOPO_INTERNAL_H

@@ -98,6 +98,7 @@ static int nodes_check(const struct tally_machine *machine, bool *taken,
 			return -EINVAL;
 		last = node.id;
 		t->cpus += node.nr_cpus;
+		t->distances += node.distances ? machine->nr_nodes : 0;
 		for (unsigned int j = 0; j < node.nr_cpus; j++) {
 			if (taken[node.cpus[j]])
 				return -EINVAL;
@@ -119,7 +120,6 @@ static int machine_check(const struct tally_machine *machine, bool alone,
 	    (!len && (machine->name || !alone)))
 		return -EINVAL;
 	t->nodes += machine->nr_nodes;
-	t->distances += (size_t)machine->nr_nodes * machine->nr_nodes;
 	t->name_bytes += len + 1;
 	return nodes_check(machine, taken, t, nr_cpus);
 }
@@ -188,7 +188,7 @@ static struct tally_topo *allocate(unsigned int nr_machines,
 	topo->machines = calloc(nr_machines, sizeof(*topo->machines));
 	topo->nodes = calloc(t->nodes, sizeof(*topo->nodes));
 	topo->cpus = calloc(t->cpus, sizeof(*topo->cpus));
-	topo->distances = calloc(t->distances, sizeof(*topo->distances));
+	topo->distances = calloc(t->distances + 1, sizeof(*topo->distances));
 	topo->names = calloc(t->name_bytes, 1);
 	topo->cpu_nodes = calloc(t->nr_cpus, sizeof(*topo->cpu_nodes));
 	topo->cpus_online = calloc(t->nr_cpus, sizeof(*topo->cpus_online));

@@ -3,9 +3,12 @@
  * synthetic descriptions. */
 #include "support/test.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "support/topo_trees.h"
+#include "topo/sysfs.h"
 
 static const int low[] = {0, 1}, high[] = {2, 3, 7}, apart[] = {10, 21, 22, 10};
 static const int both[] = {1, 2}, downwards[] = {3, 2}, far[] = {65536};
@@ -226,6 +229,44 @@ static void here(void **state)
 	tally_topo_close(topo);
 }
 
+/* Distances that are not given take no memory: here they would take 16 GiB. */
+static void many_nodes(void **state)
+{
+	const struct rlimit bound = {UINT64_C(1) << 30, UINT64_C(1) << 30};
+	struct tally_node *nodes = calloc(TOPO_IDS, sizeof(*nodes));
+	const struct tally_machine machine = {
+		.size = sizeof(machine),
+		.nodes = nodes,
+		.nr_nodes = TOPO_IDS,
+	};
+	struct tally_topo *topo;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(nodes);
+	for (int i = 0; i < TOPO_IDS; i++)
+		nodes[i] = (struct tally_node){
+			.size = sizeof(*nodes),
+			.id = i,
+			.tier = -1,
+			.memory_bytes = -1,
+		};
+	nodes->cpus = low;
+	nodes->nr_cpus = 1;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		/* A sanitizer has more, but fills what it allocates. */
+		if (!TEST_SANITIZED && setrlimit(RLIMIT_AS, &bound))
+			_exit(1);
+		_exit(-tally_topo_create(&machine, 1, &topo));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	free(nodes);
+}
+
 /* ---- hwloc's descriptions ------------------------------------------------- */
 
 static void synthetic(void **state)
@@ -387,6 +428,7 @@ int main(void)
 		cmocka_unit_test(a_topology_describes),
 		cmocka_unit_test(each_error),
 		cmocka_unit_test(here),
+		cmocka_unit_test(many_nodes),
 		cmocka_unit_test(synthetic),
 		cmocka_unit_test(bad_synthetic),
 		TREE_TEST(described_by_xml),
