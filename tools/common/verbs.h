@@ -29,6 +29,7 @@
 	verb(replay, "drive a trace of jobs through the library")
 /* Those that are programs of their own, numatally-VERB. */
 #define PROGRAMS(verb) \
+	verb(agent, "keep a ledger of every cgroup, per node") \
 	verb(export, "export ledgers to Prometheus and others")
 /* clang-format on */
 

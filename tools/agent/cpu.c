@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+/* CPU time, switches and migrations of cgroups: by the BPF program, or from
+ * version 1's cpuacct.usage_percpu. */
+#include "config.h"
+
+#include <err.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+
+static const char *const names[NR_CPU] = {
+	[CPU_NS] = "cpu_ns",
+	[CPU_SWITCHES] = "context_switches",
+	[CPU_MIGRATIONS] = "migrations",
+};
+
+/* ---- opening -------------------------------------------------------------- */
+
+static int add_columns(struct agent *a)
+{
+	for (int i = 0; i < NR_CPU; i++) {
+		a->cpu_columns[i] = -1;
+		if (!a->bpf && (a->hierarchy.version != 1 || i != CPU_NS))
+			continue;
+		a->cpu_columns[i] = book_column(&a->book, names[i],
+						i == CPU_NS ? "ns" : "",
+						TALLY_COUNTER);
+		if (a->cpu_columns[i] < 0)
+			return a->cpu_columns[i];
+	}
+	return 0;
+}
+
+int cpu_open(struct agent *a)
+{
+	int err = hierarchy_find(a->version, &a->hierarchy);
+
+	if (err) {
+		warnx("CPU time is left out: no cgroups of version %s",
+		      a->version == 1	? "1 with cpuacct"
+		      : a->version == 2 ? "2"
+					: "1 or 2");
+		return add_columns(a);
+	}
+	err = a->no_bpf ? -ECANCELED
+			: agent_bpf_open(a->hierarchy.version,
+					 a->hierarchy.number, &a->bpf);
+	if (!err)
+		warnx("CPU time is counted by BPF, of cgroups of version %d",
+		      a->hierarchy.version);
+	else if (a->hierarchy.version == 1)
+		warnx("CPU time is cpuacct.usage_percpu, without switches and "
+		      "migrations; BPF: %s",
+		      a->no_bpf ? "not wanted" : strerror(-err));
+	else
+		warnx("CPU time is left out; BPF: %s",
+		      a->no_bpf ? "not wanted" : strerror(-err));
+	return add_columns(a);
+}
+
+void cpu_close(struct agent *a)
+{
+	agent_bpf_close(a->bpf);
+	free(a->cpus);
+	free(a->sums);
+}
+
+/* ---- charging ------------------------------------------------------------- */
+
+static int charge(struct agent *a, const struct group *g, unsigned int node,
+		  const int64_t *amounts)
+{
+	struct tally_amount charge[NR_CPU];
+	unsigned int nr = 0;
+
+	for (int i = 0; i < NR_CPU; i++)
+		if (amounts[i] > 0 && a->cpu_columns[i] >= 0)
+			charge[nr++] = (struct tally_amount){
+				(unsigned int)a->book.columns[a->cpu_columns[i]]
+					.number,
+				amounts[i]};
+	return nr ? tally_ledger_charge(a->book.ledger, g->account,
+					a->book.nodes[node], charge, nr)
+		  : 0;
+}
+
+/* The index of a CPU's node in the book, or -ENOENT: it was plugged in since. */
+static int node_of(struct agent *a, unsigned int cpu)
+{
+	int node = tally_topo_cpu_node(a->topo, (int)cpu);
+
+	return node < 0 ? node : book_node(&a->book, node);
+}
+
+/* ---- BPF ------------------------------------------------------------------ */
+
+/* What a CPU of no known node counted comes once its node is known. */
+static int count(struct agent *a, struct group *g, const struct agent_sum *sums,
+		 unsigned int nr)
+{
+	int err = 0;
+
+	memset(a->sums, 0, a->book.nr_nodes * sizeof(*a->sums));
+	for (unsigned int cpu = 0; cpu < nr; cpu++) {
+		int node;
+
+		if (!sums[cpu].cpu_ns && !sums[cpu].switches &&
+		    !sums[cpu].migrations)
+			continue;
+		node = node_of(a, cpu);
+		if (node < 0) {
+			a->reread = true;
+			continue;
+		}
+		a->sums[node][CPU_NS] += (int64_t)sums[cpu].cpu_ns;
+		a->sums[node][CPU_SWITCHES] += (int64_t)sums[cpu].switches;
+		a->sums[node][CPU_MIGRATIONS] += (int64_t)sums[cpu].migrations;
+	}
+	for (unsigned int n = 0; n < a->book.nr_nodes && !err; n++) {
+		int64_t amounts[NR_CPU];
+
+		for (int i = 0; i < NR_CPU; i++)
+			amounts[i] = a->sums[n][i] - g->cpu[n][i];
+		err = charge(a, g, n, amounts);
+		if (!err)
+			memcpy(g->cpu[n], a->sums[n], sizeof(*g->cpu));
+	}
+	return err;
+}
+
+static void on_event(void *data, const struct agent_event *event)
+{
+	struct agent *a = data;
+	struct group *g = group_by_id(a, event->id), *parent;
+	char path[PATH_MAX];
+	int n;
+
+	switch (event->kind) {
+	case AGENT_GONE:
+		if (g)
+			g->has_cpu = false;
+		break;
+	case AGENT_BORN:
+		parent = group_by_id(a, event->parent);
+		if (!parent || !parent->path || g)
+			break;
+		n = snprintf(path, sizeof(path), "%s/%s",
+			     parent->path[1] ? parent->path : "", event->name);
+		if (n > 0 && (size_t)n < sizeof(path) && !a->event_err)
+			a->event_err = group_open(a, event->id, path, &g);
+		break;
+	default:
+		a->walk = true;
+		break;
+	}
+}
+
+static int take_events(struct agent *a)
+{
+	int err;
+
+	a->event_err = 0;
+	err = agent_bpf_events(a->bpf, on_event, a);
+	a->walk |= err > 0;
+	return err < 0 ? err : a->event_err;
+}
+
+static int on_sums(void *data, uint64_t id, const struct agent_sum *sums,
+		   unsigned int nr)
+{
+	struct agent *a = data;
+	struct group *g = group_by_id(a, id);
+	int err = 0;
+
+	if (!g) {
+		err = take_events(a);
+		if (!err && a->walk)
+			err = groups_walk(a);
+		g = group_by_id(a, id);
+	}
+	if (!err && !g)
+		err = group_open_other(a, id, &g);
+	return err ? err : count(a, g, sums, nr);
+}
+
+static int read_bpf(struct agent *a)
+{
+	int err = a->walk ? groups_walk(a) : 0;
+
+	if (!err)
+		err = agent_bpf_read(a->bpf, on_sums, a);
+	return err ? err : take_events(a);
+}
+
+int cpu_finish(struct agent *a, struct group *g)
+{
+	const struct agent_sum *sums;
+	unsigned int nr;
+	int err;
+
+	if (!a->bpf || !g->id)
+		return 0;
+	err = agent_bpf_forget(a->bpf, g->id, &sums, &nr);
+	return err ? 0 : count(a, g, sums, nr);
+}
+
+/* ---- cpuacct.usage_percpu --------------------------------------------------- */
+
+/* It includes what is in the cgroup: own is what its parts don't have. A part
+ * that is gone leaves its last time to its parent. */
+static void read_usage(struct agent *a, struct group *g)
+{
+	unsigned int nr_cpus = tally_topo_nr_cpus(a->topo);
+	int nr = hierarchy_usage(&a->hierarchy, g->path, a->cpus, nr_cpus);
+
+	memset(g->change, 0, a->book.nr_nodes * sizeof(*g->change));
+	if (nr < 0)
+		return;
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++)
+		g->change[n] = -g->usage[n];
+	for (int cpu = 0; cpu < nr; cpu++) {
+		int node = node_of(a, (unsigned int)cpu);
+
+		if (node >= 0)
+			g->change[node] += a->cpus[cpu];
+		else if (a->cpus[cpu])
+			a->reread = true;
+	}
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++) {
+		g->usage[n] += g->change[n];
+		g->cpu[n][CPU_NS] += g->change[n];
+	}
+}
+
+static void take_from_parent(struct agent *a, const struct group *g)
+{
+	char path[PATH_MAX];
+	char *slash;
+	struct group *parent;
+
+	snprintf(path, sizeof(path), "%s", g->path);
+	slash = strrchr(path, '/');
+	if (!slash || !slash[1])
+		return;
+	slash[slash == path] = '\0';
+	parent = group_by_path(a, path);
+	for (unsigned int n = 0; parent && n < a->book.nr_nodes; n++)
+		parent->cpu[n][CPU_NS] -= g->change[n];
+}
+
+static bool has_usage(const struct group *g)
+{
+	return g->has_cpu && g->path && !g->ended_ns;
+}
+
+static int read_usages(struct agent *a)
+{
+	int err = groups_walk(a);
+	struct group *g;
+
+	if (err || a->hierarchy.version != 1)
+		return err;
+	EACH_GROUP(a, g)
+	if (has_usage(g))
+		read_usage(a, g);
+	EACH_GROUP(a, g)
+	if (has_usage(g))
+		take_from_parent(a, g);
+	EACH_GROUP(a, g)
+	for (unsigned int n = 0; n < a->book.nr_nodes && !err; n++) {
+		if (!has_usage(g) || (g->cpu[n][CPU_NS] <= 0 && a->begun))
+			continue;
+		if (a->begun)
+			err = charge(a, g, n, g->cpu[n]);
+		g->cpu[n][CPU_NS] = 0;
+	}
+	a->begun = true;
+	return err;
+}
+
+int cpu_read(struct agent *a)
+{
+	if (!a->sums)
+		a->sums = calloc(a->book.nr_nodes, sizeof(*a->sums));
+	if (!a->cpus)
+		a->cpus = calloc(tally_topo_nr_cpus(a->topo), sizeof(*a->cpus));
+	if (!a->sums || !a->cpus)
+		return -ENOMEM;
+	return a->bpf ? read_bpf(a) : read_usages(a);
+}
