@@ -66,9 +66,14 @@ static int get_all(const struct tally_ledger *l, const struct set *set,
 
 static int set_all(struct tally_ledger *l, const struct set *set)
 {
-	for (unsigned int i = 0; i < set->nr_capacities; i++)
-		limit_set(l->layout, capacity_at(l, &set->capacities[i]),
-			  (uint64_t)set->capacities[i].capacity + 1);
+	for (unsigned int i = 0; i < set->nr_capacities; i++) {
+		const struct tally_capacity *c = &set->capacities[i];
+		int index = layout_node_index(l->layout, c->node);
+
+		room_made(l, room_on((uint32_t)index) | ROOM_WATCHED);
+		limit_set(l->layout, capacity_at(l, c),
+			  (uint64_t)c->capacity + 1);
+	}
 	return limit_quotas_set(l, set->quotas, set->nr_quotas, NULL);
 }
 
@@ -88,7 +93,6 @@ static int exchange(struct tally_ledger *l, const struct set *set,
 
 	if (err)
 		return err;
-	room_made(l, ROOM_ANYWHERE);
 	/* Also of capacities: idle credit must not count against them. */
 	err = limit_quotas_prepare(l, set->quotas, set->nr_quotas);
 	if (!err)

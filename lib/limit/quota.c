@@ -27,7 +27,7 @@ int tally_limit_set_capacity(struct tally_ledger *l, int node,
 	err = limit_begin(l);
 	if (err)
 		return err;
-	room_made(l, ROOM_ANYWHERE);
+	room_made(l, room_on((uint32_t)index) | ROOM_WATCHED);
 	/* Idle credit must not count against the new capacity. */
 	err = limit_credit_draw_back(l, &resource);
 	if (err < 0)

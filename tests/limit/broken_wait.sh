@@ -14,6 +14,8 @@ nobody is woken|limit/test_wait|limit/transaction|s/if (awaited)/if (0)/
 made stays|limit/test_wait|limit/room.h|s/__atomic_fetch_add(&limits->made, 1,/__atomic_fetch_add(\&limits->made, 0,/
 what is given back is not told|limit/test_wait|limit/cells|s/if (amount < 0)/if (0)/
 a node that has more is not told|limit/test_wait|limit/quota|/^int tally_limit_set_capacity/,/^}/s/room_made(.*;//
+a node that has more wakes all|limit/test_wait|limit/quota|s/room_on((uint32_t)index)/ROOM_ANYWHERE/
+a set of limits wakes all|limit/test_wait|limit/exchange|s/room_on((uint32_t)index)/ROOM_ANYWHERE/
 a quota that is raised is not told|limit/test_wait|limit/quota|/^int limit_quota_set(/,/^}/s/room_made(.*;//
 a set of limits is not told|limit/test_wait|limit/exchange|s/room_made(.*;//
 a parent that grows is not told|limit/test_wait|limit/change|s/room_made(.*;/;/

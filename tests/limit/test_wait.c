@@ -220,6 +220,34 @@ static void each_way_to_make_room_ends_a_wait(void **state)
 	tally_ledger_close(l);
 }
 
+/* It sleeps on while others make room, or could take some, on other nodes. */
+static void a_wait_is_left_alone_by_other_nodes(void **state)
+{
+	struct machine *m = *state;
+	struct tally_token token;
+	struct tally_ledger *l = full(m, &token);
+	struct tally_capacity capacity = {machine_nodes[1], MEMORY, 13};
+	struct waiter w = {.ledger = l,
+			   .key = "waits",
+			   .node = machine_nodes[0],
+			   .amount = 3};
+	unsigned int before;
+
+	endless = ROOM_ANYWHERE;
+	start(&w);
+	before = nr_wakes;
+	(void)release(l, reserve(l, "other", machine_nodes[1], 10));
+	assert_int_equal(
+		tally_limit_set_capacity(l, machine_nodes[1], MEMORY, 12), 0);
+	assert_int_equal(tally_limit_exchange(l, &capacity, 1, NULL, 0), 0);
+	assert_int_equal(nr_wakes, before);
+	assert_int_equal(release(l, token), 0);
+	assert_int_equal(nr_wakes, before + 1);
+	assert_int_equal(end(&w), 0);
+	endless = 0;
+	tally_ledger_close(l);
+}
+
 static struct {
 	struct tally_ledger *ledger;
 	struct tally_token token;
@@ -420,6 +448,7 @@ int main(void)
 		SLEEP_TEST(a_wait_ends_in_time),
 		SLEEP_TEST(what_no_room_helps_is_not_waited_for),
 		SLEEP_TEST(each_way_to_make_room_ends_a_wait),
+		SLEEP_TEST(a_wait_is_left_alone_by_other_nodes),
 		SLEEP_TEST(room_that_is_made_before_the_sleep_ends_it),
 		SLEEP_TEST(what_a_credit_gives_back_ends_a_wait),
 		SLEEP_TEST(a_quota_that_is_raised_or_left_ends_a_wait),
