@@ -152,6 +152,8 @@ extern const struct bench_group bench_add_groups[];
 extern const size_t bench_nr_add_groups;
 extern const struct bench_group bench_charge_groups[];
 extern const size_t bench_nr_charge_groups;
+extern const struct bench_group bench_export_groups[];
+extern const size_t bench_nr_export_groups;
 extern const struct bench_group bench_view_groups[];
 extern const size_t bench_nr_view_groups;
 extern const struct bench_group bench_serve_groups[];

@@ -19,6 +19,7 @@ static const struct {
 	{bench_charge_groups, &bench_nr_charge_groups},
 	{bench_view_groups, &bench_nr_view_groups},
 	{bench_serve_groups, &bench_nr_serve_groups},
+	{bench_export_groups, &bench_nr_export_groups},
 	{bench_snapshot_groups, &bench_nr_snapshot_groups},
 	{bench_fold_groups, &bench_nr_fold_groups},
 	{bench_slice_groups, &bench_nr_slice_groups},

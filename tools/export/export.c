@@ -13,17 +13,30 @@
 
 #include "common/opt.h"
 #include "common/verbs.h"
+#ifdef HAVE_MICROHTTPD
+#include "export/listen.h"
+#endif
 #include "export/output.h"
 
 #define SERIES 10000
 
 static const char help[] =
-	"Usage: numatally export --textfile FILE [OPTION]... [LEDGER]...\n"
+	"Usage: numatally export OUTPUT [OPTION]... [LEDGER]...\n"
 	"\n"
 	"Export the amounts of ledgers per node and account, as Prometheus reads them:\n"
 	"of all ledgers of this machine, or of each LEDGER, a name (see 'numatally ls')\n"
 	"or, with a '/' in it, a path.\n"
 	"\n"
+#ifdef HAVE_MICROHTTPD
+	"      --listen ADDRESS:PORT\n"
+	"                       serve them at http://ADDRESS:PORT/metrics; PORT 0: one that\n"
+	"                       is free; the address is printed\n"
+	"      --public         ADDRESS may be another one than of this machine alone\n"
+#endif
+#ifdef HAVE_CURL
+	"      --otlp URL       send them to a collector, as OTLP in JSON: to\n"
+	"                       http://localhost:4318/v1/metrics\n"
+#endif
 	"      --textfile FILE  write them into FILE, for node_exporter; -: to stdout\n"
 	"  -i, --interval S     write them again every S seconds\n"
 	"      --openmetrics    write OpenMetrics 1.0, not Prometheus' text format\n"
@@ -36,12 +49,21 @@ static const char help[] =
 	"\n"
 	"See numatally-export(1).\n";
 
-enum { OPT_ALL = OPT_OWN, OPT_OPENMETRICS, OPT_TEXTFILE, OPT_TOP };
+enum {
+	OPT_ALL = OPT_OWN,
+	OPT_LISTEN,
+	OPT_OPENMETRICS,
+	OPT_OTLP,
+	OPT_PUBLIC,
+	OPT_TEXTFILE,
+	OPT_TOP,
+};
 
 struct export
 {
 	struct export_set set;
-	const char *textfile;
+	const char *textfile, *listen, *otlp;
+	bool public;
 	enum export_format format;
 	int64_t interval_ns; /* 0: once */
 };
@@ -55,6 +77,15 @@ static int parse_option(struct export *e, int opt)
 	switch (opt) {
 	case OPT_ALL:
 		e->set.bounds.series = SIZE_MAX;
+		break;
+	case OPT_LISTEN:
+		e->listen = optarg;
+		break;
+	case OPT_OTLP:
+		e->otlp = optarg;
+		break;
+	case OPT_PUBLIC:
+		e->public = true;
 		break;
 	case OPT_OPENMETRICS:
 		e->format = EXPORT_OPENMETRICS;
@@ -84,7 +115,10 @@ static int parse(struct export *e, int argc, char **argv)
 	static const struct option options[] = {
 		{"all", no_argument, NULL, OPT_ALL},
 		{"interval", required_argument, NULL, 'i'},
+		{"listen", required_argument, NULL, OPT_LISTEN},
 		{"openmetrics", no_argument, NULL, OPT_OPENMETRICS},
+		{"otlp", required_argument, NULL, OPT_OTLP},
+		{"public", no_argument, NULL, OPT_PUBLIC},
 		{"textfile", required_argument, NULL, OPT_TEXTFILE},
 		{"top", required_argument, NULL, OPT_TOP},
 		OPT_END,
@@ -99,7 +133,10 @@ static int parse(struct export *e, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	return e->textfile ? -1 : opt_error("missing --textfile");
+	if (!!e->textfile + !!e->listen + !!e->otlp != 1)
+		return opt_error("one of --listen, --otlp and --textfile is "
+				 "needed");
+	return -1;
 }
 
 static int add_ledgers(struct export_set *set, char **names)
@@ -118,6 +155,26 @@ static int add_ledgers(struct export_set *set, char **names)
 	return 0;
 }
 
+static int output(struct export *e)
+{
+	if (e->listen) {
+#ifdef HAVE_MICROHTTPD
+		return export_listen(&e->set, e->listen, e->public);
+#else
+		return opt_error("--listen: built without libmicrohttpd");
+#endif
+	}
+	export_catch_signals();
+	if (e->otlp) {
+#ifdef HAVE_CURL
+		return export_otlp(&e->set, e->otlp, e->interval_ns);
+#else
+		return opt_error("--otlp: built without libcurl");
+#endif
+	}
+	return export_textfile(&e->set, e->textfile, e->format, e->interval_ns);
+}
+
 static int export_main(int argc, char **argv)
 {
 	static struct export e = {
@@ -128,11 +185,8 @@ static int export_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = add_ledgers(&e.set, argv + optind);
-	if (!status) {
-		export_catch_signals();
-		status = export_textfile(&e.set, e.textfile, e.format,
-					 e.interval_ns);
-	}
+	if (!status)
+		status = output(&e);
 	export_set_free(&e.set);
 	return status;
 }

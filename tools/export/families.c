@@ -399,3 +399,11 @@ void export_families_free(struct export_families *f)
 	free(f->exporter.rows);
 	free(f->parts);
 }
+
+bool export_has_rows(const struct export_part *p)
+{
+	for (size_t i = 0; i < p->table->nr; i++)
+		if (export_is_shown(p, p->table->rows[i]))
+			return true;
+	return false;
+}

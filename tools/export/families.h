@@ -36,4 +36,14 @@ int export_families_make(struct export_families *f,
 			 const struct export_set *set);
 void export_families_free(struct export_families *f);
 
+/* Whether a row has a value of the part. */
+static inline bool export_is_shown(const struct export_part *part,
+				   const struct export_row *row)
+{
+	return row->shown && row->values[part->column] != EXPORT_ABSENT;
+}
+
+/* Whether any row has. */
+bool export_has_rows(const struct export_part *part);
+
 #endif

@@ -162,11 +162,6 @@ static int put_row(struct export_buffer *b, const struct export_part *p,
 	return 0;
 }
 
-static bool is_shown(const struct export_part *p, const struct export_row *row)
-{
-	return row->shown && row->values[p->column] != EXPORT_ABSENT;
-}
-
 static int put_part(struct export_buffer *b, const struct export_part *p)
 {
 	const struct export_table *t = p->table;
@@ -183,7 +178,7 @@ static int put_part(struct export_buffer *b, const struct export_part *p)
 	for (size_t i = 0; !err && i < t->nr; i++) {
 		const struct export_row *row = t->rows[i];
 
-		if (!is_shown(p, row))
+		if (!export_is_shown(p, row))
 			continue;
 		err = row->bytes ? put_row(b, p, row, lead, bytes)
 				 : put_row(b, p, row, bare, bare_bytes);
@@ -191,14 +186,6 @@ static int put_part(struct export_buffer *b, const struct export_part *p)
 	free(lead);
 	free(bare);
 	return err;
-}
-
-static bool has_rows(const struct export_part *p)
-{
-	for (size_t i = 0; i < p->table->nr; i++)
-		if (is_shown(p, p->table->rows[i]))
-			return true;
-	return false;
 }
 
 int export_text(const struct export_families *f, enum export_format format,
@@ -211,7 +198,7 @@ int export_text(const struct export_families *f, enum export_format format,
 	for (size_t i = 0; !err && i < f->nr; i++) {
 		const struct export_part *p = &f->parts[i];
 
-		if (!has_rows(p))
+		if (!export_has_rows(p))
 			continue;
 		if (!family || strcmp(family->name, p->name) != 0) {
 			family = p;

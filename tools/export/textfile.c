@@ -106,22 +106,47 @@ static int put(const char *file, const struct export_buffer *b)
 	return err;
 }
 
+struct textfile {
+	const char *file;
+	enum export_format format;
+	struct export_buffer b;
+};
+
+static int put_text(void *arg, const struct export_families *families)
+{
+	struct textfile *t = arg;
+	int err = export_text(families, t->format, &t->b);
+
+	if (err)
+		warnx("%s", strerror(-err));
+	return err ? err : put(t->file, &t->b);
+}
+
+int export_textfile(struct export_set *set, const char *file,
+		    enum export_format format, int64_t interval_ns)
+{
+	struct textfile t = {.file = file, .format = format};
+	int status = export_repeat(set, interval_ns, put_text, &t);
+
+	free(t.b.text);
+	return status;
+}
+
 /* ---- once, or again and again ---------------------------------------------------- */
 
-static int write_once(struct export_set *set, const char *file,
-		      enum export_format format, struct export_buffer *b)
+static int export_once(struct export_set *set, export_put put_them, void *arg)
 {
 	struct export_families families = {0};
 	int err = export_set_look(set);
 
 	if (!err)
 		err = export_families_make(&families, set);
-	if (!err)
-		err = export_text(&families, format, b);
-	export_families_free(&families);
 	if (err)
 		warnx("%s", strerror(-err));
-	return err ? err : put(file, b);
+	else
+		err = put_them(arg, &families);
+	export_families_free(&families);
+	return err;
 }
 
 static bool is_any_down(const struct export_set *set)
@@ -132,19 +157,18 @@ static bool is_any_down(const struct export_set *set)
 	return false;
 }
 
-int export_textfile(struct export_set *set, const char *file,
-		    enum export_format format, int64_t interval_ns)
+int export_repeat(struct export_set *set, int64_t interval_ns,
+		  export_put put_them, void *arg)
 {
-	struct export_buffer b = {0};
 	int64_t last = now_ns();
-	int err = write_once(set, file, format, &b);
+	int err = export_once(set, put_them, arg);
 
-	while (interval_ns && !export_is_ended() && !ferror(stdout)) {
+	if (!interval_ns)
+		return err || is_any_down(set) ? EXIT_FAILURE : EXIT_SUCCESS;
+	while (!export_is_ended() && !ferror(stdout)) {
 		sleep_interval(&last, interval_ns);
 		if (!export_is_ended())
-			(void)write_once(set, file, format, &b);
+			(void)export_once(set, put_them, arg);
 	}
-	free(b.text);
-	return err || (!interval_ns && is_any_down(set)) ? EXIT_FAILURE
-							 : EXIT_SUCCESS;
+	return EXIT_SUCCESS;
 }
