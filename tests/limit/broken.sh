@@ -20,7 +20,7 @@ what is idle is not free|limit/test_history|limit/reap|s/int words = limit_credi
 what is idle is drawn back, and stays|limit/test_history|limit/credit|/^static int close_word/,/^}/s/if (clear(l, lane, word, old, shut))/if (1)/
 a change is not checked|limit/test_history|limit/change|s/err = check(r, &cells);/err = 0;/
 a move within a quota is refused|limit/test_history|limit/change|s/limit_request_sum(r, d->resource, NULL) > 0/true/
-a set of limits is kept in parts|limit/test_exchange|limit/exchange|s/(uint64_t)set->capacities\[i\].capacity + 1);/& limit_keep(l->layout);/
+a set of limits is kept in parts|limit/test_exchange|limit/exchange|s/(uint64_t)c->capacity + 1);/& limit_keep(l->layout);/
 a part is given back twice|limit/test_history limit/test_race|limit/reservation|/^int limit_give_back/,/^}/s/-amount)/-2 * amount)/
 no second look at the account's phase|limit/test_end_steps|limit/reserve|s/limit_look_again(l, r->account)/0/
 no second look in a take|limit/test_end_steps|limit/take|/^static int draw/,/^}/s/err = limit_look_again.*//
