@@ -22,6 +22,8 @@ static void (*before_sleep)(void); /* called before each of them, or NULL */
 /* Calls that woke, or would have. */
 static unsigned int nr_wakes;
 
+static unsigned int nr_pauses; /* sleeps that no call of others ends */
+
 /* The C library's, in whose place a shared library calls this, too. Some calls
  * have fewer arguments than it reads. */
 __attribute__((visibility("default"), no_sanitize_address)) long
@@ -44,6 +46,9 @@ syscall(long nr, ...)
 		if (before_sleep)
 			before_sleep();
 	}
+	if (nr == SYS_futex && a[1] == FUTEX_WAIT_BITSET &&
+	    (uint32_t)a[5] == FUTEX_BITSET_MATCH_ANY)
+		__atomic_fetch_add(&nr_pauses, 1, __ATOMIC_RELEASE);
 	if (nr == SYS_futex && a[1] == FUTEX_WAKE_BITSET)
 		__atomic_fetch_add(&nr_wakes, 1, __ATOMIC_RELEASE);
 	return real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);

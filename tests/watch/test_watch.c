@@ -269,7 +269,8 @@ static void a_release_wakes_it(void **state)
 	tally_ledger_close(l);
 }
 
-/* A change that does not make it fire is not all that it hears of. */
+/* A change that does not make it fire is not all that it hears of; but after each,
+ * it pauses. */
 static void it_sleeps_on_after_a_change(void **state)
 {
 	const struct tally_watch_threshold t =
@@ -285,12 +286,16 @@ static void it_sleeps_on_after_a_change(void **state)
 	endless = ROOM_WATCHED;
 	start(&s, inside);
 	for (int i = 0; i < 20; i++) {
+		unsigned int paused =
+			__atomic_load_n(&nr_pauses, __ATOMIC_ACQUIRE);
 		struct tally_token token;
 
 		assert_int_equal(reserve(l, a, machine_nodes[2], 9, &token), 0);
 		assert_int_equal(release(l, token), 0);
 		while (!__atomic_load_n(awaited, __ATOMIC_ACQUIRE))
 			usleep(100);
+		assert_int_not_equal(
+			__atomic_load_n(&nr_pauses, __ATOMIC_ACQUIRE), paused);
 	}
 	has(l, "b", machine_nodes[1], 10);
 	ends(&s);
