@@ -384,7 +384,7 @@ static void no_count_is_lost_or_twice_in_the_rest(void **state)
 	struct scene s;
 
 	for (int i = 0; i < 4; i++) {
-		char key[16];
+		char key[24];
 
 		snprintf(key, sizeof(key), "steady%d", i);
 		charge(ledger, key, 5, FAULTS, 1);
