@@ -42,8 +42,7 @@ static bool has_word(const char *words, const char *word)
 	return false;
 }
 
-/* A mount hides an earlier one at the
- * same place. */
+/* A mount hides an earlier one at the same place. */
 static void look_at(char *line, int version, struct hierarchy *h)
 {
 	char root[PATH_MAX], point[PATH_MAX], *end = strstr(line, " - ");
@@ -130,7 +129,6 @@ int hierarchy_walk(const struct hierarchy *h,
 	while (!ret && (at = fts_read(walk))) {
 		struct stat st;
 
-		/* Only directories are worth it. */
 		if (at->fts_info != FTS_D || stat(at->fts_path, &st))
 			continue;
 		snprintf(path, sizeof(path), "%s%s", h->prefix,
