@@ -14,6 +14,7 @@
 #ifndef NUMATALLY_KERNEL_GROUP_H
 #define NUMATALLY_KERNEL_GROUP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <numatally/export.h>
@@ -71,6 +72,28 @@ TALLY_API TALLY_NODISCARD int
 tally_kernel_groups_open(const char *root, const char *path,
 			 unsigned int max_fds, struct tally_groups **groups);
 TALLY_API void tally_kernel_groups_close(struct tally_groups *groups);
+
+struct tally_group_mount {
+	size_t size; /* the caller sets sizeof(struct tally_group_mount) */
+	int version;
+	int number;   /* in /proc/PID/cgroup; 0 for version 2 */
+	char *point;  /* where it is mounted, below the root */
+	char *prefix; /* the path of the cgroup that is mounted there; "" for
+			 "/", or if our cgroup namespace begins below it */
+};
+
+/*
+ * Find where a hierarchy is mounted: the one of version 1 with the controller
+ * @v1, else that of version 2 if it has the controller @v2; NULL: none of that
+ * version; "": @v2 is any. The caller frees the texts with free(3).
+ *
+ * -EINVAL	mount->size is not set
+ * -ENOENT	none is mounted, or has a number
+ * other	as of tally_kernel_groups_open()
+ */
+TALLY_API TALLY_NODISCARD int
+tally_kernel_groups_mount(const char *root, const char *v1, const char *v2,
+			  struct tally_group_mount *mount);
 
 /*
  * Find the cgroups, and read each. A cgroup that goes away meanwhile has no

@@ -367,6 +367,7 @@ static int make_counts(struct machine *m, struct tally_ledger *l)
 {
 	struct tally_process_stats *processes;
 	struct tally_node_stats *nodes;
+	struct tally_group_mount mount = {.size = sizeof(mount)};
 	struct tally_groups *groups;
 	struct tally_events *events;
 	struct tally_stat stat = {.size = sizeof(stat)};
@@ -390,6 +391,10 @@ static int make_counts(struct machine *m, struct tally_ledger *l)
 	sum += tally_kernel_mem_sample(mem, tree);
 	tally_kernel_mem_destroy(mem);
 	tally_kernel_tree_destroy(tree);
+	if (!tally_kernel_groups_mount(NULL, "cpuacct", "", &mount)) {
+		free(mount.point);
+		free(mount.prefix);
+	}
 	if (!tally_kernel_groups_open(NULL, "/", 16, &groups)) {
 		sum += tally_kernel_groups_read(groups);
 		tally_kernel_groups_close(groups);

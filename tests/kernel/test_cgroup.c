@@ -117,6 +117,50 @@ static void hybrid(void **state)
 	assert_int_equal(open_groups(NULL, 0), -ENOENT);
 }
 
+static int mounted(const char *v1, const char *v2, int version,
+		   const char *point, const char *prefix)
+{
+	struct tally_group_mount mount = {.size = sizeof(mount)};
+	int err = tally_kernel_groups_mount(tree->root, v1, v2, &mount);
+
+	if (err)
+		return err;
+	assert_int_equal(mount.size, sizeof(mount));
+	assert_int_equal(mount.version, version);
+	assert_string_equal(mount.point, point);
+	assert_string_equal(mount.prefix, prefix);
+	free(mount.point);
+	free(mount.prefix);
+	return mount.number;
+}
+
+static void mounts_of_any_controller(void **state)
+{
+	struct tally_group_mount mount = {.size = 0};
+
+	(void)state;
+	put_mounts(
+		"30 23 0:27 /pod /v2 rw - cgroup2 none rw\n"
+		"31 23 0:28 /../x /cp\\040u rw - cgroup none rw,cpuacct,cpu\n"
+		"32 23 0:29 /.. /cpuset rw - cgroup none rw,cpuset\n");
+	tree_put(tree, "v2/cgroup.controllers", "io\n");
+	tree_mkdir(tree, "cp u");
+	tree_mkdir(tree, "cpuset");
+	tree_put(tree, "proc/self/cgroup",
+		 "12:cpuset:/pod\n7:cpu,cpuacct:/pod\n0::/pod\n");
+	assert_int_equal(mounted("cpuacct", "", 1, "/cp u", "/../x"), 7);
+	assert_int_equal(mounted("cpuset", NULL, 1, "/cpuset", ""), 12);
+	assert_int_equal(mounted(NULL, "", 2, "/v2", "/pod"), 0);
+	assert_int_equal(mounted("pids", "io", 2, "/v2", "/pod"), 0);
+	assert_int_equal(mounted("pids", "memory", 0, "", ""), -ENOENT);
+	assert_int_equal(mounted("pids", NULL, 0, "", ""), -ENOENT);
+	tree_put(tree, "proc/self/cgroup", "12:cpuset:/pod\n0::/pod\n");
+	assert_int_equal(mounted("cpuacct", "", 0, "", ""), -ENOENT);
+	assert_int_equal(
+		tally_kernel_groups_mount(tree->root, "cpuacct", "", &mount),
+		-EINVAL);
+}
+
 static void captured_without_mounts(void **state)
 {
 	(void)state;
@@ -128,6 +172,7 @@ static void captured_without_mounts(void **state)
 	tree_put(tree, V2 "/memory/cgroup.controllers", "memory\n");
 	assert_int_equal(open_groups(NULL, 0), 0);
 	assert_int_equal(tally_kernel_groups_version(groups), 2);
+	assert_int_equal(mounted("memory", "", 2, "/sys/fs/cgroup", ""), 0);
 	assert_int_equal(tally_kernel_groups_open("/nowhere", NULL, 0, &groups),
 			 -ENOENT);
 	tally_kernel_groups_close(NULL);
@@ -509,6 +554,7 @@ int main(void)
 		WITH_TREE(version_1),
 		WITH_TREE(version_2),
 		WITH_TREE(hybrid),
+		WITH_TREE(mounts_of_any_controller),
 		WITH_TREE(captured_without_mounts),
 		WITH_TREE(a_part_is_mounted),
 		WITH_TREE(a_mount_is_hidden),

@@ -40,6 +40,21 @@ static int group_says(struct tally_groups *g, const char *path, int64_t anon)
 	return figure >= 0 && r->values && r->values[figure] == anon ? 0 : BAD;
 }
 
+static int find_mount(void *unused)
+{
+	struct tally_group_mount mount = {.size = sizeof(mount)};
+	int err = tally_kernel_groups_mount(tree->root, "memory", NULL, &mount);
+
+	(void)unused;
+	if (err)
+		return err;
+	if (mount.number != 9 || strcmp(mount.point, "/sys/fs/cgroup/memory"))
+		err = BAD;
+	free(mount.point);
+	free(mount.prefix);
+	return err;
+}
+
 static int read_groups(void *unused)
 {
 	struct tally_groups *g;
@@ -230,11 +245,13 @@ static void of_cgroups_of_version_1(void **state)
 		 "31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup "
 		 "rw,memory\n");
 	tree_put(tree, "sys/fs/cgroup/unified/cgroup.controllers", "memory\n");
+	tree_put(tree, "proc/self/cgroup", "9:memory:/a\n");
 	put_group(base, ".", "anon=11 N2=5 N7=6\n");
 	put_group(base, "a", "anon=4102 N2=4096 N7=6\nfile=3 N2=1 N7=2\n");
 	put_group(base, "a/b", "anon=8198 N2=8192 N7=6\n");
 	put_group(base, "c", "anon=0 N2=0 N7=0\n");
 	each(read_groups, NULL);
+	each(find_mount, NULL);
 }
 
 static void of_nodes(void **state)

@@ -79,7 +79,7 @@ struct agent {
 	bool complained; /* of an account that can't be had */
 
 	/* cpu.c */
-	struct hierarchy hierarchy; /* version 0: none */
+	struct tally_group_mount hierarchy; /* version 0: none */
 	struct agent_bpf *bpf;
 	int64_t *cpus;		 /* room for one reading of usage */
 	int64_t (*sums)[NR_CPU]; /* and of one cgroup, by node */

@@ -65,6 +65,7 @@ int cpu_open(struct agent *a)
 void cpu_close(struct agent *a)
 {
 	agent_bpf_close(a->bpf);
+	hierarchy_free(&a->hierarchy);
 	free(a->cpus);
 	free(a->sums);
 }

@@ -3,30 +3,24 @@
 #ifndef AGENT_HIERARCHY_H
 #define AGENT_HIERARCHY_H
 
-#include <limits.h>
 #include <stdint.h>
 
-struct hierarchy {
-	int version;
-	int number; /* in /proc/self/cgroup */
-	char point[PATH_MAX];
-	char prefix[PATH_MAX]; /* the path of the cgroup that is mounted there; ""
-				  for the root */
-};
+#include <numatally/kernel_group.h>
 
 /* Find it: the one with cpuacct (version 1), else version 2; or of @version
  * alone, if that is not 0. -ENOENT: none is mounted. */
-int hierarchy_find(int version, struct hierarchy *h);
+int hierarchy_find(int version, struct tally_group_mount *h);
+void hierarchy_free(struct tally_group_mount *h);
 
 /* Call @take with each cgroup, its parent before it. @take returns 0, or an error
  * that ends the walk. */
-int hierarchy_walk(const struct hierarchy *h,
+int hierarchy_walk(const struct tally_group_mount *h,
 		   int (*take)(void *data, uint64_t id, const char *path),
 		   void *data);
 
 /* Read cpuacct.usage_percpu of the cgroup @path, of version 1, into ns[0 .. nr).
  * Return the number of CPUs, or -errno. */
-int hierarchy_usage(const struct hierarchy *h, const char *path, int64_t *ns,
-		    unsigned int nr);
+int hierarchy_usage(const struct tally_group_mount *h, const char *path,
+		    int64_t *ns, unsigned int nr);
 
 #endif

@@ -239,6 +239,21 @@ static int base_set(struct tally_groups *l, const char *name)
 	return l->base ? 0 : err ? err : -ENOMEM;
 }
 
+static int find_memory(struct tally_groups *l, const char *root)
+{
+	struct hierarchy found;
+	int err = group_mount_find(root, "memory", "memory", &found);
+
+	if (err)
+		return err;
+	free(found.point);
+	l->version = found.version;
+	l->dir = found.dir;
+	l->prefix = found.prefix;
+	l->nr_up = found.nr_up;
+	return 0;
+}
+
 int tally_kernel_groups_open(const char *root, const char *path,
 			     unsigned int max_fds, struct tally_groups **groups)
 {
@@ -255,7 +270,7 @@ int tally_kernel_groups_open(const char *root, const char *path,
 	l->layout = 1;
 	l->max_fds = max_fds ? max_fds : default_fds();
 	l->page_bytes = kernel_page_bytes_of(root);
-	err = group_mount_find(root, l);
+	err = find_memory(l, root);
 	if (!err && l->nr_up)
 		l->proc = procfs_open(root);
 	if (!err)

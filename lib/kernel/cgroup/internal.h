@@ -42,24 +42,32 @@ bool group_text_known(const struct group_line *line);
 
 /* A hierarchy, from a line of mountinfo. */
 struct group_mount {
-	int version; /* 0: the line has none with the memory controller */
+	int version; /* 0: the line has none with the controller */
 	char *root;  /* the cgroup that is mounted, in the line's text */
 	char *point; /* the mount point, unescaped */
 };
 
-/* Parse a line in place. It does not tell whether a hierarchy of version 2 has
- * the memory controller. */
-void group_text_mount(char *line, struct group_mount *mount);
-
-struct tally_groups;
+/* Parse a line in place. @controller is version 1's; what a hierarchy of version 2
+ * has, the line does not tell. */
+void group_text_mount(char *line, const char *controller,
+		      struct group_mount *mount);
 
 /* ---- where the hierarchy is ---------------------------------------------- */
 
-/* Find the hierarchy: its version, and its directory dir. The cgroup that is
- * mounted there has the name prefix; or it is above the root of our cgroup
- * namespace, nr_up times, and prefix is "". The caller closes and frees them.
+struct hierarchy {
+	int version;
+	int dir;
+	char *prefix;	    /* the name of the cgroup that is mounted there */
+	unsigned int nr_up; /* or that is above the root of our cgroup namespace,
+			       so many times, and prefix is "" */
+	char *point;
+};
+
+/* Find one: of version 1 with the controller @v1, or of version 2 with @v2 ("":
+ * any); NULL: not of that version. The caller closes dir and frees the texts.
  * Errors as of tally_kernel_groups_open(). */
-int group_mount_find(const char *root, struct tally_groups *l);
+int group_mount_find(const char *root, const char *v1, const char *v2,
+		     struct hierarchy *found);
 
 /* ---- rows ---------------------------------------------------------------- */
 

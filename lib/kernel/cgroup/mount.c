@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Where the hierarchy of cgroups with the memory controller is mounted. */
+/* Where the hierarchy of cgroups with a controller is mounted. */
 #include "config.h"
 
 #include <errno.h>
@@ -10,20 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/uncancelled.h"
 #include "kernel/cgroup/internal.h"
 #include "topo/sysfs.h"
 #include "kernel/proc/group.h"
 #include "base/regular.h"
+#include "base/sized.h"
 
 /* A longer file is another kind of file. */
 #define MOST_TEXT (16u << 20)
 
-struct hierarchy {
-	int version;
-	int dir;
-	char *prefix;
-	unsigned int nr_up;
-	char *point; /* NULL: not from mountinfo */
+struct wanted {
+	const char *root, *v1, *v2;
 };
 
 static int open_below(const char *root, const char *path)
@@ -40,17 +38,18 @@ static int open_below(const char *root, const char *path)
 }
 
 /* Version 2 may be mounted without the controller, just to name cgroups. */
-static bool has_controller(int dir)
+static bool has_controller(int dir, const char *controller)
 {
 	char *text = NULL, *save = NULL, *word;
 	bool has = false;
 	size_t len;
 
-	if (regular_read(dir, "cgroup.controllers", MOST_TEXT, &text, &len))
+	if (!*controller ||
+	    regular_read(dir, "cgroup.controllers", MOST_TEXT, &text, &len))
 		return true;
 	for (word = strtok_r(text, " \n", &save); word && !has;
 	     word = strtok_r(NULL, " \n", &save))
-		has = !strcmp(word, "memory");
+		has = !strcmp(word, controller);
 	free(text);
 	return has;
 }
@@ -78,8 +77,8 @@ static int take(struct hierarchy *f, int version, const char *prefix, int dir,
 	else
 		f->prefix = strdup("");
 	f->nr_up = name.len ? 0 : name.nr_up;
-	f->point = point ? strdup(point) : NULL;
-	return f->prefix && (f->point || !point) ? 0 : -ENOMEM;
+	f->point = strdup(point);
+	return f->prefix && f->point ? 0 : -ENOMEM;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -91,13 +90,13 @@ static bool ends_with(const char *text, const char *end)
 
 /* A hierarchy of version 1 with the controller is certainly the one. A mount
  * hides an earlier one at the same place. */
-static int look_at(const char *root, char *line, struct hierarchy *f)
+static int look_at(const struct wanted *w, char *line, struct hierarchy *f)
 {
 	struct group_mount m;
 	int dir;
 
-	group_text_mount(line, &m);
-	if (!m.version)
+	group_text_mount(line, w->v1, &m);
+	if (!m.version || (m.version == 2 && !w->v2))
 		return 0;
 	if ((f->version == 1 || f->version == m.version) &&
 	    strcmp(m.point, f->point) != 0)
@@ -107,25 +106,25 @@ static int look_at(const char *root, char *line, struct hierarchy *f)
 	if (*m.root != '/' || strstr(m.point, "/../") ||
 	    ends_with(m.point, "/.."))
 		return 0;
-	dir = open_below(root, m.point);
+	dir = open_below(w->root, m.point);
 	/* Another mount may hide it, or it may be out of reach. */
 	if (dir < 0)
 		return topo_fatal(dir) ? dir : 0;
-	if (m.version == 2 && !has_controller(dir)) {
+	if (m.version == 2 && !has_controller(dir, w->v2)) {
 		close(dir);
 		return 0;
 	}
 	return take(f, m.version, m.root, dir, m.point);
 }
 
-static int read_mounts(const char *root, struct hierarchy *f)
+static int read_mounts(const struct wanted *w, struct hierarchy *f)
 {
 	char path[PATH_MAX], *text = NULL, *line, *save = NULL;
 	size_t len;
 	int n, err;
 
 	n = snprintf(path, sizeof(path), "%s/proc/self/mountinfo",
-		     root ? root : "");
+		     w->root ? w->root : "");
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return -ENAMETOOLONG;
 	err = regular_read(AT_FDCWD, path, MOST_TEXT, &text, &len);
@@ -133,49 +132,101 @@ static int read_mounts(const char *root, struct hierarchy *f)
 		return err == -ENOMEM ? err : -ENOENT;
 	for (line = strtok_r(text, "\n", &save); !err && line;
 	     line = strtok_r(NULL, "\n", &save))
-		err = look_at(root, line, f);
+		err = look_at(w, line, f);
 	free(text);
 	return err ? err : f->version ? 0 : -ENOENT;
 }
 
 /* A captured tree without mountinfo: look where hierarchies usually are. */
-static int look_around(const char *root, struct hierarchy *f)
+static int look_around(const struct wanted *w, struct hierarchy *f)
 {
-	int dir = open_below(root, "/sys/fs/cgroup/memory");
+	char path[PATH_MAX];
+	int dir = -ENOENT;
 
+	if (w->v1) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", w->v1);
+		dir = open_below(w->root, path);
+	}
 	if (topo_fatal(dir))
 		return dir;
 	/* In version 2, "memory" may be a cgroup. */
 	if (dir >= 0 && faccessat(dir, "cgroup.controllers", F_OK, 0))
-		return take(f, 1, "", dir, NULL);
+		return take(f, 1, "", dir, path);
 	if (dir >= 0)
 		close(dir);
-	dir = open_below(root, "/sys/fs/cgroup");
+	dir = open_below(w->root, "/sys/fs/cgroup");
 	if (dir < 0)
 		return dir;
-	if (!faccessat(dir, "cgroup.controllers", F_OK, 0) &&
-	    has_controller(dir))
-		return take(f, 2, "", dir, NULL);
+	if (w->v2 && !faccessat(dir, "cgroup.controllers", F_OK, 0) &&
+	    has_controller(dir, w->v2))
+		return take(f, 2, "", dir, "/sys/fs/cgroup");
 	close(dir);
 	return -ENOENT;
 }
 
-int group_mount_find(const char *root, struct tally_groups *l)
+int group_mount_find(const char *root, const char *v1, const char *v2,
+		     struct hierarchy *found)
 {
+	const struct wanted w = {root, v1, v2};
 	struct hierarchy f = {.dir = -1};
-	int err = read_mounts(root, &f);
+	int err = read_mounts(&w, &f);
 
 	if (err == -ENOENT && root)
-		err = look_around(root, &f);
-	free(f.point);
-	f.point = NULL;
-	if (err) {
+		err = look_around(&w, &f);
+	if (err)
+		forget(&f);
+	else
+		*found = f;
+	return err;
+}
+
+/* ---- for users ------------------------------------------------------------ */
+
+/* The number at the head of a controller's line, or -errno. */
+static int find_number(const char *root, const char *controller)
+{
+	char path[PATH_MAX], *text;
+	int number = -ENOENT, err;
+	const char *at;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/proc/self/cgroup", root ? root : "");
+	err = regular_read(AT_FDCWD, path, MOST_TEXT, &text, &len);
+	if (err)
+		return err;
+	at = group_name_find(text, controller, &len);
+	if (at) {
+		while (at > text && at[-1] != '\n')
+			at--;
+		number = atoi(at); /* NOLINT(cert-err34-c) */
+	}
+	free(text);
+	return number;
+}
+
+int tally_kernel_groups_mount(const char *root, const char *v1, const char *v2,
+			      struct tally_group_mount *mount)
+{
+	UNCANCELLED;
+	struct tally_group_mount m = {.size = sizeof(m)};
+	struct hierarchy f;
+	int err;
+
+	if (!sized_fits(mount, sized_upto(struct tally_group_mount, prefix)))
+		return -EINVAL;
+	err = group_mount_find(root, v1, v2, &f);
+	if (err)
+		return err;
+	m.version = f.version;
+	m.number = f.version == 1 ? find_number(root, v1) : 0;
+	if (m.number < 0) {
+		err = m.number;
 		forget(&f);
 		return err;
 	}
-	l->version = f.version;
-	l->dir = f.dir;
-	l->prefix = f.prefix;
-	l->nr_up = f.nr_up;
+	m.point = f.point;
+	m.prefix = f.prefix;
+	close(f.dir);
+	sized_put(mount, &m, sizeof(m));
 	return 0;
 }

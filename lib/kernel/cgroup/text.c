@@ -145,7 +145,8 @@ static bool has_word(const char *list, const char *word)
 }
 
 /* id parent major:minor root point options … - type source options */
-void group_text_mount(char *line, struct group_mount *mount)
+void group_text_mount(char *line, const char *controller,
+		      struct group_mount *mount)
 {
 	char *words[5], *type, *save = NULL, *options;
 	unsigned int i;
@@ -165,8 +166,8 @@ void group_text_mount(char *line, struct group_mount *mount)
 	options = options ? strchr(options + 1, ' ') : NULL;
 	if (!strncmp(type, "cgroup2 ", 8))
 		mount->version = 2;
-	else if (!strncmp(type, "cgroup ", 7) && options &&
-		 has_word(options + 1, "memory"))
+	else if (!strncmp(type, "cgroup ", 7) && options && controller &&
+		 has_word(options + 1, controller))
 		mount->version = 1;
 	unescape(words[3]);
 	unescape(words[4]);
