@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* numatally agent: keep a ledger of every cgroup, per node. */
+/* numatally agent: keep a ledger of every cgroup, per node. A program of its own. */
 #include "config.h"
 
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <locale.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -276,14 +275,9 @@ static int agent_main(int argc, char **argv)
 	return run(&a);
 }
 
-/* numatally executes it, as it does numatally-verbs. */
 int main(int argc, char **argv)
 {
-	occupy_standard_files();
-	setlocale(LC_CTYPE, "");
-	if (argc < 2 || strcmp(argv[1], "agent") != 0) {
-		warnx("for numatally alone to execute");
-		return 2;
-	}
-	return close_stdout(run_verb(agent_main, argc - 1, argv + 1));
+	static const struct verb verbs[] = {{"agent", agent_main}, {0}};
+
+	return program_main(verbs, argc, argv);
 }

@@ -57,4 +57,13 @@ int close_stdout(int status);
 /* Call a verb as described above. */
 int run_verb(int (*verb)(int argc, char **argv), int argc, char **argv);
 
+struct verb {
+	const char *name;
+	int (*main)(int argc, char **argv);
+};
+
+/* The main() of a program that numatally executes for @verbs, which end with one
+ * without a name. */
+int program_main(const struct verb *verbs, int argc, char **argv);
+
 #endif

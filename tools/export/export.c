@@ -6,7 +6,6 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,11 +192,7 @@ static int export_main(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	occupy_standard_files();
-	setlocale(LC_CTYPE, "");
-	if (argc < 2 || strcmp(argv[1], "export") != 0) {
-		warnx("for numatally alone to execute");
-		return close_stdout(2);
-	}
-	return close_stdout(run_verb(export_main, argc - 1, argv + 1));
+	static const struct verb verbs[] = {{"export", export_main}, {0}};
+
+	return program_main(verbs, argc, argv);
 }
