@@ -6,6 +6,7 @@
 #   tell LINE…                   charges, as charger takes them
 #   value FILE SERIES            the value of a series in a file of metrics
 #   curl_local ARGUMENT…         curl, of this machine
+#   serve ADDRESS LEDGER…        numatally export --listen, until $url is known
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 logs="out err log text server"
@@ -16,7 +17,7 @@ writer()
 {
 	mkfifo "$tmp/commands"
 	"$tests/support/charger" "$1" cpu_ns:ns:counter faults::counter \
-		memory_bytes:bytes:gauge <"$tmp/commands" >"$tmp/log" &
+		numa_miss::counter memory_bytes:bytes:gauge <"$tmp/commands" >"$tmp/log" &
 	writer=$!
 	children="$children $writer"
 	exec 9>"$tmp/commands"
@@ -38,4 +39,14 @@ value()
 curl_local()
 {
 	curl -q -s --noproxy '*' --max-time 30 "$@"
+}
+
+serve()
+{
+	: >"$tmp/url"
+	"$tool" export --listen "$@" >"$tmp/url" 2>"$tmp/server" &
+	exporter=$!
+	children="$children $exporter"
+	await test -s "$tmp/url"
+	url=$(cat "$tmp/url")
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # numatally export --listen: what clients get, also beside those that stall or send
-# garbage, and what Prometheus makes of it.
+# garbage.
 set -u
 . "${srcdir:-.}/tests/tool/export_lib.sh"
 "$tool" export --help | grep -q -e --listen || skip_all "built without libmicrohttpd"
@@ -10,16 +10,6 @@ command -v python3 >/dev/null || skip_all "no python3"
 ledger=$tmp/l.ledger
 series='{ledger="'$ledger'",account="a/b",numa_node="'$node'"}'
 
-# serve ADDRESS LEDGER…: until $url is known
-serve()
-{
-	: >"$tmp/url"
-	"$tool" export --listen "$@" >"$tmp/url" 2>"$tmp/server" &
-	exporter=$!
-	children="$children $exporter"
-	await test -s "$tmp/url"
-	url=$(cat "$tmp/url")
-}
 scrape()
 {
 	curl_local -D "$tmp/head" -o "$tmp/text" "$@" "$url"
@@ -105,76 +95,10 @@ END
 check "200 clients that stall, and garbage, beside one that is served" \
 	env no_proxy='*' timeout 300 python3 "$tmp/clients.py" "$url"
 check "it still serves" faults_are 7
-
-# ---- Prometheus
-if command -v promtool >/dev/null; then
-	promtool check rules "${srcdir:-.}/tools/export/numatally.rules.yml" \
-		>"$out" 2>"$err"
-	result $? "the rules are right"
-else
-	skip "promtool" "no promtool"
-fi
-query()
-{
-	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
-		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
-		jq -r '.data.result[].value[1]' "$tmp/out"
-}
-answers()
-{
-	test "$(query "$1")" = "$2"
-}
-watch_it()
-{
-	port=$(python3 -c 'import socket; s = socket.socket()
-s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$tmp/prometheus.yml" <<END
-global: {scrape_interval: 500ms, scrape_timeout: 500ms}
-scrape_configs:
-- job_name: numatally
-  static_configs: [{targets: ['${url#http://}']}]
-END
-	sed -i 's,/metrics,,' "$tmp/prometheus.yml"
-	prometheus --config.file="$tmp/prometheus.yml" --log.level=warn \
-		--storage.tsdb.path="$tmp/data" \
-		--web.listen-address=127.0.0.1:"$port" >"$tmp/server" 2>&1 &
-	prometheus=$!
-	children="$children $prometheus"
-	await answers 'count(up)' 1
-}
-faults="numatally_account_faults_total{account=\"a/b\"}"
-prometheus_tests()
-{
-	watch_it || watch_it
-	result $? "Prometheus starts"
-	check "and has the counts" await answers "$faults" 7
-	check "and the seconds" await answers \
-		'numatally_node_cpu_seconds_total{numa_node="'$node'"}' 1.5
-	kill -9 $writer
-	wait $writer 2>/dev/null
-	exec 9>&-
-	rm "$ledger"
-	writer "$ledger"
-	tell "$node faults 100 a/b"
-	check "a ledger that is made anew: no count is lost" \
-		await answers "$faults" 107
-	check "and no counter went back" answers "resets($faults[10m])" 0
-	check "nor on the node" answers \
-		'resets(numatally_node_faults_total{numa_node="'$node'"}[10m])' 0
-	check "up" await answers up 1
-	kill $exporter
-	wait $exporter
-	status=$?
-	check "a signal ends it, with status 0" test $status -eq 0
-	check "then it is down" await answers up 0
-	kill $prometheus
-	wait $prometheus 2>/dev/null
-}
-if command -v prometheus >/dev/null; then
-	prometheus_tests
-else
-	skip "Prometheus" "no prometheus"
-fi
+kill $exporter
+wait $exporter
+status=$?
+check "a signal ends it, with status 0" test $status -eq 0
 exec 9>&-
 wait $writer
 plan
