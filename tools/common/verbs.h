@@ -26,7 +26,8 @@
 	verb(save, "save a ledger as an ordinary file") \
 	verb(rm, "remove a ledger") \
 	verb(watch, "wait until amounts of a ledger cross thresholds") \
-	verb(replay, "drive a trace of jobs through the library")
+	verb(replay, "drive a trace of jobs through the library") \
+	verb(completion, "print what bash completes numatally with")
 /* Those that are programs of their own, numatally-VERB. */
 #define PROGRAMS(verb) \
 	verb(agent, "keep a ledger of every cgroup, per node") \

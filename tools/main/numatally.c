@@ -101,7 +101,7 @@ static int exec_verb(char **line)
 static void print_help(FILE *f)
 {
 	fputs(usage, f);
-#define VERB(name, summary) fprintf(f, "  %-8s  %s\n", #name, summary);
+#define VERB(name, summary) fprintf(f, "  %-10s  %s\n", #name, summary);
 	VERBS(VERB)
 	PROGRAMS(VERB)
 #undef VERB
