@@ -178,6 +178,7 @@ by_bpf() {
 	before=$(total)
 	kill -HUP $agent
 	check "${what}SIGHUP: it goes on" await later "$before"
+	check "${what}its system calls are limited" is_confined $agent
 	ended TERM
 	check "${what}SIGTERM ends it" test $? -eq 0
 	rm -f "$tmp/machine.ledger"

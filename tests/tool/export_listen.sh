@@ -37,6 +37,7 @@ fails 2 "two outputs" "$tool" export --listen 127.0.0.1:0 --textfile - "$ledger"
 
 # ---- formats
 serve 127.0.0.1:0 "$ledger" "$tmp/bad"
+check "the system calls of its threads are limited" is_confined $exporter
 printf 'no ledger' >"$tmp/bad"
 writer "$ledger"
 tell "$node faults 7 a/b" "$node cpu_ns 1500000000 a/b"

@@ -12,6 +12,8 @@
 #   put FILE TEXT                writes a file of the made-up machine in $m
 #   each_captured COMMAND…       runs COMMAND for each captured machine, with
 #                                its tree in $root and its name in $name
+#   is_confined PID              its threads are limited to some system calls, if it
+#                                was built so
 #   without_wrapper              $tool is then a program, not libtool's script
 . "${srcdir:-.}/tests/support/tap.sh"
 tool=${NUMATALLY:-./tools/numatally}
@@ -67,6 +69,12 @@ each_captured() {
 	done
 	[ -n "$root" ] ||
 		skip "captured machines" "none in NUMATALLY_DATA, or no tar"
+}
+
+is_confined() {
+	! grep -q '^#define HAVE_SECCOMP' config.h ||
+		[ "$(cat /proc/"$1"/task/*/status | grep -c '^Seccomp:.*2$')" -eq \
+			"$(ls /proc/"$1"/task | wc -l)" ]
 }
 
 # The script needs more around it than the program does.

@@ -18,6 +18,7 @@
 #include "agent/agent.h"
 #include "agent/notify.h"
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/opt.h"
 #include "common/verbs.h"
 
@@ -203,6 +204,8 @@ static int run(struct agent *a)
 	LIST_INIT(&a->groups);
 	err = begin(a);
 	if (!err) {
+		confine(CONFINE_BPF | CONFINE_FORK | CONFINE_NOTIFY |
+			CONFINE_PLACE);
 		warnx("%s is kept", a->book.path);
 		notify("READY=1\nSTATUS=%s; CPU time: %s", a->book.path,
 		       a->bpf			   ? "BPF"

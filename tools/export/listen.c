@@ -23,6 +23,7 @@
 #endif
 
 #include "common/clock.h"
+#include "common/confine.h"
 #include "export/listen.h"
 #include "export/text.h"
 
@@ -345,6 +346,7 @@ static int serve(struct server *s, int fd, const char *url)
 		close(fd);
 		return EXIT_FAILURE;
 	}
+	confine(CONFINE_SERVE);
 	puts(url);
 	fflush(stdout);
 	while (sigwait(&signals, &signal))
