@@ -101,10 +101,10 @@ static inline void open_list(const struct tally_process_filter *filter,
 	struct tally_mem_options o = {.size = sizeof(o),
 				      .clock = standing_clock};
 
-	assert_int_equal(
-		tally_kernel_processes_open(tree->root, topo, filter,
-					    options ? options : &o, &list),
-		0);
+	assert_int_equal(tally_kernel_processes_open(tree->root, topo, filter,
+						     options ? options : &o,
+						     &list),
+			 0);
 }
 
 static inline const struct tally_process_row *row(int pid)
