@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# A Slurm of a test's own, on the loopback: 16 CPUs on 4 nodes of 1 GiB, whatever
+# the machine has. A test reads this file first:
+#
+#   start_slurm                  or skips the test; $plugin is spank_numatally's
+#   with_slurm COMMAND…          runs a command of Slurm's, for a minute at most
+#   start_slurmd                 and stop_slurmd: as Slurm's, kept in $slurmd
+#
+# The ledger is $ledger; the daemons write to $tmp/slurmd.log and others.
+in_memory=yes
+. "${srcdir:-.}/tests/tool/tool_lib.sh"
+ledger=$tmp/slurm.ledger
+logs="out err slurmd.log"
+slurmd=
+# Where the plugin is as if installed: from $tmp no library may be loaded.
+installed=
+
+# CPUs 0 to 3 on node 0 and so on, two nodes in a package; no memory files but
+# what a topology asks for.
+make_machine()
+{
+	put sys/devices/system/cpu/online 0-15
+	put sys/devices/system/cpu/possible 0-15
+	put sys/devices/system/node/online 0-3
+	put proc/meminfo "MemTotal: 4194304 kB"
+	for node in 0 1 2 3; do
+		first=$((node * 4))
+		put sys/devices/system/node/node$node/cpulist $first-$((first + 3))
+		put sys/devices/system/node/node$node/meminfo \
+			"Node $node MemTotal: 1048576 kB"
+		for cpu in 0 1 2 3; do
+			cpu=$((first + cpu))
+			put sys/devices/system/cpu/cpu$cpu/topology/thread_siblings_list $cpu
+			put sys/devices/system/cpu/cpu$cpu/topology/core_siblings_list \
+				$((node / 2 * 8))-$((node / 2 * 8 + 7))
+		done
+	done
+}
+
+write_configuration()
+{
+	cat >"$tmp/slurm.conf" <<END
+ClusterName=numatally
+SlurmctldHost=$(uname -n | cut -d. -f1)(127.0.0.1)
+AuthType=auth/munge
+AuthInfo=socket=$tmp/munge/socket
+CredType=cred/munge
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort=$1
+SlurmdPort=$2
+StateSaveLocation=$tmp/state
+SlurmdSpoolDir=$tmp/spool
+SlurmctldPidFile=$tmp/slurmctld.pid
+SlurmdPidFile=$tmp/slurmd.pid
+SlurmctldLogFile=$tmp/slurmctld.log
+SlurmdLogFile=$tmp/slurmd.log
+SlurmdDebug=verbose
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+MpiDefault=none
+SwitchType=switch/none
+ReturnToService=2
+KillWait=2
+SchedulerParameters=sched_min_interval=100000,bf_interval=1
+SlurmdParameters=config_overrides
+PlugStackConfig=$tmp/plugstack.conf
+NodeName=$(uname -n | cut -d. -f1) NodeAddr=127.0.0.1 CPUs=16 Boards=1 SocketsPerBoard=2 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=4096 State=UNKNOWN
+PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+END
+	echo "required $plugin root=$m ledger=$ledger" >"$tmp/plugstack.conf"
+}
+
+# Two ports that nothing listens on.
+free_ports()
+{
+	python3 -c '
+import socket
+s = [socket.socket() for i in range(2)]
+for i in s:
+	i.bind(("127.0.0.1", 0))
+print(*[i.getsockname()[1] for i in s])'
+}
+
+with_slurm()
+{
+	SLURM_CONF=$tmp/slurm.conf timeout -k 5 60 "$@" </dev/null
+}
+
+start_slurmd()
+{
+	SLURM_CONF=$tmp/slurm.conf slurmd -D -f "$tmp/slurm.conf" \
+		>"$tmp/slurmd.out" 2>&1 </dev/null &
+	slurmd=$!
+	children="$children $slurmd"
+}
+
+# Steps that can't tell slurmctld of their end would wait for it.
+at_end()
+{
+	kill -KILL $children $slurmd 2>/dev/null
+	[ -z "$installed" ] || rm -rf "$installed"
+}
+
+node_is_idle()
+{
+	[ "$(with_slurm sinfo -h -o %t)" = idle ]
+}
+node_is_up()
+{
+	case $(with_slurm sinfo -h -o %t) in
+	idle | mix | alloc) ;;
+	*) return 1 ;;
+	esac
+}
+
+start_slurm()
+{
+	[ "$(id -u)" -eq 0 ] || skip_all "slurmctld and slurmd need root"
+	[ -e tools/slurm/.libs/spank_numatally.so ] ||
+		skip_all "built without Slurm's headers"
+	for program in munged slurmctld slurmd srun jq python3; do
+		command -v $program >/dev/null || skip_all "no $program"
+	done
+	installed=$(mktemp -d "${TMPDIR:-/tmp}/numatally-test.XXXXXX") || exit 99
+	plugin=$installed/numatally/spank_numatally.so
+	mkdir "$installed/numatally"
+	cp tools/slurm/.libs/spank_numatally.so "$plugin"
+	cp lib/.libs/libnumatally.so.0 "$installed"
+	make_machine
+	# munged wants its directories closed to others.
+	mkdir -p "$tmp/munge" "$tmp/state" "$tmp/spool"
+	chmod 755 "$tmp"
+	dd if=/dev/urandom of="$tmp/key" bs=1 count=1024 2>/dev/null
+	chmod 400 "$tmp/key"
+	munged --foreground --force --key-file="$tmp/key" \
+		--socket="$tmp/munge/socket" --pid-file="$tmp/munge/pid" \
+		--log-file="$tmp/munge/log" --seed-file="$tmp/munge/seed" \
+		>"$tmp/munged.out" 2>&1 </dev/null &
+	children="$children $!"
+	await test -S "$tmp/munge/socket" || skip_all "munged does not start"
+	write_configuration $(free_ports)
+	SLURM_CONF=$tmp/slurm.conf slurmctld -D -c -f "$tmp/slurm.conf" \
+		>"$tmp/slurmctld.out" 2>&1 </dev/null &
+	children="$children $!"
+	start_slurmd
+	await node_is_idle || {
+		tail -n 3 "$tmp"/*.log | sed 's/^/# /'
+		skip_all "slurmctld finds no slurmd"
+	}
+}

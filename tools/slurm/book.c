@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: MIT
+#include "slurm/book.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <numatally/view.h>
+
+static const struct tally_resource resources[BOOK_NR] = {
+	[BOOK_CORES] = {"cores", "cores", TALLY_RESERVABLE},
+	[BOOK_MEMORY] = {"memory_bytes", "bytes", TALLY_RESERVABLE},
+};
+
+/* What a node can give: all of its cores and memory. */
+static int capacities(const struct book *b, struct tally_capacity **all)
+{
+	unsigned int nr = tally_topo_nr_nodes(b->topo);
+	struct tally_capacity *c = calloc((size_t)nr * BOOK_NR, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct tally_node *node = tally_topo_node(b->topo, i);
+
+		c[i * BOOK_NR + BOOK_CORES] =
+			(struct tally_capacity){node->id, BOOK_CORES, 0};
+		c[i * BOOK_NR + BOOK_MEMORY] = (struct tally_capacity){
+			node->id, BOOK_MEMORY,
+			node->memory_bytes < 0 ? TALLY_LIMIT_NONE
+					       : node->memory_bytes};
+	}
+	for (unsigned int i = 0; i < b->cores.nr; i++)
+		c[b->cores.core[i].index * BOOK_NR + BOOK_CORES].capacity++;
+	*all = c;
+	return 0;
+}
+
+static int open_ledger(struct book *b, const char *name)
+{
+	struct tally_ledger_options options = {.size = sizeof(options),
+					       .mode = 0644};
+	struct tally_capacity *all = NULL;
+	char path[PATH_MAX];
+	int err;
+
+	err = tally_ledger_path(name, path, sizeof(path));
+	if (!err && !strchr(name, '/'))
+		err = tally_ledger_make_dir();
+	if (!err)
+		err = capacities(b, &all);
+	if (err)
+		return err;
+	options.capacities = all;
+	options.nr_capacities = tally_topo_nr_nodes(b->topo) * BOOK_NR;
+	err = tally_ledger_open_or_create(path, b->topo, resources, BOOK_NR,
+					  &options, &b->ledger, NULL);
+	free(all);
+	return err;
+}
+
+int book_open(struct book *b, const char *name, const char *root)
+{
+	int err;
+
+	*b = (struct book){0};
+	err = tally_topo_open(root, &b->topo);
+	if (!err)
+		err = cores_read(&b->cores, root, b->topo);
+	if (!err)
+		err = open_ledger(b, name);
+	if (err)
+		book_close(b);
+	return err;
+}
+
+void book_close(struct book *b)
+{
+	tally_ledger_close(b->ledger);
+	if (b->topo)
+		tally_topo_close(b->topo);
+	free(b->cores.core);
+	*b = (struct book){0};
+}
+
+/* ---- what a grant is, per node -------------------------------------------- */
+
+/*
+ * A job that names no memory gets all of the machine's from Slurm; a little less
+ * is configured than the nodes have.
+ */
+static bool is_whole(const struct book *b, int64_t bytes)
+{
+	int64_t all = 0;
+
+	for (unsigned int i = 0; i < tally_topo_nr_nodes(b->topo); i++)
+		if (tally_topo_node(b->topo, i)->memory_bytes > 0)
+			all += tally_topo_node(b->topo, i)->memory_bytes;
+	return all && bytes >= all - all / 10;
+}
+
+/* Replace the parts by @bytes in proportion to them, to the last byte. */
+static void spread(int64_t bytes, int64_t *parts, unsigned int nr)
+{
+	__int128 all = 0, sum = 0;
+	int64_t done = 0;
+
+	for (unsigned int i = 0; i < nr; i++)
+		all += parts[i];
+	for (unsigned int i = 0; all && i < nr; i++) {
+		sum += parts[i];
+		parts[i] = (int64_t)(bytes * sum / all) - done;
+		done += parts[i];
+	}
+}
+
+/* What of the grant's memory is on each node. */
+static void spread_memory(const struct book *b, const struct grant *grant,
+			  const int64_t *cores, int64_t *bytes)
+{
+	unsigned int nr = tally_topo_nr_nodes(b->topo);
+	bool whole = is_whole(b, grant->memory_bytes);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		int64_t has = tally_topo_node(b->topo, i)->memory_bytes;
+
+		bytes[i] = !whole ? cores[i] : has > 0 ? has : 0;
+	}
+	spread(grant->memory_bytes, bytes, nr);
+}
+
+/* What the grant asks of each node, at most BOOK_NR demands for each: *demands
+ * is the caller's to free. */
+static int demand(const struct book *b, const struct grant *grant,
+		  struct tally_demand **demands, unsigned int *nr_demands)
+{
+	unsigned int nr = tally_topo_nr_nodes(b->topo), n = 0;
+	int64_t *cores = calloc(nr, sizeof(*cores));
+	int64_t *bytes = calloc(nr, sizeof(*bytes));
+	struct tally_demand *d = calloc((size_t)nr * BOOK_NR, sizeof(*d));
+	int err = -ENOMEM;
+
+	if (cores && bytes && d)
+		err = cores_count(&b->cores, grant->cores, cores);
+	if (err >= 0) {
+		spread_memory(b, grant, cores, bytes);
+		for (unsigned int i = 0; i < nr; i++) {
+			int id = tally_topo_node(b->topo, i)->id;
+
+			if (cores[i])
+				d[n++] = (struct tally_demand){id, BOOK_CORES,
+							       cores[i]};
+			if (bytes[i])
+				d[n++] = (struct tally_demand){id, BOOK_MEMORY,
+							       bytes[i]};
+		}
+		*demands = d;
+		*nr_demands = n;
+		d = NULL;
+		err = 0;
+	}
+	free(d);
+	free(bytes);
+	free(cores);
+	return err;
+}
+
+/* ---- accounts ------------------------------------------------------------- */
+
+/* As Slurm writes them. */
+static void job_key(char *key, size_t bytes, uint32_t job)
+{
+	snprintf(key, bytes, "%u", job);
+}
+
+static void step_key(char *key, size_t bytes, uint32_t job, uint32_t step)
+{
+	snprintf(key, bytes, "%u.%u", job, step);
+}
+
+/* The token of what the account has; -ENOENT: nothing. */
+static int find(struct book *b, struct tally_account account,
+		struct tally_token *token)
+{
+	struct tally_reservation r = {.size = sizeof(r)};
+	struct tally_view *view;
+	int err = tally_view_open(b->ledger, &view);
+
+	if (err)
+		return err;
+	err = tally_limit_find(view, account, &r);
+	if (!err)
+		*token = r.token;
+	tally_view_close(view);
+	return err;
+}
+
+/* If this fails, the job's epilog ends the account. */
+static void leave(struct book *b, struct tally_account account)
+{
+	int err = tally_account_end(tally_ledger_accounts(b->ledger), account);
+
+	(void)err;
+}
+
+/*
+ * Whole or not at all: a request has at most TALLY_LIMIT_MAX_DEMANDS, so a large
+ * machine's is granted in parts before it is committed. @parent NULL: of the
+ * nodes.
+ */
+static int take(struct book *b, struct tally_account account,
+		const struct tally_token *parent,
+		const struct tally_demand *demands, unsigned int nr,
+		struct tally_refusal *refusal)
+{
+	struct tally_request request = {.size = sizeof(request)};
+	struct tally_token token = {0};
+	int err = 0;
+
+	for (unsigned int i = 0; !err && (i < nr || !i);
+	     i += TALLY_LIMIT_MAX_DEMANDS) {
+		request.demands = demands + i;
+		request.nr_demands = nr - i < TALLY_LIMIT_MAX_DEMANDS
+					     ? nr - i
+					     : TALLY_LIMIT_MAX_DEMANDS;
+		if (i)
+			err = tally_limit_change(b->ledger, token, &request,
+						 refusal);
+		else if (parent)
+			err = tally_limit_draw(b->ledger, account, *parent,
+					       &request, &token, refusal);
+		else
+			err = tally_limit_reserve(b->ledger, account, &request,
+						  &token, refusal);
+	}
+	if (!err)
+		return tally_limit_commit(b->ledger, token);
+	/* With nothing granted there is nothing to cancel. */
+	return tally_limit_cancel(b->ledger, token) == -EBADMSG ? -EBADMSG
+								: err;
+}
+
+/* Release what the account has, with what is drawn from it, and end it. */
+static int end(struct book *b, struct tally_account account)
+{
+	struct tally_token token;
+	int err = find(b, account, &token);
+
+	if (!err)
+		err = tally_limit_release(b->ledger, token, NULL, 0);
+	if (!err || err == -ENOENT || err == -ESTALE)
+		err = tally_account_end(tally_ledger_accounts(b->ledger),
+					account);
+	return err == -ESTALE ? 0 : err;
+}
+
+int book_reserve(struct book *b, uint32_t job, const struct grant *grant,
+		 struct tally_refusal *refusal)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
+	struct tally_demand *demands = NULL;
+	struct tally_account account;
+	unsigned int nr, tries = 10;
+	char key[32];
+	int err;
+
+	err = demand(b, grant, &demands, &nr);
+	if (err)
+		return err;
+	job_key(key, sizeof(key), job);
+	/* Another step of the job, which was refused, may just end it. */
+	do {
+		err = tally_account_open(accounts, key, &account);
+		if (!err)
+			err = take(b, account, NULL, demands, nr, refusal);
+	} while ((err == -ESTALE || err == -ESHUTDOWN) && --tries);
+	free(demands);
+	if (err == -EEXIST)
+		return 0;
+	if (err == -ENOSPC)
+		leave(b, account);
+	return err;
+}
+
+int book_draw(struct book *b, uint32_t job, uint32_t step,
+	      const struct grant *grant)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
+	struct grant shared = {grant->cores, 0};
+	struct tally_account account;
+	struct tally_token parent;
+	unsigned int nr;
+	char key[32];
+	int err;
+
+	job_key(key, sizeof(key), job);
+	err = tally_account_find(accounts, key, &account);
+	if (!err)
+		err = find(b, account, &parent);
+	step_key(key, sizeof(key), job, step);
+	if (!err)
+		err = tally_account_open(accounts, key, &account);
+	if (err)
+		return err;
+	for (const struct grant *g = grant;; g = &shared) {
+		struct tally_demand *demands = NULL;
+
+		err = demand(b, g, &demands, &nr);
+		if (!err)
+			err = take(b, account, &parent, demands, nr, NULL);
+		free(demands);
+		if (err != -ENOSPC || g == &shared)
+			break;
+	}
+	if (err == -EEXIST)
+		return 0;
+	if (err)
+		leave(b, account);
+	return err;
+}
+
+int book_end_step(struct book *b, uint32_t job, uint32_t step)
+{
+	struct tally_account account;
+	char key[32];
+	int err;
+
+	step_key(key, sizeof(key), job, step);
+	err = tally_account_find(tally_ledger_accounts(b->ledger), key,
+				 &account);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return end(b, account);
+}
+
+int book_end_job(struct book *b, uint32_t job)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
+	struct tally_account account;
+	uint64_t cursor = 0;
+	char own[32], key[32];
+	size_t length;
+	int err = 0, failed;
+
+	job_key(own, sizeof(own), job);
+	length = strlen(own);
+	while (!tally_account_next(accounts, &cursor, &account)) {
+		if (tally_account_key(accounts, account, key, sizeof(key)) ||
+		    strncmp(key, own, length) != 0 ||
+		    (key[length] && key[length] != '.'))
+			continue;
+		failed = end(b, account);
+		if (!err)
+			err = failed;
+	}
+	return err;
+}
