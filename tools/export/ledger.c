@@ -6,13 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <numatally/ledger.h>
-
 #include "common/clock.h"
 #include "common/ledgers.h"
 #include "export/ledger.h"
-
-#define SNAPSHOT_NS 200000000
 
 /* ---- opening ------------------------------------------------------------------ */
 
@@ -29,6 +25,7 @@ struct export_ledger *export_ledger_new(const char *label, const char *name)
 		export_ledger_free(l);
 		return NULL;
 	}
+	l->at.name = l->name;
 	return l;
 }
 
@@ -42,7 +39,7 @@ void export_ledger_free(struct export_ledger *l)
 {
 	if (!l)
 		return;
-	tally_reader_close(l->reader);
+	tally_reader_close(l->at.reader);
 	export_state_free(l->state);
 	free_table(&l->ledger);
 	free_table(&l->writers);
@@ -54,46 +51,12 @@ void export_ledger_free(struct export_ledger *l)
 	free(l);
 }
 
-static int describe(struct export_ledger *l)
-{
-	l->about = (struct tally_reader_info){.size = sizeof(l->about)};
-	return tally_reader_describe(l->reader, &l->about);
-}
-
-static int find(struct export_ledger *l)
-{
-	if (!strchr(l->name, '/'))
-		return tally_ledger_find(l->name, l->path, sizeof(l->path));
-	return (size_t)snprintf(l->path, sizeof(l->path), "%s", l->name) <
-			       sizeof(l->path)
-		       ? 0
-		       : -ENAMETOOLONG;
-}
-
-int export_ledger_open(struct export_ledger *l)
-{
-	int err;
-
-	if (l->reader && (describe(l) || l->about.removed)) {
-		tally_reader_close(l->reader);
-		l->reader = NULL;
-	}
-	if (l->reader)
-		return 0;
-	err = find(l);
-	if (!err)
-		err = tally_reader_open(l->path, &l->reader);
-	if (!err)
-		err = describe(l);
-	return err;
-}
-
 /* ---- a look ---------------------------------------------------------------------- */
 
 static bool is_same(const struct export_ledger *l)
 {
 	return l->state &&
-	       !memcmp(l->instance, l->about.instance, sizeof(l->instance));
+	       !memcmp(l->instance, l->at.about.instance, sizeof(l->instance));
 }
 
 static int read_anew(struct export_ledger *l, const struct tally_view *view,
@@ -111,10 +74,10 @@ static int read_anew(struct export_ledger *l, const struct tally_view *view,
 		return err;
 	}
 	if (!l->state)
-		l->start_ns = l->about.created_ns;
+		l->start_ns = l->at.about.created_ns;
 	export_state_free(l->state);
 	l->state = state;
-	memcpy(l->instance, l->about.instance, sizeof(l->instance));
+	memcpy(l->instance, l->at.about.instance, sizeof(l->instance));
 	return 0;
 }
 
@@ -126,22 +89,12 @@ static int read_view(struct export_ledger *l, const struct tally_view *view,
 	return read_anew(l, view, bounds);
 }
 
-static int open_view(struct export_ledger *l, struct tally_view **view)
-{
-	int err = tally_reader_snapshot(l->reader, TALLY_SNAPSHOT_JOIN,
-					SNAPSHOT_NS, view);
-
-	if (err && err != -EIDRM)
-		err = tally_reader_view(l->reader, view);
-	return err;
-}
-
 static int try_look(struct export_ledger *l, const struct export_bounds *bounds)
 {
 	const struct tally_snapshot_info *snapshot;
 	int64_t *values = l->ledger.rows[0]->values;
 	struct tally_view *view;
-	int err = open_view(l, &view);
+	int err = followed_view(&l->at, &view);
 
 	if (err)
 		return err;
@@ -159,7 +112,7 @@ static int try_look(struct export_ledger *l, const struct export_bounds *bounds)
 static int put_writers(struct export_ledger *l)
 {
 	static const char *const states[] = {"alive", "dead", "unknown"};
-	struct ledgers_writers w = ledgers_writers(l->reader);
+	struct ledgers_writers w = ledgers_writers(l->at.reader);
 	int64_t values[] = {w.alive, w.dead, w.unknown};
 	char *labels;
 	int err = 0;
@@ -186,7 +139,7 @@ static int put_one(struct export_table *table, char *labels)
 
 static char *info_labels(const struct export_ledger *l)
 {
-	char *path = export_escape(l->path), *labels;
+	char *path = export_escape(l->at.path), *labels;
 	char id[2 * sizeof(l->instance) + 1];
 
 	for (size_t i = 0; i < sizeof(l->instance); i++)
@@ -214,12 +167,12 @@ static int tell(struct export_ledger *l)
 	int err;
 
 	values[LEDGER_UP] = 1;
-	values[LEDGER_ACCOUNTS] = l->about.nr_accounts;
+	values[LEDGER_ACCOUNTS] = l->at.about.nr_accounts;
 	values[LEDGER_REST] = 0;
 	for (size_t i = 0; i < s->nr; i++)
 		values[LEDGER_REST] += !s->accounts[i].own;
 	values[LEDGER_LEFT_OUT] = s->shape.nr_left_out;
-	values[LEDGER_CREATED_NS] = l->about.created_ns;
+	values[LEDGER_CREATED_NS] = l->at.about.created_ns;
 	err = put_writers(l);
 	return err ? err : put_one(&l->info, info_labels(l));
 }
@@ -252,14 +205,14 @@ int export_ledger_look(struct export_ledger *l, int err,
 	l->up = false;
 	if (failed)
 		return failed;
-	bounds.nr_accounts = l->about.nr_accounts;
+	bounds.nr_accounts = l->at.about.nr_accounts;
 	/* Once more where the snapshot was given up, or another ledger took the
 	 * place of this one. */
 	for (int i = 0; !err && i < 2; i++) {
 		err = try_look(l, &bounds);
 		if ((err != -ESTALE && err != -EIDRM) || i)
 			break;
-		err = export_ledger_open(l);
+		err = followed_open(&l->at);
 	}
 	l->up = !err;
 	if (!err)

@@ -15,10 +15,10 @@
 #ifndef TOOL_EXPORT_LEDGER_H
 #define TOOL_EXPORT_LEDGER_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/followed.h"
 #include "export/state.h"
 
 /* The columns of the row that tells of the ledger itself. */
@@ -37,13 +37,11 @@ enum {
 struct export_ledger {
 	char *raw;   /* its label */
 	char *label; /* the same, escaped */
-	char *name;  /* what it is found by: a path, if it has a '/' */
+	char *name;  /* what it is found by */
 	bool listed; /* for its user */
 	/* For its user: how many series it could be, and may be */
 	size_t most, share;
-	struct tally_reader *reader;
-	char path[PATH_MAX];
-	struct tally_reader_info about;
+	struct followed at;
 	uint8_t instance[16]; /* that state is of */
 	int64_t start_ns;     /* since when its counters count, since 1970 */
 	bool up;	      /* state is what it had at the last look */
@@ -56,12 +54,8 @@ struct export_ledger {
 struct export_ledger *export_ledger_new(const char *label, const char *name);
 void export_ledger_free(struct export_ledger *ledger);
 
-/* Open the ledger, or open it again where it was replaced, and describe it: 0 or
- * -errno. */
-int export_ledger_open(struct export_ledger *ledger);
-
 /* Take a snapshot of a ledger that is open, or where none is to be had a live view,
- * and read it; @err is export_ledger_open()'s result. A failure, also that one, is a
+ * and read it; @err is followed_open()'s result. A failure, also that one, is a
  * part of what is exported; -ENOMEM: it can't be told. */
 int export_ledger_look(struct export_ledger *ledger, int err,
 		       struct export_bounds bounds);

@@ -185,9 +185,9 @@ static void divide(struct export_ledger **ledgers, size_t nr, size_t series)
 static void guess_most(struct export_ledger *l)
 {
 	size_t nr = l->state ? l->state->shape.nr_resources : 8;
-	size_t rows = 5 + (size_t)l->about.nr_accounts;
+	size_t rows = 5 + (size_t)l->at.about.nr_accounts;
 
-	if (__builtin_mul_overflow(rows * nr, l->about.nr_nodes, &l->most))
+	if (__builtin_mul_overflow(rows * nr, l->at.about.nr_nodes, &l->most))
 		l->most = SIZE_MAX;
 }
 
@@ -198,7 +198,7 @@ static int look_at(struct export_set *set, struct export_ledger **by, int *errs)
 
 	for (size_t i = 0; i < set->nr; i++) {
 		by[i] = set->ledgers[i];
-		errs[i] = export_ledger_open(by[i]);
+		errs[i] = followed_open(&by[i]->at);
 		guess_most(by[i]);
 	}
 	if (set->nr && bounds.series != SIZE_MAX)

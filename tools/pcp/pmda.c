@@ -11,7 +11,7 @@
 #include <pcp/pmapi.h>
 #include <pcp/pmda.h>
 
-#include "pcp/ledger.h"
+#include "common/followed.h"
 #include "pcp/values.h"
 
 #define NAME   "numatally"
@@ -23,7 +23,7 @@ enum { NODES, ACCOUNTS, DOMAINS };
 enum { NODE, ACCOUNT, CAPACITY, LEDGER, CLUSTERS };
 enum { LEDGER_ACCOUNTS, LEDGER_SNAPSHOT, LEDGER_METRICS };
 
-static struct pcp_ledger ledger;
+static struct followed ledger;
 static struct pcp_values values;
 static int look_error;
 static bool of_snapshot;
@@ -127,7 +127,9 @@ static void look(pmdaExt *ext)
 	/* Once more where the snapshot was given up, or another ledger took the
 	 * place of this one. */
 	for (int i = 0; i < 2 && (err == -ESTALE || err == -EIDRM); i++) {
-		err = pcp_ledger_view(&ledger, &view);
+		err = followed_open(&ledger);
+		if (!err)
+			err = followed_view(&ledger, &view);
 		if (err)
 			continue;
 		of_snapshot = tally_view_snapshot_info(view) != NULL;

@@ -7,17 +7,17 @@
 
 #include <numatally/ledger.h>
 
-#include "pcp/ledger.h"
+#include "common/followed.h"
 
 #define SNAPSHOT_NS 200000000
 
-static int describe(struct pcp_ledger *l)
+static int describe(struct followed *l)
 {
 	l->about = (struct tally_reader_info){.size = sizeof(l->about)};
 	return tally_reader_describe(l->reader, &l->about);
 }
 
-static int find(struct pcp_ledger *l)
+static int find(struct followed *l)
 {
 	if (!strchr(l->name, '/'))
 		return tally_ledger_find(l->name, l->path, sizeof(l->path));
@@ -27,7 +27,7 @@ static int find(struct pcp_ledger *l)
 		       : -ENAMETOOLONG;
 }
 
-static int open_ledger(struct pcp_ledger *l)
+int followed_open(struct followed *l)
 {
 	int err;
 
@@ -43,13 +43,10 @@ static int open_ledger(struct pcp_ledger *l)
 	return err ? err : describe(l);
 }
 
-int pcp_ledger_view(struct pcp_ledger *l, struct tally_view **view)
+int followed_view(struct followed *l, struct tally_view **view)
 {
-	int err = open_ledger(l);
+	int err = tally_reader_snapshot(l->reader, TALLY_SNAPSHOT_JOIN,
+					SNAPSHOT_NS, view);
 
-	if (err)
-		return err;
-	err = tally_reader_snapshot(l->reader, TALLY_SNAPSHOT_JOIN, SNAPSHOT_NS,
-				    view);
 	return err && err != -EIDRM ? tally_reader_view(l->reader, view) : err;
 }
