@@ -34,36 +34,122 @@ package numatally
 //	return tally_limit_wait(l, a, &request, timeout_ns, NULL);
 // }
 //
-// // The parts' amounts are one array; lens has the length of each.
+// #define FEW 8
+//
+// // The parts, whose amounts are one array; lens has the length of each: in few, or the caller's to free; NULL: no memory
+// static struct tally_place_part *go_parts(const struct tally_amount *amounts,
+//		const unsigned int *lens, unsigned int nr,
+//		struct tally_place_part *few)
+// {
+//	struct tally_place_part *parts = few;
+//
+//	if (nr > FEW)
+//		parts = malloc(nr * sizeof(*parts));
+//	for (unsigned int i = 0; parts && i < nr; i++) {
+//		parts[i].amounts = amounts;
+//		parts[i].nr_amounts = lens[i];
+//		amounts += lens[i];
+//	}
+//	return parts;
+// }
+//
 // static int go_fit(const struct tally_place *place,
 //		const struct tally_amount *amounts, const unsigned int *lens,
 //		unsigned int nr_parts, int policy, int scope, int score,
 //		uint32_t machine, struct tally_fit *fit)
 // {
-//	struct tally_place_part few[8], *parts = few;
+//	struct tally_place_part few[FEW];
 //	struct tally_place_request request = {
 //		.size = sizeof(request),
+//		.parts = go_parts(amounts, lens, nr_parts, few),
 //		.nr_parts = nr_parts,
 //		.policy = policy,
 //		.scope = scope,
 //		.score = score,
 //	};
-//	int err;
+//	int err = -ENOMEM;
 //
-//	if (nr_parts > 8)
-//		parts = malloc(nr_parts * sizeof(*parts));
-//	if (!parts)
-//		return -ENOMEM;
-//	for (unsigned int i = 0; i < nr_parts; i++) {
-//		parts[i].amounts = amounts;
-//		parts[i].nr_amounts = lens[i];
-//		amounts += lens[i];
-//	}
-//	request.parts = parts;
 //	fit->size = sizeof(*fit);
-//	err = tally_place_fit(place, &request, machine, NULL, fit);
-//	if (parts != few)
-//		free(parts);
+//	if (request.parts)
+//		err = tally_place_fit(place, &request, machine, NULL, fit);
+//	if (request.parts != few)
+//		free((void *)request.parts);
+//	return err;
+// }
+//
+// extern int goSpare(uintptr_t spare, struct tally_account *accounts,
+//		unsigned int nr, bool *spared);
+//
+// static int go_spare(void *arg, const struct tally_account *accounts,
+//		unsigned int nr, bool *spared)
+// {
+//	return goSpare((uintptr_t)arg, (struct tally_account *)accounts, nr,
+//			spared);
+// }
+//
+// extern int goDescribe(uintptr_t describe, struct tally_candidate *candidate);
+//
+// static int go_describe(void *arg, const struct tally_reservation *r,
+//		struct tally_candidate *candidate)
+// {
+//	(void)r;
+//	return goDescribe((uintptr_t)arg, candidate);
+// }
+//
+// static int go_collect(struct tally_candidates *candidates,
+//		const struct tally_view *view, uint32_t machine,
+//		uintptr_t describe)
+// {
+//	return tally_place_candidates_refresh(candidates, view, machine,
+//			go_describe, (void *)describe);
+// }
+//
+// struct go_eviction {
+//	int32_t priority;
+//	uint32_t nr_budgets;
+//	uintptr_t spare; // 0: none
+//	uint32_t max_victims, nr_victims, nr_over_budget;
+// };
+//
+// static int go_make_room(const struct tally_candidates *candidates,
+//		const struct tally_amount *amounts, const unsigned int *lens,
+//		unsigned int nr_parts, int policy, int scope, int score,
+//		uint32_t machine, struct go_eviction *e,
+//		const uint32_t *budgets, struct tally_account *victims,
+//		struct tally_fit *fit)
+// {
+//	struct tally_place_part few[FEW];
+//	struct tally_place_request request = {
+//		.size = sizeof(request),
+//		.parts = go_parts(amounts, lens, nr_parts, few),
+//		.nr_parts = nr_parts,
+//		.policy = policy,
+//		.scope = scope,
+//		.score = score,
+//	};
+//	struct tally_eviction eviction = {
+//		.size = sizeof(eviction),
+//		.priority = e->priority,
+//		.nr_budgets = e->nr_budgets,
+//		.budgets = budgets,
+//		.spare = e->spare ? go_spare : NULL,
+//		.arg = (void *)e->spare,
+//	};
+//	struct tally_room room = {
+//		.size = sizeof(room),
+//		.victims = victims,
+//		.max_victims = e->max_victims,
+//	};
+//	int err = -ENOMEM;
+//
+//	fit->size = sizeof(*fit);
+//	if (request.parts)
+//		err = tally_place_make_room(candidates, &request, machine,
+//				&eviction, &room, fit);
+//	if (request.parts != few)
+//		free((void *)request.parts);
+//	e->nr_victims = room.nr_victims;
+//	e->nr_over_budget = room.nr_over_budget;
 //	return err;
 // }
 //
@@ -72,6 +158,7 @@ import "C"
 
 import (
 	"os"
+	"runtime/cgo"
 	"sync"
 	"time"
 	"unsafe"
@@ -195,16 +282,7 @@ func (p *Place) Refresh(machine int) error {
 func (p *Place) Fit(r *Request, machine int) (Fit, error) {
 	var few [16]Amount
 	var fewLens [8]C.uint
-	amounts, lens := few[:0], fewLens[:0]
-	for _, part := range r.Parts {
-		amounts = append(amounts, part...)
-		lens = append(lens, C.uint(len(part)))
-	}
-	amounts, lens = append(amounts, Amount{}), append(lens, 0) // never empty
-	at := C.uint32_t(C.TALLY_PLACE_ANY)
-	if machine != AnyMachine {
-		at = C.uint32_t(machine)
-	}
+	amounts, lens := r.flat(few[:0], fewLens[:0])
 	var fit C.struct_tally_fit
 	p.lock.RLock()
 	defer p.lock.RUnlock()
@@ -214,15 +292,109 @@ func (p *Place) Fit(r *Request, machine int) (Fit, error) {
 	err := check("tally_place_fit", C.go_fit(p.c,
 		(*C.struct_tally_amount)(unsafe.Pointer(&amounts[0])), &lens[0],
 		C.uint(len(r.Parts)), C.int(r.Policy), C.int(r.Scope), C.int(r.Score),
-		at, &fit))
+		machineIndex(machine), &fit))
 	if err != nil {
 		return Fit{}, err
 	}
+	return fitOf(&fit), nil
+}
+
+// flat appends the parts' amounts, and the length of each part, and something, so
+// that neither is empty.
+func (r *Request) flat(amounts []Amount, lens []C.uint) ([]Amount, []C.uint) {
+	for _, part := range r.Parts {
+		amounts = append(amounts, part...)
+		lens = append(lens, C.uint(len(part)))
+	}
+	return append(amounts, Amount{}), append(lens, 0)
+}
+
+func machineIndex(machine int) C.uint32_t {
+	if machine == AnyMachine {
+		return C.TALLY_PLACE_ANY
+	}
+	return C.uint32_t(machine)
+}
+
+func fitOf(fit *C.struct_tally_fit) Fit {
 	demands := make([]Demand, fit.nr_demands)
 	copy(demands, (*[C.TALLY_LIMIT_MAX_DEMANDS]Demand)(
 		unsafe.Pointer(&fit.demands))[:fit.nr_demands])
 	return Fit{int(fit.machine), bool(fit.preferred), uint64(fit.nodes),
-		float64(fit.score), demands}, nil
+		float64(fit.score), demands}
+}
+
+func (c *Candidates) collect(machine int, describe C.uintptr_t) error {
+	return check("tally_place_candidates_refresh", C.go_collect(c.c,
+		c.place.view.c, machineIndex(machine), describe))
+}
+
+// Eviction is for which request room is made: struct tally_eviction.
+type Eviction struct {
+	Priority int32    // of the request: what is lower may be evicted
+	Budgets  []uint32 // how many evictions each still allows
+	// Spare sets spared[i] if accounts[i] must not be evicted. nil: all may.
+	Spare func(accounts []Account, spared []bool) error
+}
+
+// Room is whose eviction makes room: struct tally_room.
+type Room struct {
+	Victims    []Account // the most important first
+	OverBudget int       // of them
+	Fit        Fit       // where the request then fits
+}
+
+// MakeRoom finds victims on the machine at this index, or on that where eviction
+// costs least (AnyMachine). ENOSPC: on none would the request fit. Nothing is
+// evicted: [Ledger.Release] what the victims have, then [Ledger.Reserve] the fit's
+// demands.
+func (c *Candidates) MakeRoom(r *Request, machine int, e *Eviction) (Room, error) {
+	amounts, lens := r.flat(nil, nil)
+	budgets := append(append([]uint32{}, e.Budgets...), 0) // never empty
+	s := &sparer{spare: e.Spare}
+	how := C.struct_go_eviction{priority: C.int32_t(e.Priority),
+		nr_budgets: C.uint32_t(len(e.Budgets))}
+	if e.Spare != nil {
+		handle := cgo.NewHandle(s)
+		defer handle.Delete()
+		how.spare = C.uintptr_t(handle)
+	}
+	c.lock.RLock()
+	defer c.lock.RUnlock()
+	c.place.lock.RLock()
+	defer c.place.lock.RUnlock()
+	if c.c == nil || c.place.c == nil {
+		return Room{}, os.ErrClosed
+	}
+	for {
+		var fit C.struct_tally_fit
+		victims := make([]Account, max(64, 2*how.max_victims))
+		how.max_victims = C.uint32_t(len(victims))
+		err := C.go_make_room(c.c,
+			(*C.struct_tally_amount)(unsafe.Pointer(&amounts[0])),
+			&lens[0], C.uint(len(r.Parts)), C.int(r.Policy),
+			C.int(r.Scope), C.int(r.Score), machineIndex(machine), &how,
+			(*C.uint32_t)(unsafe.Pointer(&budgets[0])),
+			(*C.struct_tally_account)(unsafe.Pointer(&victims[0])), &fit)
+		if s.err != nil {
+			return Room{}, s.err
+		}
+		if err == -C.EOVERFLOW {
+			continue
+		}
+		if err != 0 {
+			return Room{}, check("tally_place_make_room", err)
+		}
+		return Room{victims[:how.nr_victims], int(how.nr_over_budget),
+			fitOf(&fit)}, nil
+	}
+}
+
+func max(a, b C.uint32_t) C.uint32_t {
+	if a > b {
+		return a
+	}
+	return b
 }
 
 // Claim claims a pending account, so that no other scheduler decides about it at the
