@@ -134,7 +134,7 @@ static void killed_at_each_instruction(void **state)
 	int status = 0;
 	pid_t pid;
 
-	if (test_in_guest() || TEST_TSAN)
+	if (test_in_guest() || TEST_SANITIZED)
 		skip();
 	machine_few_cpus(m);
 	snprintf(copy, sizeof(copy), "%s/copy", m->dir);

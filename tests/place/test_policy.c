@@ -331,7 +331,8 @@ static void policies_agree_with_a_cross_product(void **state)
 	uint64_t random = 1;
 
 	(void)state;
-	for (int i = 0; i < (test_is_long() ? 1000000 : 100000); i++) {
+	for (int i = 0, nr = test_is_long() ? 1000000 : test_cases(100000);
+	     i < nr; i++) {
 		struct small s;
 
 		draw(&random, &s);

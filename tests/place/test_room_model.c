@@ -251,7 +251,8 @@ static void victims_are_those_of_a_plain_search(void **state)
 	uint64_t random = 1;
 
 	(void)state;
-	for (int i = 0; i < (test_is_long() ? 2000000 : 100000); i++) {
+	for (int i = 0, nr = test_is_long() ? 2000000 : test_cases(100000);
+	     i < nr; i++) {
 		struct small s;
 
 		draw(&random, &s);

@@ -112,7 +112,7 @@ static void a_release_killed_at_each_instruction(void **state)
 
 	/* Under emulation these instructions take minutes; a sanitizer adds
 	 * many more. */
-	if (test_in_guest() || TEST_TSAN)
+	if (test_in_guest() || TEST_SANITIZED)
 		skip();
 	machine_few_cpus(m);
 	ledger = machine_ledger(m, 64);

@@ -55,6 +55,12 @@ static inline bool test_is_long(void)
 	return getenv("NUMATALLY_LONG") != NULL;
 }
 
+/* How many of @nr random cases to try: a sanitizer finds no more in all of them. */
+static inline int test_cases(int nr)
+{
+	return TEST_SANITIZED ? nr / 10 : nr;
+}
+
 /* An emulated machine: everything takes many times as long. */
 static inline bool test_in_guest(void)
 {
