@@ -6,20 +6,6 @@ set -u
 equal=${srcdir:-.}/tests/tool/slurm_equal.py
 start_slurm
 
-# ledger_is FILTER: whether FILTER is true of the ledger, as show prints it
-ledger_is()
-{
-	"$tool" show --all --json "$ledger" >"$tmp/json" 2>/dev/null &&
-		jq -e "$1" "$tmp/json" >/dev/null
-}
-is_empty()
-{
-	ledger_is '.accounts == [] and ([.nodes[].held[]] | add) == 0'
-}
-no_job()
-{
-	[ -z "$(with_slurm squeue -h)" ] && is_empty
-}
 # A command that runs until $tmp/go is there: or the test is ended
 until_go="sh -c 'while [ -d $tmp ] && [ ! -e $tmp/go ]; do sleep 0.1; done'"
 go()

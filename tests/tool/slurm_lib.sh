@@ -5,14 +5,17 @@
 #
 #   start_slurm                  or skips the test; $plugin is spank_numatally's
 #   with_slurm COMMAND…          runs a command of Slurm's, for a minute at most
-#   start_slurmd                 and stop_slurmd: as Slurm's, kept in $slurmd
+#   start_slurmd                 starts it again; its PID is $slurmd
+#   start_slurmctld              the same; $slurmctld
+#   ledger_is FILTER             FILTER is true of the ledger, as show prints it
+#   is_empty                     the ledger holds nothing
+#   no_job                       and Slurm knows no job
 #
 # The ledger is $ledger; the daemons write to $tmp/slurmd.log and others.
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 ledger=$tmp/slurm.ledger
 logs="out err slurmd.log"
-slurmd=
 # Where the plugin is as if installed: from $tmp no library may be loaded.
 installed=
 
@@ -102,8 +105,32 @@ start_slurmd()
 # Steps that can't tell slurmctld of their end would wait for it.
 at_end()
 {
-	kill -KILL $children $slurmd 2>/dev/null
+	kill -KILL $children 2>/dev/null
 	[ -z "$installed" ] || rm -rf "$installed"
+}
+
+start_slurmctld()
+{
+	SLURM_CONF=$tmp/slurm.conf slurmctld -D ${1-} -f "$tmp/slurm.conf" \
+		>"$tmp/slurmctld.out" 2>&1 </dev/null &
+	slurmctld=$!
+	children="$children $slurmctld"
+}
+
+ledger_is()
+{
+	"$tool" show --all --json "$ledger" >"$tmp/json" 2>/dev/null &&
+		jq -e "$1" "$tmp/json" >/dev/null
+}
+
+is_empty()
+{
+	ledger_is '.accounts == [] and ([.nodes[].held[]] | add) == 0'
+}
+
+no_job()
+{
+	[ -z "$(with_slurm squeue -h || echo unknown)" ] && is_empty
 }
 
 node_is_idle()
@@ -144,9 +171,7 @@ start_slurm()
 	children="$children $!"
 	await test -S "$tmp/munge/socket" || skip_all "munged does not start"
 	write_configuration $(free_ports)
-	SLURM_CONF=$tmp/slurm.conf slurmctld -D -c -f "$tmp/slurm.conf" \
-		>"$tmp/slurmctld.out" 2>&1 </dev/null &
-	children="$children $!"
+	start_slurmctld -c
 	start_slurmd
 	await node_is_idle || {
 		tail -n 3 "$tmp"/*.log | sed 's/^/# /'
