@@ -177,17 +177,25 @@ for list in cpu/possible cpu/present cpu/online node/node'$cpu_node'/cpulist; do
 done
 cd "$OLDPWD" || exit 99'
 mkdir "$tmp/cpu" "$tmp/node"
-for way in inherit cgroup sample; do
+# unknown WAY MS: work of MS, with what taskset takes before it is on that CPU
+unknown() {
 	unshare -m sh -c "$hide
 		\"$tool\" topo --json >$tmp/topo
-		\"$tool\" run --json --events=$way -o \"$tmp/json\" \
-			taskset -c $nr tests/support/spin 400"
+		\"$tool\" run --json --events=$1 -o \"$tmp/json\" \
+			taskset -c $nr tests/support/spin $2"
+}
+
+for way in inherit cgroup sample; do
+	for ms in 400 1600 6400; do
+		unknown $way $ms
+		# An estimate has nothing of processes that ended between samples.
+		[ $way != sample ] || break
+		[ "$(member unattributed cpu_ns)" -lt 200000000 ] || break
+	done
 	check "$way: a CPU unknown at the start: topo lacks it" \
 		test "$(grep -c "[^0-9]$nr[],]" "$tmp/topo")" -eq 0
 	check "$way: a CPU unknown at the start: all CPU time is counted" near \
 		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
-	# An estimate has nothing of processes that ended between samples; and
-	# the 400 ms include what taskset took before it was on that CPU.
 	[ $way = sample ] ||
 		check "$way: a CPU unknown at the start: its time is unattributed" \
 		test "$(member unattributed cpu_ns)" -ge 200000000
