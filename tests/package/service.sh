@@ -38,6 +38,7 @@ started() {
 	NUMATALLY_DIR=$tmp/$1
 	export NUMATALLY_DIR
 	shift
+	: >"$tmp/log"
 	"$@" "$program" agent 2>"$tmp/log" &
 	agent=$!
 	children="$children $agent"

@@ -65,6 +65,7 @@ inside() (
 
 # agent OPTION…: starts it, and waits until its ledger is kept
 agent() {
+	: >"$tmp/log" # what an earlier one said
 	"$tool" agent --interval 0.1 "$@" 2>"$tmp/log" &
 	agent=$!
 	children="$children $agent"
@@ -200,6 +201,7 @@ fi
 # ---- without BPF
 
 refused() {
+	: >"$tmp/log"
 	setpriv --bounding-set=-bpf,-perfmon,-sys_admin "$tool" agent \
 		--interval 0.1 "$@" 2>"$tmp/log" &
 	agent=$!
