@@ -267,7 +267,9 @@ static int pin_any(struct asker *a, bool may_join, struct wait *w,
 				if (err == 1)
 					err = -EAGAIN;
 				else if (err)
-					return err;
+					return layout_is_whole(a->layout)
+						       ? err
+						       : -EBADMSG;
 			}
 		}
 		if (!layout_is_whole(a->layout)) {

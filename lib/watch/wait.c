@@ -82,8 +82,9 @@ static int check(struct tally_watch *w)
 	if (w->ledger || w->flags & TALLY_WATCH_IDLE ||
 	    (w->asked_ns && now - w->asked_ns < SECOND_NS))
 		return 0;
+	/* A file that was just cut has no writers either. */
 	if (!writer_any_lives(w->layout))
-		return -ESRCH;
+		return layout_is_whole(w->layout) ? -ESRCH : -EBADMSG;
 	w->asked_ns = now;
 	return 0;
 }
