@@ -36,21 +36,30 @@ package numatally
 //
 // #define FEW 8
 //
-// // The parts, whose amounts are one array; lens has the length of each: in few, or the caller's to free; NULL: no memory
-// static struct tally_place_part *go_parts(const struct tally_amount *amounts,
-//		const unsigned int *lens, unsigned int nr,
+// // The parts' amounts are one array; lens has the length of each. The parts are in
+// // few, or the caller's to free; NULL: no memory
+// static struct tally_place_request go_request(
+//		const struct tally_amount *amounts, const unsigned int *lens,
+//		unsigned int nr_parts, int policy, int scope, int score,
 //		struct tally_place_part *few)
 // {
 //	struct tally_place_part *parts = few;
 //
-//	if (nr > FEW)
-//		parts = malloc(nr * sizeof(*parts));
-//	for (unsigned int i = 0; parts && i < nr; i++) {
+//	if (nr_parts > FEW)
+//		parts = malloc(nr_parts * sizeof(*parts));
+//	for (unsigned int i = 0; parts && i < nr_parts; i++) {
 //		parts[i].amounts = amounts;
 //		parts[i].nr_amounts = lens[i];
 //		amounts += lens[i];
 //	}
-//	return parts;
+//	return (struct tally_place_request){
+//		.size = sizeof(struct tally_place_request),
+//		.parts = parts,
+//		.nr_parts = nr_parts,
+//		.policy = policy,
+//		.scope = scope,
+//		.score = score,
+//	};
 // }
 //
 // static int go_fit(const struct tally_place *place,
@@ -59,14 +68,8 @@ package numatally
 //		uint32_t machine, struct tally_fit *fit)
 // {
 //	struct tally_place_part few[FEW];
-//	struct tally_place_request request = {
-//		.size = sizeof(request),
-//		.parts = go_parts(amounts, lens, nr_parts, few),
-//		.nr_parts = nr_parts,
-//		.policy = policy,
-//		.scope = scope,
-//		.score = score,
-//	};
+//	struct tally_place_request request = go_request(amounts, lens,
+//			nr_parts, policy, scope, score, few);
 //	int err = -ENOMEM;
 //
 //	fit->size = sizeof(*fit);
@@ -119,14 +122,8 @@ package numatally
 //		struct tally_fit *fit)
 // {
 //	struct tally_place_part few[FEW];
-//	struct tally_place_request request = {
-//		.size = sizeof(request),
-//		.parts = go_parts(amounts, lens, nr_parts, few),
-//		.nr_parts = nr_parts,
-//		.policy = policy,
-//		.scope = scope,
-//		.score = score,
-//	};
+//	struct tally_place_request request = go_request(amounts, lens,
+//			nr_parts, policy, scope, score, few);
 //	struct tally_eviction eviction = {
 //		.size = sizeof(eviction),
 //		.priority = e->priority,

@@ -11,8 +11,10 @@ import (
 	"time"
 )
 
-// fill reserves all cores of each node, for an account of that node.
-func fill(t *testing.T, l *Ledger) (tokens map[Account]Token, of map[int32]Account) {
+// fill reserves all cores of each node, for an account of that node, and makes an
+// empty set of candidates.
+func fill(t *testing.T, l *Ledger, p *Place) (tokens map[Account]Token,
+	of map[int32]Account, c *Candidates) {
 	t.Helper()
 	tokens, of = map[Account]Token{}, map[int32]Account{}
 	for m := 0; m < nrMachines; m++ {
@@ -25,16 +27,16 @@ func fill(t *testing.T, l *Ledger) (tokens map[Account]Token, of map[int32]Accou
 			tokens[a], of[node] = token, a
 		}
 	}
-	return tokens, of
+	must(t, p.Refresh(AnyMachine))
+	c, err := p.Candidates()
+	must(t, err)
+	t.Cleanup(c.Close)
+	return tokens, of, c
 }
 
 func TestMakeRoom(t *testing.T) {
 	l, _, p := cluster(t)
-	tokens, of := fill(t, l)
-	must(t, p.Refresh(AnyMachine))
-	c, err := p.Candidates()
-	must(t, err)
-	defer c.Close()
+	tokens, of, c := fill(t, l, p)
 	nr := 0
 	must(t, c.Refresh(AnyMachine, func(c *Candidate) error {
 		if len(c.Demands) != 1 || c.Account != of[c.Demands[0].Node] ||
@@ -81,10 +83,7 @@ func TestMakeRoom(t *testing.T) {
 
 func TestWhatIsSpared(t *testing.T) {
 	l, v, p := cluster(t)
-	_, of := fill(t, l)
-	must(t, p.Refresh(AnyMachine))
-	c, err := p.Candidates()
-	must(t, err)
+	_, of, c := fill(t, l, p)
 	all := []Candidate{}
 	for node, a := range of {
 		all = append(all, Candidate{Account: a, Budget: 1,
@@ -140,7 +139,7 @@ func TestWhatIsSpared(t *testing.T) {
 
 // More victims than are asked for at first.
 func TestManyVictims(t *testing.T) {
-	l, v, p := cluster(t)
+	l, v, _ := cluster(t)
 	must(t, l.SetCapacity(NodeNumber(0, 0), 0, 1000))
 	for i := 0; i < 200; i++ {
 		token, err := l.Reserve(account(t, l, fmt.Sprint(i)),
@@ -151,7 +150,6 @@ func TestManyVictims(t *testing.T) {
 	wide, err := v.Place()
 	must(t, err)
 	defer wide.Close()
-	_ = p
 	c, err := wide.Candidates()
 	must(t, err)
 	defer c.Close()
