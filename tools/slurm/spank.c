@@ -34,7 +34,7 @@ PLUGIN const char plugin_type[] = "spank";
 PLUGIN const unsigned int plugin_version = SLURM_VERSION_NUMBER;
 PLUGIN const unsigned int spank_plugin_version = 1;
 
-/* Why this job may not run, for its user, who has no stderr before
+/* Why this job may not run. Its user has no stderr before
  * slurm_spank_user_init(). */
 static char refused[192];
 
