@@ -441,6 +441,13 @@ TALLY_API TALLY_NODISCARD int tally_gauge_set(struct tally_ledger *ledger,
 					      int node, unsigned int resource,
 					      int64_t amount);
 
+/* The same, unless the gauge has as much or more: of a peak that several
+ * processes keep, none lowers what another saw. */
+TALLY_API TALLY_NODISCARD int tally_gauge_raise(struct tally_ledger *ledger,
+						struct tally_account account,
+						int node, unsigned int resource,
+						int64_t amount);
+
 TALLY_END
 
 #endif

@@ -19,6 +19,8 @@
 
 #define LOCK_NS INT64_C(1000000000)
 
+enum change { SET, RAISE }; /* RAISE: of one gauge */
+
 static int read_now(struct tally_ledger *l, struct tally_account account,
 		    int node, int64_t *now)
 {
@@ -33,7 +35,8 @@ static int read_now(struct tally_ledger *l, struct tally_account account,
 }
 
 static int set(struct tally_ledger *l, struct tally_account account, int node,
-	       const struct tally_amount *amounts, unsigned int nr)
+	       const struct tally_amount *amounts, unsigned int nr,
+	       enum change change)
 {
 	int64_t now[LAYOUT_MAX_COLUMNS];
 	struct tally_amount lacks[64];
@@ -44,6 +47,8 @@ static int set(struct tally_ledger *l, struct tally_account account, int node,
 	for (unsigned int i = 0; i < nr; i++) {
 		int64_t *had = &now[amounts[i].resource];
 
+		if (change == RAISE && *had >= amounts[i].amount)
+			return 0;
 		lacks[i].resource = amounts[i].resource;
 		lacks[i].amount =
 			(int64_t)((uint64_t)amounts[i].amount - (uint64_t)*had);
@@ -54,7 +59,7 @@ static int set(struct tally_ledger *l, struct tally_account account, int node,
 
 static int set_in_turn(struct tally_ledger *l, struct tally_account account,
 		       int node, const struct tally_amount *amounts,
-		       unsigned int nr)
+		       unsigned int nr, enum change change)
 {
 	struct layout_control *c = layout_control(l->layout);
 	int err = ledger_join(l);
@@ -64,14 +69,14 @@ static int set_in_turn(struct tally_ledger *l, struct tally_account account,
 				LOCK_NS);
 	if (err < 0)
 		return err;
-	err = set(l, account, node, amounts, nr);
+	err = set(l, account, node, amounts, nr, change);
 	robust_leave(l->layout, &c->gauges_lock);
 	return err;
 }
 
-int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
-		     int node, const struct tally_amount *amounts,
-		     unsigned int nr)
+static int set_gauges(struct tally_ledger *l, struct tally_account account,
+		      int node, const struct tally_amount *amounts,
+		      unsigned int nr, enum change change)
 {
 	UNCANCELLED;
 	int err = layout_node_index(l->layout, node);
@@ -80,7 +85,15 @@ int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
 	for (unsigned int i = 0; i < nr; i++)
 		if (column_kind(l->layout, amounts[i].resource) != TALLY_GAUGE)
 			return -EINVAL;
-	return err < 0 ? err : set_in_turn(l, account, node, amounts, nr);
+	return err < 0 ? err
+		       : set_in_turn(l, account, node, amounts, nr, change);
+}
+
+int tally_ledger_set(struct tally_ledger *l, struct tally_account account,
+		     int node, const struct tally_amount *amounts,
+		     unsigned int nr)
+{
+	return set_gauges(l, account, node, amounts, nr, SET);
 }
 
 int tally_gauge_set(struct tally_ledger *l, struct tally_account account,
@@ -88,4 +101,11 @@ int tally_gauge_set(struct tally_ledger *l, struct tally_account account,
 {
 	return tally_ledger_set(l, account, node,
 				&(struct tally_amount){resource, amount}, 1);
+}
+
+int tally_gauge_raise(struct tally_ledger *l, struct tally_account account,
+		      int node, unsigned int resource, int64_t amount)
+{
+	return set_gauges(l, account, node,
+			  &(struct tally_amount){resource, amount}, 1, RAISE);
 }

@@ -14,4 +14,5 @@ folded cells are left out|view/test_read_steps|view/block|s/^	add_folded(p, \&f,
 sets take no turns|view/test_set_steps|view/set|s/if (!err \&\& !turn_try(.*))/if (0)/
 the lock is left before the add|view/test_set_steps|view/set|/^static int set(/,/^}/s/^	return tally_ledger_charge/	robust_leave(l->layout, \&layout_control(l->layout)->gauges_lock);\n&/
 a set adds what it is to set|view/test_set|view/set|s/ - (uint64_t)\*had//
+a raise lowers|view/test_set|view/set|s/change == RAISE/0/
 EOF_LIST

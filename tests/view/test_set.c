@@ -163,6 +163,25 @@ static void one_gauge_is_set(void **state)
 	tally_ledger_close(l);
 }
 
+static void a_gauge_is_only_raised(void **state)
+{
+	struct tally_ledger *l = make(*state);
+	struct tally_account a = machine_account(l, "a");
+
+	assert_int_equal(tally_gauge_raise(l, a, 9, GAUGE, -2), 0);
+	assert_int_equal(machine_amount(l, a, 9, GAUGE), 0);
+	assert_int_equal(tally_gauge_raise(l, a, 9, GAUGE, 40), 0);
+	assert_int_equal(tally_gauge_raise(l, a, 9, GAUGE, 39), 0);
+	assert_int_equal(tally_gauge_raise(l, a, 5, GAUGE, 7), 0);
+	assert_int_equal(machine_amount(l, a, 9, GAUGE), 40);
+	assert_int_equal(machine_amount(l, a, 5, GAUGE), 7);
+	assert_int_equal(tally_gauge_raise(l, a, 9, COUNTER, 1), -EINVAL);
+	assert_int_equal(tally_gauge_raise(l, a, 7, GAUGE, 1), -ENOENT);
+	assert_int_equal(tally_account_end(tally_ledger_accounts(l), a), 0);
+	assert_int_equal(tally_gauge_raise(l, a, 9, GAUGE, 1), -ESTALE);
+	tally_ledger_close(l);
+}
+
 static void a_cut_file_is_not_set(void **state)
 {
 	struct machine *m = *state;
@@ -341,6 +360,7 @@ int main(void)
 		MACHINE_TEST(counters_and_reservables_are_not_set),
 		MACHINE_TEST(a_gone_gauge_is_no_total),
 		MACHINE_TEST(one_gauge_is_set),
+		MACHINE_TEST(a_gauge_is_only_raised),
 		MACHINE_TEST(a_cut_file_is_not_set),
 		MACHINE_TEST(sets_take_turns),
 		MACHINE_TEST(a_set_waits_for_another_process),
