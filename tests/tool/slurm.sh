@@ -6,21 +6,10 @@ set -u
 equal=${srcdir:-.}/tests/tool/slurm_equal.py
 start_slurm
 
-# A command that runs until $tmp/go is there: or the test is ended
-until_go="sh -c 'while [ -d $tmp ] && [ ! -e $tmp/go ]; do sleep 0.1; done'"
-go()
-{
-	: >"$tmp/go"
-	await no_job
-	went=$?
-	rm -f "$tmp/go"
-	return $went
-}
-
 # ---- jobs and steps
 check "the ledger is there before the first job" is_empty
 with_slurm srun -n1 -c2 --mem=300 "$tool" show --all --json "$ledger" >"$tmp/json"
-jq -es '.[0].accounts | map({(.key): .nodes}) | add == {
+jq -es '.[0].accounts | map({(.key): .nodes | map_values({cores, memory_bytes})}) | add == {
 	"1": {"0": {cores: 2, memory_bytes: 314572800}},
 	"1.0": {"0": {cores: 2, memory_bytes: 314572800}}}' "$tmp/json" >/dev/null
 result $? "a job of one step, and its step"

@@ -26,6 +26,14 @@ def jobs(path):
     return found
 
 
+def reserved(nodes):
+    """What is reserved, of what an account has."""
+    names = ("cores", "memory_bytes")
+    return {node: {n: amounts[n] for n in names if n in amounts}
+            for node, amounts in nodes.items()
+            if any(amounts.get(n) for n in names)}
+
+
 def by_node(cpus, memory):
     cores = {}
     for part in cpus.split(","):
@@ -49,7 +57,7 @@ with open(sys.argv[2], encoding="utf-8") as file:
 nr, bad = 0, 0
 for account in ledger["accounts"]:
     job, _, step = account["key"].partition(".")
-    has = account["nodes"]
+    has = reserved(account["nodes"])
     if job not in before and job not in after:
         print(f"# {account['key']} has something, but no job")
         bad += 1

@@ -5,16 +5,18 @@
 #
 #   start_slurm                  or skips the test; $plugin is spank_numatally's
 #   with_slurm COMMAND…          runs a command of Slurm's, for a minute at most
-#   start_slurmd                 starts it again; its PID is $slurmd
+#   start_slurmd [COMMAND…]      starts it again, by COMMAND; its PID is $slurmd
 #   start_slurmctld              the same; $slurmctld
 #   ledger_is FILTER             FILTER is true of the ledger, as show prints it
 #   is_empty                     the ledger holds nothing
 #   no_job                       and Slurm knows no job
+#   go                           ends the jobs of $until_go, a command
 #
-# The ledger is $ledger; the daemons write to $tmp/slurmd.log and others.
+# The ledger is $ledger, the records of jobs that ended are in $record; the daemons write to $tmp/slurmd.log and others.
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 ledger=$tmp/slurm.ledger
+record=$tmp/record
 logs="out err slurmd.log"
 # Where the plugin is as if installed: from $tmp no library may be loaded.
 installed=
@@ -75,7 +77,8 @@ PlugStackConfig=$tmp/plugstack.conf
 NodeName=$(uname -n | cut -d. -f1) NodeAddr=127.0.0.1 CPUs=16 Boards=1 SocketsPerBoard=2 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=4096 State=UNKNOWN
 PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
-	echo "required $plugin root=$m ledger=$ledger" >"$tmp/plugstack.conf"
+	echo "required $plugin root=$m ledger=$ledger record=$record" \
+		>"$tmp/plugstack.conf"
 }
 
 # Two ports that nothing listens on.
@@ -96,7 +99,7 @@ with_slurm()
 
 start_slurmd()
 {
-	SLURM_CONF=$tmp/slurm.conf slurmd -D -f "$tmp/slurm.conf" \
+	SLURM_CONF=$tmp/slurm.conf "$@" slurmd -D -f "$tmp/slurm.conf" \
 		>"$tmp/slurmd.out" 2>&1 </dev/null &
 	slurmd=$!
 	children="$children $slurmd"
@@ -131,6 +134,17 @@ is_empty()
 no_job()
 {
 	[ -z "$(with_slurm squeue -h || echo unknown)" ] && is_empty
+}
+
+# Until $tmp/go is there, or the test is ended
+until_go="sh -c 'while [ -d $tmp ] && [ ! -e $tmp/go ]; do sleep 0.1; done'"
+go()
+{
+	: >"$tmp/go"
+	await no_job
+	went=$?
+	rm -f "$tmp/go"
+	return $went
 }
 
 node_is_idle()

@@ -332,6 +332,71 @@ static void no_ledger(void **state)
 	assert_null(s->book.ledger);
 }
 
+static void charge(struct scene *s, struct tally_account account, int node,
+		   unsigned int resource, int64_t amount)
+{
+	const struct tally_amount a = {resource, amount};
+
+	assert_int_equal(
+		tally_ledger_charge(s->book.ledger, account, node, &a, 1), 0);
+}
+
+static void what_a_job_has_and_uses(void **state)
+{
+	struct scene *s = *state;
+	struct tally_account account;
+	int64_t all[4][BOOK_NR];
+
+	begin(s);
+	assert_int_equal(book_has(&s->book, 1, all), -ENOENT);
+	assert_int_equal(reserve(s, 1, "1-2", 2 * MIB), 0);
+	assert_int_equal(draw(s, 1, 0, "1", MIB), 0);
+	assert_int_equal(book_job(&s->book, 1, &account), 0);
+	charge(s, account, 1, BOOK_CPU, 7);
+	charge(s, account, 3, BOOK_PEAK, 9);
+	assert_int_equal(book_has(&s->book, 1, all), 0);
+	for (int n = 0; n < 4; n++) {
+		assert_int_equal(all[n][BOOK_CORES], n < 2);
+		assert_int_equal(all[n][BOOK_MEMORY], n < 2 ? MIB : 0);
+		assert_int_equal(all[n][BOOK_CPU], n == 1 ? 7 : 0);
+		assert_int_equal(all[n][BOOK_PEAK], n == 3 ? 9 : 0);
+	}
+	assert_int_equal(book_end_job(&s->book, 1), 0);
+	assert_int_equal(book_has(&s->book, 1, all), -ENOENT);
+}
+
+/* As an older program made it, with an account, and in use by a step of its. */
+static void a_ledger_with_other_resources(void **state)
+{
+	static const struct tally_resource cores = {"cores", "cores",
+						    TALLY_RESERVABLE};
+	struct tally_account account;
+	struct tally_ledger *older;
+	struct scene *s = *state;
+
+	begin(s);
+	assert_int_equal(reserve(s, 1, "1", MIB), 0);
+	book_close(&s->book);
+	assert_int_equal(book_renew(&s->book, s->machine->path, s->tree->root),
+			 0);
+	has(s, "1", 0, 1, MIB);
+	assert_int_equal(unlink(s->machine->path), 0);
+	assert_int_equal(tally_ledger_create(s->machine->path, s->book.topo,
+					     &cores, 1, NULL, &older),
+			 0);
+	assert_int_equal(
+		tally_account_open(tally_ledger_accounts(older), "1", &account),
+		0);
+	book_close(&s->book);
+	assert_int_equal(book_open(&s->book, s->machine->path, s->tree->root),
+			 -EEXIST);
+	assert_int_equal(book_renew(&s->book, s->machine->path, s->tree->root),
+			 0);
+	assert_int_equal(amount(s, "1", 0, BOOK_CORES), -1);
+	assert_int_equal(reserve(s, 1, "1", MIB), 0);
+	tally_ledger_close(older);
+}
+
 #define SCENE_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -347,6 +412,8 @@ int main(void)
 		SCENE_TEST(the_end_of_a_job_ends_its_steps),
 		SCENE_TEST(a_large_machine),
 		SCENE_TEST(a_ledger_without_a_free_row),
+		SCENE_TEST(what_a_job_has_and_uses),
+		SCENE_TEST(a_ledger_with_other_resources),
 		SCENE_TEST(no_ledger),
 	};
 

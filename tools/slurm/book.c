@@ -13,28 +13,38 @@
 static const struct tally_resource resources[BOOK_NR] = {
 	[BOOK_CORES] = {"cores", "cores", TALLY_RESERVABLE},
 	[BOOK_MEMORY] = {"memory_bytes", "bytes", TALLY_RESERVABLE},
+	[BOOK_CPU] = {"cpu_ns", "ns", TALLY_COUNTER},
+	[BOOK_CPU_SAMPLED] = {"cpu_sampled_ns", "ns", TALLY_COUNTER},
+	[BOOK_ANONYMOUS] = {"anonymous_bytes", "bytes", TALLY_GAUGE},
+	[BOOK_FILE] = {"file_bytes", "bytes", TALLY_GAUGE},
+	[BOOK_SHARED] = {"shared_bytes", "bytes", TALLY_GAUGE},
+	[BOOK_HUGE] = {"huge_bytes", "bytes", TALLY_GAUGE},
+	[BOOK_PEAK] = {"memory_peak_bytes", "bytes", TALLY_GAUGE},
 };
+
+/* What is reserved comes first. */
+enum { NR_RESERVED = BOOK_COUNTED };
 
 /* What a node can give: all of its cores and memory. */
 static int capacities(const struct book *b, struct tally_capacity **all)
 {
 	unsigned int nr = tally_topo_nr_nodes(b->topo);
-	struct tally_capacity *c = calloc((size_t)nr * BOOK_NR, sizeof(*c));
+	struct tally_capacity *c = calloc((size_t)nr * NR_RESERVED, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct tally_node *node = tally_topo_node(b->topo, i);
 
-		c[i * BOOK_NR + BOOK_CORES] =
+		c[i * NR_RESERVED + BOOK_CORES] =
 			(struct tally_capacity){node->id, BOOK_CORES, 0};
-		c[i * BOOK_NR + BOOK_MEMORY] = (struct tally_capacity){
+		c[i * NR_RESERVED + BOOK_MEMORY] = (struct tally_capacity){
 			node->id, BOOK_MEMORY,
 			node->memory_bytes < 0 ? TALLY_LIMIT_NONE
 					       : node->memory_bytes};
 	}
 	for (unsigned int i = 0; i < b->cores.nr; i++)
-		c[b->cores.core[i].index * BOOK_NR + BOOK_CORES].capacity++;
+		c[b->cores.core[i].index * NR_RESERVED + BOOK_CORES].capacity++;
 	*all = c;
 	return 0;
 }
@@ -55,7 +65,7 @@ static int open_ledger(struct book *b, const char *name)
 	if (err)
 		return err;
 	options.capacities = all;
-	options.nr_capacities = tally_topo_nr_nodes(b->topo) * BOOK_NR;
+	options.nr_capacities = tally_topo_nr_nodes(b->topo) * NR_RESERVED;
 	err = tally_ledger_open_or_create(path, b->topo, resources, BOOK_NR,
 					  &options, &b->ledger, NULL);
 	free(all);
@@ -75,6 +85,20 @@ int book_open(struct book *b, const char *name, const char *root)
 	if (err)
 		book_close(b);
 	return err;
+}
+
+int book_renew(struct book *b, const char *name, const char *root)
+{
+	char path[PATH_MAX];
+	int err = book_open(b, name, root);
+
+	if (err != -EEXIST)
+		return err;
+	err = tally_ledger_path(name, path, sizeof(path));
+	if (!err)
+		err = tally_ledger_remove(path, TALLY_REMOVE_ACCOUNTS |
+							TALLY_REMOVE_IN_USE);
+	return err ? err : book_open(b, name, root);
 }
 
 void book_close(struct book *b)
@@ -132,7 +156,7 @@ static void spread_memory(const struct book *b, const struct grant *grant,
 	spread(grant->memory_bytes, bytes, nr);
 }
 
-/* What the grant asks of each node, at most BOOK_NR demands for each: *demands
+/* What the grant asks of each node, at most NR_RESERVED demands for each: *demands
  * is the caller's to free. */
 static int demand(const struct book *b, const struct grant *grant,
 		  struct tally_demand **demands, unsigned int *nr_demands)
@@ -140,7 +164,7 @@ static int demand(const struct book *b, const struct grant *grant,
 	unsigned int nr = tally_topo_nr_nodes(b->topo), n = 0;
 	int64_t *cores = calloc(nr, sizeof(*cores));
 	int64_t *bytes = calloc(nr, sizeof(*bytes));
-	struct tally_demand *d = calloc((size_t)nr * BOOK_NR, sizeof(*d));
+	struct tally_demand *d = calloc((size_t)nr * NR_RESERVED, sizeof(*d));
 	int err = -ENOMEM;
 
 	if (cores && bytes && d)
@@ -320,6 +344,44 @@ int book_draw(struct book *b, uint32_t job, uint32_t step,
 	if (err)
 		leave(b, account);
 	return err;
+}
+
+int book_job(struct book *b, uint32_t job, struct tally_account *account)
+{
+	char key[32];
+
+	job_key(key, sizeof(key), job);
+	return tally_account_open(tally_ledger_accounts(b->ledger), key,
+				  account);
+}
+
+int book_has(struct book *b, uint32_t job, int64_t (*has)[BOOK_NR])
+{
+	struct tally_account account;
+	struct tally_view *view;
+	char key[32];
+	int err;
+
+	job_key(key, sizeof(key), job);
+	err = tally_account_find(tally_ledger_accounts(b->ledger), key,
+				 &account);
+	if (!err)
+		err = tally_view_open(b->ledger, &view);
+	if (err)
+		return err;
+	for (unsigned int n = 0; !err && n < tally_topo_nr_nodes(b->topo);
+	     n++) {
+		int node = tally_topo_node(b->topo, n)->id;
+		int64_t held[BOOK_NR];
+
+		err = tally_view_account(view, account, node, has[n]);
+		if (!err)
+			err = tally_limit_holding(view, account, node, held);
+		for (unsigned int r = 0; !err && r < NR_RESERVED; r++)
+			has[n][r] = held[r];
+	}
+	tally_view_close(view);
+	return err == -ESTALE ? -ENOENT : err;
 }
 
 int book_end_step(struct book *b, uint32_t job, uint32_t step)

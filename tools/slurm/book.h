@@ -3,8 +3,9 @@
  * What a compute node's jobs have of its NUMA nodes, in a ledger:
  *
  *	account "1234"	  the job: the cores that Slurm gave it on each NUMA
- *			  node, and its memory there; of the node's capacity
- *	account "1234.0"  a step: drawn from the job's
+ *			  node, and its memory there, of the node's capacity;
+ *			  and what all of its steps use there
+ *	account "1234.0"  a step: what it drew from the job's
  *
  * Each function returns 0 or a negative errno. One thread uses a book.
  */
@@ -19,7 +20,19 @@
 
 #include "slurm/cores.h"
 
-enum { BOOK_CORES, BOOK_MEMORY, BOOK_NR };
+enum {
+	BOOK_CORES,
+	BOOK_MEMORY,
+	BOOK_COUNTED, /* from here on: what is used */
+	BOOK_CPU = BOOK_COUNTED,
+	BOOK_CPU_SAMPLED, /* of tasks whose CPU time the kernel does not count */
+	BOOK_ANONYMOUS,	  /* as enum tally_mem_kind */
+	BOOK_FILE,
+	BOOK_SHARED,
+	BOOK_HUGE,
+	BOOK_PEAK, /* the most memory of all kinds that a sample saw */
+	BOOK_NR
+};
 
 struct book {
 	struct tally_topo *topo;
@@ -41,6 +54,12 @@ int book_open(struct book *b, const char *name, const char *root);
 void book_close(struct book *b);
 
 /*
+ * The same; and make a ledger anew that has other resources, as another version
+ * of this program made it. Not beside another process that does.
+ */
+int book_renew(struct book *b, const char *name, const char *root);
+
+/*
  * Reserve for the job, unless it has its reservation. Any step may come first.
  *
  * -ENOSPC	a node lacks what *refusal tells; asked 0: the ledger is full
@@ -55,6 +74,15 @@ int book_reserve(struct book *b, uint32_t job, const struct grant *grant,
  */
 int book_draw(struct book *b, uint32_t job, uint32_t step,
 	      const struct grant *grant);
+
+/* The job's account, which is opened if it has none. */
+int book_job(struct book *b, uint32_t job, struct tally_account *account);
+
+/*
+ * What the job has reserved and used, in has[nodes of the topology][BOOK_NR].
+ * -ENOENT: it has no account.
+ */
+int book_has(struct book *b, uint32_t job, int64_t (*has)[BOOK_NR]);
 
 /* End the step's account, or those of the job and all of its steps. */
 int book_end_step(struct book *b, uint32_t job, uint32_t step);

@@ -5,6 +5,7 @@
  *	slurmd start    the ledger is made
  *	a step begins   the first of a job reserves for the job; a step that srun
  *	                started draws its part from the job's
+ *	a task begins   what it uses is counted, before it executes
  *	a step ends     its account is ended
  *	a job's epilog  all of the job's accounts are ended, also after kill -9
  *
@@ -16,7 +17,9 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <slurm/slurm.h>
 #include <slurm/spank.h>
@@ -24,6 +27,8 @@
 #include <numatally/error.h>
 
 #include "slurm/book.h"
+#include "slurm/record.h"
+#include "slurm/use.h"
 
 #define PLUGIN __attribute__((visibility("default")))
 
@@ -38,6 +43,10 @@ PLUGIN const unsigned int spank_plugin_version = 1;
  * slurm_spank_user_init(). */
 static char refused[192];
 
+/* Of this step, in its slurmstepd; a book without a ledger is closed. */
+static struct book book;
+static struct use *use;
+
 static const char *argument(int ac, char **av, const char *name,
 			    const char *otherwise)
 {
@@ -49,15 +58,25 @@ static const char *argument(int ac, char **av, const char *name,
 	return otherwise;
 }
 
+static const char *ledger_name(int ac, char **av)
+{
+	return argument(ac, av, "ledger=", "slurm");
+}
+
+static const char *root(int ac, char **av)
+{
+	return argument(ac, av, "root=", NULL);
+}
+
 static int open_book(struct book *b, int ac, char **av)
 {
-	return book_open(b, argument(ac, av, "ledger=", "slurm"),
-			 argument(ac, av, "root=", NULL));
+	return book_open(b, ledger_name(ac, av), root(ac, av));
 }
 
 static bool is_known(const char *arg)
 {
-	return !strncmp(arg, "ledger=", 7) || !strncmp(arg, "root=", 5);
+	return !strncmp(arg, "ledger=", 7) || !strncmp(arg, "root=", 5) ||
+	       !strncmp(arg, "record=", 7);
 }
 
 /* Steps that srun starts have small numbers. */
@@ -66,11 +85,27 @@ static bool is_plain(uint32_t step)
 	return step <= SLURM_MAX_NORMAL_STEP_ID;
 }
 
-PLUGIN int slurm_spank_init(spank_t sp, int ac, char **av)
+/* What holds for all jobs is said once, when the daemon starts. */
+static void start_slurmd(int ac, char **av)
 {
 	struct book b;
-	int err;
+	int err = book_renew(&b, ledger_name(ac, av), root(ac, av));
 
+	if (err) {
+		slurm_error("numatally: jobs are not accounted: %s",
+			    tally_strerror(err));
+		return;
+	}
+	err = use_probe(&b);
+	if (err)
+		slurm_error("numatally: CPU time is sampled: %s",
+			    err == -E2BIG ? "the machine has too many CPUs"
+					  : tally_strerror(err));
+	book_close(&b);
+}
+
+PLUGIN int slurm_spank_init(spank_t sp, int ac, char **av)
+{
 	(void)sp;
 	for (int i = 0; i < ac; i++) {
 		if (!is_known(av[i])) {
@@ -78,14 +113,8 @@ PLUGIN int slurm_spank_init(spank_t sp, int ac, char **av)
 			return -1;
 		}
 	}
-	if (spank_context() != S_CTX_SLURMD)
-		return 0;
-	err = open_book(&b, ac, av);
-	if (err)
-		slurm_error("numatally: jobs are not accounted: %s",
-			    tally_strerror(err));
-	else
-		book_close(&b);
+	if (spank_context() == S_CTX_SLURMD)
+		start_slurmd(ac, av);
 	return 0;
 }
 
@@ -97,14 +126,32 @@ static void refuse(const struct tally_refusal *r)
 		 r->asked, r->free);
 }
 
-PLUGIN int slurm_spank_init_post_opt(spank_t sp, int ac, char **av)
+static void reserve(uint32_t job, uint32_t step, const struct grant *job_grant,
+		    const struct grant *step_grant)
 {
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	struct grant job_grant, step_grant;
+	int err = book_reserve(&book, job, job_grant, &refusal);
+
+	if (err == -ENOSPC && refusal.asked) {
+		refuse(&refusal);
+		return;
+	}
+	if (err) {
+		slurm_verbose("numatally: job %u is not accounted: %s", job,
+			      tally_strerror(err));
+		return;
+	}
+	err = is_plain(step) ? book_draw(&book, job, step, step_grant) : 0;
+	if (err)
+		slurm_verbose("numatally: step %u.%u is not accounted: %s", job,
+			      step, tally_strerror(err));
+}
+
+PLUGIN int slurm_spank_init_post_opt(spank_t sp, int ac, char **av)
+{
 	char *job_cores = NULL, *step_cores = NULL;
 	uint64_t job_mib = 0, step_mib = 0;
 	uint32_t job, step;
-	struct book b;
 	int err;
 
 	if (spank_context() != S_CTX_REMOTE)
@@ -118,28 +165,14 @@ PLUGIN int slurm_spank_init_post_opt(spank_t sp, int ac, char **av)
 		slurm_error("numatally: Slurm does not tell what a step has");
 		return 0;
 	}
-	err = open_book(&b, ac, av);
-	if (err) {
+	err = open_book(&book, ac, av);
+	if (err)
 		slurm_verbose("numatally: job %u is not accounted: %s", job,
 			      tally_strerror(err));
-		return 0;
-	}
-	job_grant = (struct grant){job_cores, (int64_t)(job_mib << 20)};
-	step_grant = (struct grant){step_cores, (int64_t)(step_mib << 20)};
-	err = book_reserve(&b, job, &job_grant, &refusal);
-	if (err == -ENOSPC && refusal.asked)
-		refuse(&refusal);
-	else if (err)
-		slurm_verbose("numatally: job %u is not accounted: %s", job,
-			      tally_strerror(err));
-	else if (is_plain(step)) {
-		err = book_draw(&b, job, step, &step_grant);
-		if (err)
-			slurm_verbose(
-				"numatally: step %u.%u is not accounted: %s",
-				job, step, tally_strerror(err));
-	}
-	book_close(&b);
+	else
+		reserve(job, step,
+			&(struct grant){job_cores, (int64_t)(job_mib << 20)},
+			&(struct grant){step_cores, (int64_t)(step_mib << 20)});
 	return 0;
 }
 
@@ -154,31 +187,89 @@ PLUGIN int slurm_spank_user_init(spank_t sp, int ac, char **av)
 	return -1;
 }
 
+PLUGIN int slurm_spank_task_post_fork(spank_t sp, int ac, char **av)
+{
+	uint32_t job;
+	pid_t pid;
+	int err = 0;
+
+	(void)ac;
+	(void)av;
+	if (!book.ledger || spank_get_item(sp, S_JOB_ID, &job) ||
+	    spank_get_item(sp, S_TASK_PID, &pid))
+		return 0;
+	if (!use)
+		err = use_begin(&book, job, &use);
+	if (!err)
+		err = use_task(use, pid);
+	if (err)
+		slurm_debug("numatally: job %u: process %d is not counted: %s",
+			    job, (int)pid, tally_strerror(err));
+	return 0;
+}
+
+PLUGIN int slurm_spank_task_exit(spank_t sp, int ac, char **av)
+{
+	pid_t pid;
+
+	(void)ac;
+	(void)av;
+	if (use && !spank_get_item(sp, S_TASK_PID, &pid))
+		use_task_ended(use, pid);
+	return 0;
+}
+
 PLUGIN int slurm_spank_exit(spank_t sp, int ac, char **av)
 {
 	uint32_t job, step;
-	struct book b;
 
-	if (spank_context() != S_CTX_REMOTE ||
-	    spank_get_item(sp, S_JOB_ID, &job) ||
-	    spank_get_item(sp, S_JOB_STEPID, &step) || !is_plain(step) ||
-	    open_book(&b, ac, av))
+	(void)ac;
+	(void)av;
+	if (!book.ledger)
 		return 0;
-	(void)book_end_step(&b, job, step);
-	book_close(&b);
+	use_end(use);
+	use = NULL;
+	if (!spank_get_item(sp, S_JOB_ID, &job) &&
+	    !spank_get_item(sp, S_JOB_STEPID, &step) && is_plain(step))
+		(void)book_end_step(&book, job, step);
+	book_close(&book);
 	return 0;
+}
+
+static int record_job(struct book *b, uint32_t job, uint32_t uid,
+		      const char *path)
+{
+	const struct record r = {
+		.job = job,
+		.uid = uid,
+		.user = getenv("SLURM_JOB_USER"),
+		.host = getenv("SLURMD_NODENAME"),
+		.hosts = getenv("SLURM_NODELIST"),
+	};
+	int err = record_append(b, &r, path);
+
+	/* No step of it has run here, or an epilog before this one wrote it. */
+	return err == -ENOENT && access(path, F_OK) == 0 ? 0 : err;
 }
 
 PLUGIN int slurm_spank_job_epilog(spank_t sp, int ac, char **av)
 {
+	const char *path = argument(ac, av, "record=", NULL);
 	struct book b;
 	uint32_t job;
+	uid_t uid;
 	int err;
 
-	if (spank_get_item(sp, S_JOB_ID, &job))
+	if (spank_get_item(sp, S_JOB_ID, &job) ||
+	    spank_get_item(sp, S_JOB_UID, &uid))
 		return 0;
 	err = open_book(&b, ac, av);
 	if (!err) {
+		int written = path ? record_job(&b, job, uid, path) : 0;
+
+		if (written)
+			slurm_error("numatally: job %u: %s: %s", job, path,
+				    strerror(-written));
 		err = book_end_job(&b, job);
 		book_close(&b);
 	}
