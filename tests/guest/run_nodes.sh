@@ -50,6 +50,15 @@ last_with() {
 	done | sort -n | tail -n 1
 }
 
+# A user may not load BPF.
+"$tool" run --json --events=bpf -o "$tmp/json" true
+bpf=
+if grep -q '"events":"bpf"' "$tmp/json"; then
+	bpf=bpf
+else
+	skip "bpf" "$(grep -o 'no BPF: [^"]*' "$tmp/json")"
+fi
+
 cpu_node=$(last_with cpus)
 memory_node=$(last_with memory)
 
@@ -58,7 +67,7 @@ memory_node=$(last_with memory)
 root=/sys/fs/cgroup/cgroup.subtree_control
 [ "$(id -u)" -ne 0 ] || echo +pids >$root
 
-for way in inherit cgroup; do
+for way in $bpf inherit cgroup; do
 	numactl --cpunodebind="$cpu_node" --membind="$memory_node" \
 		"$tool" run --json --events=$way -o "$tmp/json" \
 		dd if=/dev/zero of=/dev/null bs=16M count=20 2>/dev/null
@@ -69,19 +78,38 @@ for way in inherit cgroup; do
 		"$(sum page_faults)"
 done
 # Processes that switch or fork much: events lack a part of each switch and exit.
-for way in inherit cgroup; do
+for way in $bpf inherit cgroup; do
 	"$tool" run --json --events=$way -o "$tmp/json" sh -c \
 		'i=0; while [ $i -lt 60 ]; do true | cat; i=$((i+1)); done'
 	check "$way: forks: all CPU time is counted" near \
 		"$(sum cpu_ns)" $(($(sum user_ns) + $(sum system_ns)))
 	# A cgroup's own clock is told from its events by fixed bounds, for which
 	# an emulated machine can be too slow.
-	[ $way = inherit ] || continue
+	[ $way != cgroup ] || continue
 	check "$way: forks: no time is unattributed" \
 		grep -q '"unattributed":{"cpu_ns":0,' "$tmp/json"
-	check "$way: forks: the time is an estimate" \
-		grep -q '"estimates":\["cpu_ns"' "$tmp/json"
+	grep -q '"estimates":\["cpu_ns"' "$tmp/json"
+	estimated=$?
+	[ $way != bpf ]
+	check "$way: forks: the time is an estimate, but by BPF" \
+		test $? -eq $estimated
 done
+# The kernel charges a task also when another looks at it, from another node.
+if [ -n "$bpf" ]; then
+	rm -f "$tmp/pid"
+	numactl --cpunodebind="$cpu_node" "$tool" run --json --events=bpf \
+		-o "$tmp/json" sh -c "echo \$\$ >'$tmp/pid'
+			exec tests/support/spin 2000" &
+	run=$!
+	until [ -s "$tmp/pid" ]; do sleep 0.1; done
+	numactl --cpunodebind=0 tests/support/spin 20000 "$(cat "$tmp/pid")" &
+	look=$!
+	wait $run
+	kill $look
+	wait $look
+	check "bpf: looks from another node change nothing" share \
+		"$(member "{\"id\":$cpu_node," cpu_ns)" "$(sum cpu_ns)"
+fi
 # 64 MiB, kept from when all of it is there until a sample is taken: longer on a
 # slow machine, where a sample may be an estimate
 almost=$((67108864 / 10 * 9))
@@ -113,7 +141,7 @@ busy='for i in 1 2 3 4 5 6; do
 	(k=0; while [ $k -lt 15000 ]; do k=$((k+1)); done) &
 done; wait'
 
-for way in inherit cgroup; do
+for way in $bpf inherit cgroup; do
 	echo 0 >"$cpu"
 	"$tool" run --json --events=$way --interval 0.1 -o "$tmp/json" \
 		sh -c "$busy" &
@@ -147,11 +175,11 @@ comes() {
 	on_node=$(member "{\"id\":$cpu_node," cpu_ns)
 }
 
-for way in inherit cgroup; do
+for way in $bpf inherit cgroup; do
 	# A cgroup's events begin at their next reading, which is soon, but not
 	# on a busy host.
 	least=200000000
-	[ $way = inherit ] || least=1
+	[ $way != cgroup ] || least=1
 	for ms in 400 1600 6400; do
 		comes $way $ms
 		[ "$on_node" -lt $least ] || break
@@ -185,7 +213,7 @@ unknown() {
 			taskset -c $nr tests/support/spin $2"
 }
 
-for way in inherit cgroup sample; do
+for way in $bpf inherit cgroup sample; do
 	for ms in 400 1600 6400; do
 		unknown $way $ms
 		# An estimate has nothing of processes that ended between samples.
@@ -209,7 +237,7 @@ few() {
 		echo "$cpu_node" >$cpuset/cpuset.mems
 }
 if few; then
-	for way in inherit cgroup sample; do
+	for way in $bpf inherit cgroup sample; do
 		sh -c "echo \$\$ >$cpuset/cgroup.procs
 			exec \"$tool\" run --json --events=$way \
 			-o \"$tmp/json\" sh -c 'tests/support/spin 400; exit 6'"

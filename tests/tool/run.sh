@@ -163,7 +163,7 @@ check "no signal: null" has '"exit_status":137,"signal":null,' err
 
 # ---- what is counted
 four='for i in 1 2 3 4; do ('$busy') & done; wait'
-for way in inherit cgroup sample; do
+for way in bpf inherit cgroup sample; do
 	before=$(taken)
 	"$tool" run --json --events=$way -o "$tmp/json" sh -c "$four" &
 	run=$!

@@ -83,8 +83,15 @@ without_wrapper() {
 	/*) ;;
 	*) tool=$PWD/$tool ;;
 	esac
-	[ -x "${tool%/*}/.libs/${tool##*/}-verbs" ] || return 0
-	tool=${tool%/*}/.libs/${tool##*/}-verbs
+	libs=${tool%/*}/.libs
+	[ -x "$libs/${tool##*/}-verbs" ] || return 0
+	# It executes its verbs' programs from where it lies.
+	chmod 755 "$tmp"
+	mkdir "$tmp/bin"
+	cp "$tool" "$tmp/bin/"
+	ln -s "$libs/${tool##*/}"-* "$tmp/bin/"
+	"$tmp/bin/${tool##*/}" --version >/dev/null 2>&1 || return 0
+	tool=$tmp/bin/${tool##*/}
 	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 	export LD_LIBRARY_PATH
 }

@@ -208,7 +208,7 @@ static int run(struct agent *a)
 			CONFINE_PLACE);
 		warnx("%s is kept", a->book.path);
 		notify("READY=1\nSTATUS=%s; CPU time: %s", a->book.path,
-		       a->bpf			   ? "BPF"
+		       a->counter		   ? "BPF"
 		       : a->hierarchy.version == 1 ? "cpuacct.usage_percpu"
 						   : "left out");
 		err = repeat(a);

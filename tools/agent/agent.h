@@ -24,11 +24,12 @@
 #include <numatally/topo.h>
 
 #include "agent/book.h"
-#include "agent/bpf.h"
 #include "agent/hierarchy.h"
+#include "count/counter.h"
 
 enum {
 	CPU_NS,
+	CPU_FAULTS,
 	CPU_SWITCHES,
 	CPU_MIGRATIONS,
 	NR_CPU,
@@ -80,10 +81,10 @@ struct agent {
 
 	/* cpu.c */
 	struct tally_group_mount hierarchy; /* version 0: none */
-	struct agent_bpf *bpf;
-	int64_t *cpus;		 /* room for one reading of usage */
-	int64_t (*sums)[NR_CPU]; /* and of one cgroup, by node */
-	int cpu_columns[NR_CPU]; /* -1: not kept */
+	struct counter *counter;	    /* by BPF; NULL: none */
+	int64_t *cpus;			    /* room for one reading of usage */
+	int64_t (*sums)[NR_CPU];	    /* and of one cgroup, by node */
+	int cpu_columns[NR_CPU];	    /* -1: not kept */
 	bool begun; /* what was used before the first round counts not */
 	int event_err;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* CPU time, switches and migrations of cgroups: by the BPF program, or from
+/* CPU time, page faults, switches and migrations of cgroups: by the BPF program, or from
  * version 1's cpuacct.usage_percpu. */
 #include "config.h"
 
@@ -14,6 +14,7 @@
 
 static const char *const names[NR_CPU] = {
 	[CPU_NS] = "cpu_ns",
+	[CPU_FAULTS] = "page_faults",
 	[CPU_SWITCHES] = "context_switches",
 	[CPU_MIGRATIONS] = "migrations",
 };
@@ -24,7 +25,7 @@ static int add_columns(struct agent *a)
 {
 	for (int i = 0; i < NR_CPU; i++) {
 		a->cpu_columns[i] = -1;
-		if (!a->bpf && (a->hierarchy.version != 1 || i != CPU_NS))
+		if (!a->counter && (a->hierarchy.version != 1 || i != CPU_NS))
 			continue;
 		a->cpu_columns[i] = book_column(&a->book, names[i],
 						i == CPU_NS ? "ns" : "",
@@ -47,14 +48,14 @@ int cpu_open(struct agent *a)
 		return add_columns(a);
 	}
 	err = a->no_bpf ? -ECANCELED
-			: agent_bpf_open(a->hierarchy.version,
-					 a->hierarchy.number, &a->bpf);
+			: counter_open_groups(a->hierarchy.version,
+					      a->hierarchy.number, &a->counter);
 	if (!err)
 		warnx("CPU time is counted by BPF, of cgroups of version %d",
 		      a->hierarchy.version);
 	else if (a->hierarchy.version == 1)
-		warnx("CPU time is cpuacct.usage_percpu, without switches and "
-		      "migrations; BPF: %s",
+		warnx("CPU time is cpuacct.usage_percpu alone: no faults, switches "
+		      "and migrations; BPF: %s",
 		      a->no_bpf ? "not wanted" : strerror(-err));
 	else
 		warnx("CPU time is left out; BPF: %s",
@@ -64,7 +65,7 @@ int cpu_open(struct agent *a)
 
 void cpu_close(struct agent *a)
 {
-	agent_bpf_close(a->bpf);
+	counter_close(a->counter);
 	hierarchy_free(&a->hierarchy);
 	free(a->cpus);
 	free(a->sums);
@@ -100,8 +101,8 @@ static int node_of(struct agent *a, unsigned int cpu)
 /* ---- BPF ------------------------------------------------------------------ */
 
 /* What a CPU of no known node counted comes once its node is known. */
-static int count(struct agent *a, struct group *g, const struct agent_sum *sums,
-		 unsigned int nr)
+static int count(struct agent *a, struct group *g,
+		 const struct counter_sum *sums, unsigned int nr)
 {
 	int err = 0;
 
@@ -109,8 +110,8 @@ static int count(struct agent *a, struct group *g, const struct agent_sum *sums,
 	for (unsigned int cpu = 0; cpu < nr; cpu++) {
 		int node;
 
-		if (!sums[cpu].cpu_ns && !sums[cpu].switches &&
-		    !sums[cpu].migrations)
+		if (!sums[cpu].cpu_ns && !sums[cpu].faults &&
+		    !sums[cpu].switches && !sums[cpu].migrations)
 			continue;
 		node = node_of(a, cpu);
 		if (node < 0) {
@@ -118,6 +119,7 @@ static int count(struct agent *a, struct group *g, const struct agent_sum *sums,
 			continue;
 		}
 		a->sums[node][CPU_NS] += (int64_t)sums[cpu].cpu_ns;
+		a->sums[node][CPU_FAULTS] += (int64_t)sums[cpu].faults;
 		a->sums[node][CPU_SWITCHES] += (int64_t)sums[cpu].switches;
 		a->sums[node][CPU_MIGRATIONS] += (int64_t)sums[cpu].migrations;
 	}
@@ -133,7 +135,7 @@ static int count(struct agent *a, struct group *g, const struct agent_sum *sums,
 	return err;
 }
 
-static void on_event(void *data, const struct agent_event *event)
+static void on_event(void *data, const struct counter_event *event)
 {
 	struct agent *a = data;
 	struct group *g = group_by_id(a, event->id), *parent;
@@ -141,11 +143,11 @@ static void on_event(void *data, const struct agent_event *event)
 	int n;
 
 	switch (event->kind) {
-	case AGENT_GONE:
+	case COUNTER_GONE:
 		if (g)
 			g->has_cpu = false;
 		break;
-	case AGENT_BORN:
+	case COUNTER_BORN:
 		parent = group_by_id(a, event->parent);
 		if (!parent || !parent->path || g)
 			break;
@@ -165,12 +167,12 @@ static int take_events(struct agent *a)
 	int err;
 
 	a->event_err = 0;
-	err = agent_bpf_events(a->bpf, on_event, a);
+	err = counter_read_events(a->counter, on_event, a);
 	a->walk |= err > 0;
 	return err < 0 ? err : a->event_err;
 }
 
-static int on_sums(void *data, uint64_t id, const struct agent_sum *sums,
+static int on_sums(void *data, uint64_t id, const struct counter_sum *sums,
 		   unsigned int nr)
 {
 	struct agent *a = data;
@@ -193,19 +195,19 @@ static int read_bpf(struct agent *a)
 	int err = a->walk ? groups_walk(a) : 0;
 
 	if (!err)
-		err = agent_bpf_read(a->bpf, on_sums, a);
+		err = counter_read_groups(a->counter, on_sums, a);
 	return err ? err : take_events(a);
 }
 
 int cpu_finish(struct agent *a, struct group *g)
 {
-	const struct agent_sum *sums;
+	const struct counter_sum *sums;
 	unsigned int nr;
 	int err;
 
-	if (!a->bpf || !g->id)
+	if (!a->counter || !g->id)
 		return 0;
-	err = agent_bpf_forget(a->bpf, g->id, &sums, &nr);
+	err = counter_forget_group(a->counter, g->id, &sums, &nr);
 	return err ? 0 : count(a, g, sums, nr);
 }
 
@@ -291,5 +293,5 @@ int cpu_read(struct agent *a)
 		a->cpus = calloc(tally_topo_nr_cpus(a->topo), sizeof(*a->cpus));
 	if (!a->sums || !a->cpus)
 		return -ENOMEM;
-	return a->bpf ? read_bpf(a) : read_usages(a);
+	return a->counter ? read_bpf(a) : read_usages(a);
 }

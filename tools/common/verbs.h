@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The verbs of the tool, one line and one function each.
+ * The verbs of the tool, one line each; a verb() is a function, a program() a
+ * program of its own, numatally-VERB.
  *
  * The tool is several programs. numatally prints numastat's tables, and needs no
  * shared library, so that it starts as fast as numastat; it executes
@@ -15,8 +16,8 @@
 #define TOOL_COMMON_VERBS_H
 
 /* clang-format off */
-#define VERBS(verb) \
-	verb(run, "account a command and its descendants per node") \
+#define VERBS(verb, program) \
+	program(run, "account a command and its descendants per node") \
 	verb(stat, "show what Linux counts per node, as numastat does") \
 	verb(top, "show nodes, and what uses them, live") \
 	verb(topo, "show nodes: CPUs, memory, distances, tiers") \
@@ -27,15 +28,14 @@
 	verb(rm, "remove a ledger") \
 	verb(watch, "wait until amounts of a ledger cross thresholds") \
 	verb(replay, "drive a trace of jobs through the library") \
-	verb(completion, "print what bash completes numatally with")
-/* Those that are programs of their own, numatally-VERB. */
-#define PROGRAMS(verb) \
-	verb(agent, "keep a ledger of every cgroup, per node") \
-	verb(export, "export ledgers to Prometheus and others")
+	verb(completion, "print what bash completes numatally with") \
+	program(agent, "keep a ledger of every cgroup, per node") \
+	program(export, "export ledgers to Prometheus and others")
+#define VERB_NOT(name, summary)
 /* clang-format on */
 
 #define VERB_MAIN(name, summary) int name##_main(int argc, char **argv);
-VERBS(VERB_MAIN)
+VERBS(VERB_MAIN, VERB_NOT)
 #undef VERB_MAIN
 
 /* numatally stat with numastat's tables. Returns the exit status, or -1 if the

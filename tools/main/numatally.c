@@ -54,7 +54,7 @@ static const char *program_of(char **argv)
 #define VERB(name, summary)          \
 	if (!strcmp(argv[1], #name)) \
 		return "numatally-" #name;
-	PROGRAMS(VERB)
+	VERBS(VERB_NOT, VERB)
 #undef VERB
 	return "numatally-verbs";
 }
@@ -102,8 +102,7 @@ static void print_help(FILE *f)
 {
 	fputs(usage, f);
 #define VERB(name, summary) fprintf(f, "  %-10s  %s\n", #name, summary);
-	VERBS(VERB)
-	PROGRAMS(VERB)
+	VERBS(VERB, VERB)
 #undef VERB
 	fputs("\n'numatally help VERB' describes a verb, and so does "
 	      "numatally-VERB(1).\n",
@@ -115,8 +114,7 @@ static bool is_verb(const char *text)
 #define VERB(name, summary)       \
 	if (!strcmp(text, #name)) \
 		return true;
-	VERBS(VERB)
-	PROGRAMS(VERB)
+	VERBS(VERB, VERB)
 #undef VERB
 	return false;
 }
@@ -160,9 +158,9 @@ static int begin_verb(int argc, char **argv)
 	if (!strcmp(argv[0], "help"))
 		return begin_help(argc, argv);
 	if (!is_verb(argv[0]))
-		return opt_error("no verb '%s'; verbs are:" VERBS(VERB_NAME)
-					 PROGRAMS(VERB_NAME),
-				 argv[0]);
+		return opt_error(
+			"no verb '%s'; verbs are:" VERBS(VERB_NAME, VERB_NAME),
+			argv[0]);
 	return strcmp(argv[0], "stat") != 0 ? exec_verb(argv)
 					    : run_stat(argc, argv);
 }

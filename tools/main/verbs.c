@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 {
 	static const struct verb verbs[] = {
 #define VERB(name, summary) {#name, name##_main},
-		VERBS(VERB)
+		VERBS(VERB, VERB_NOT)
 #undef VERB
 			{0},
 	};

@@ -25,16 +25,18 @@
  */
 #define INHERIT_MAX_EVENTS 64
 
-static int open_events(struct run_account *a, enum tally_events_way way,
-		       pid_t pid)
+static int open_events(struct run_account *a, int way, pid_t pid)
 {
 	int ret = 0;
 
 	if (way == TALLY_EVENTS_CGROUP)
 		ret = run_cgroup_create(pid, &a->cgroup);
-	if (!ret)
-		ret = tally_kernel_events_open(a->topo, way, pid, a->tree,
-					       a->cgroup.fd, &a->events);
+	if (way == RUN_BY_BPF)
+		ret = counter_open_command(pid, &a->counter);
+	else if (!ret)
+		ret = tally_kernel_events_open(
+			a->topo, (enum tally_events_way)way, pid, a->tree,
+			a->cgroup.fd, &a->events);
 	if (!ret)
 		a->way = way;
 	return ret;
@@ -52,11 +54,33 @@ static const char *perf_error(int ret)
 	return strerror(-ret);
 }
 
+/* Loading the program takes as long as some hundred forks: where all CPUs are of
+ * one node, it would tell no more than the others. */
+static int try_bpf(struct run_account *a, int asked, pid_t pid)
+{
+	int ret;
+
+	if (asked != RUN_BY_BPF &&
+	    (asked >= 0 || tally_topo_nr_nodes(a->topo) == 1))
+		return -ECANCELED;
+	ret = open_events(a, RUN_BY_BPF, pid);
+	if (ret && asked == RUN_BY_BPF)
+		run_note(&a->notes, "no BPF: %s",
+			 ret == -ENOSYS ? "numatally was built without"
+					: strerror(-ret));
+	return ret;
+}
+
 /* The way that was asked for, or the best one that is allowed. */
 static int choose_events(struct run_account *a, int asked, pid_t pid)
 {
 	unsigned int nr_events = tally_kernel_events_nr_inherited(a->topo);
 	int ret = -ENOENT;
+
+	if (!try_bpf(a, asked, pid))
+		return 0;
+	if (asked == RUN_BY_BPF)
+		asked = -1;
 
 	/* Events of a cgroup need a set per CPU. */
 	run_child_raise_files((unsigned long)tally_topo_nr_cpus(a->topo) *
@@ -131,7 +155,7 @@ static bool is_sampled(const struct run_account *a)
 
 void run_account_start(struct run_account *a)
 {
-	int ret = tally_kernel_events_start(a->events);
+	int ret = a->events ? tally_kernel_events_start(a->events) : 0;
 	int64_t now = now_ns();
 
 	if (ret)
@@ -141,6 +165,48 @@ void run_account_start(struct run_account *a)
 	run_memory_start(&a->memory);
 }
 
+static void add_sum(const struct run_account *a, int cpu,
+		    const struct counter_sum *sum)
+{
+	int node = tally_topo_cpu_node(a->topo, cpu);
+	int index = node < 0 ? -1 : tally_topo_index(a->topo, node);
+	int64_t *count = a->counts[index < 0 ? tally_topo_nr_nodes(a->topo)
+					     : (unsigned int)index]
+				 .count;
+
+	count[TALLY_EVENT_CPU_NS] += (int64_t)sum->cpu_ns;
+	count[TALLY_EVENT_PAGE_FAULTS] += (int64_t)sum->faults;
+	count[TALLY_EVENT_CONTEXT_SWITCHES] += (int64_t)sum->switches;
+	count[TALLY_EVENT_MIGRATIONS] += (int64_t)sum->migrations;
+}
+
+static int read_counter(struct run_account *a)
+{
+	const struct counter_sum *sums;
+	unsigned int nr;
+	int ret = counter_read(a->counter, &sums, &nr);
+
+	if (ret < 0)
+		return ret;
+	if (ret)
+		run_note(&a->notes,
+			 "there was no memory to count some processes");
+	memset(a->counts, 0,
+	       (tally_topo_nr_nodes(a->topo) + 1) * sizeof(*a->counts));
+	for (unsigned int cpu = 0; cpu < nr; cpu++)
+		add_sum(a, (int)cpu, &sums[cpu]);
+	return 0;
+}
+
+static int count_events(struct run_account *a)
+{
+	int ret = tally_kernel_events_read(a->events);
+
+	for (unsigned int i = 0; i <= tally_topo_nr_nodes(a->topo); i++)
+		a->counts[i] = *tally_kernel_events_row(a->events, i);
+	return ret;
+}
+
 /* Read the events: soon at first, since a command may be short, then at the
  * interval. */
 static void read_events(struct run_account *a)
@@ -148,12 +214,10 @@ static void read_events(struct run_account *a)
 	unsigned int nr_nodes = tally_topo_nr_nodes(a->topo);
 	int64_t longest = a->interval_ns;
 	int64_t before = now_ns(), now;
-	int ret = tally_kernel_events_read(a->events);
+	int ret = a->counter ? read_counter(a) : count_events(a);
 
 	if (ret)
 		run_note(&a->notes, "events: %s", strerror(-ret));
-	for (unsigned int i = 0; i <= nr_nodes; i++)
-		a->counts[i] = *tally_kernel_events_row(a->events, i);
 	for (unsigned int i = 0; i < nr_nodes; i++)
 		for (int e = 0; e < TALLY_NR_EVENTS; e++)
 			a->amounts[i].of[e] = a->counts[i].count[e];
@@ -236,6 +300,8 @@ static void reconcile(struct run_account *a, const struct run_child *child)
 	    !tally_kernel_tree_nr(a->tree) &&
 	    faults > totals[TALLY_EVENT_PAGE_FAULTS])
 		run_memory_unbound(&a->memory);
+	if (a->counter)
+		return;
 	tally_kernel_events_reconcile(a->events, totals, TALLY_NR_EVENTS,
 				      usage->ru_nvcsw);
 	a->estimates = tally_kernel_events_estimates(a->events);
@@ -275,6 +341,7 @@ void run_account_close(struct run_account *a, bool keep)
 {
 	run_ledger_close(&a->ledger, keep);
 	tally_kernel_events_close(a->events);
+	counter_close(a->counter);
 	run_memory_close(&a->memory);
 	tally_kernel_tree_destroy(a->tree);
 	tally_topo_close(a->topo);

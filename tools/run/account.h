@@ -10,6 +10,7 @@
 #include <numatally/kernel_memory.h>
 #include <numatally/topo.h>
 
+#include "count/counter.h"
 #include "run/cgroup.h"
 #include "run/ledger.h"
 #include "run/memory.h"
@@ -17,13 +18,16 @@
 
 struct run_child;
 
+/* How events are counted: enum tally_events_way, or by a BPF program. */
+#define RUN_BY_BPF (TALLY_EVENTS_SAMPLE + 1)
+
 struct run_options {
 	bool json;
 	bool keep;	     /* the ledger */
 	bool wait;	     /* for all descendants */
 	const char *file;    /* for the report; NULL: stderr */
 	const char *ledger;  /* its name; NULL: none */
-	int way;	     /* enum tally_events_way; -1: the best one */
+	int way;	     /* RUN_BY_BPF and so on; -1: the best one */
 	int64_t interval_ns; /* of charging the ledger */
 };
 
@@ -31,9 +35,10 @@ struct run_account {
 	struct run_notes notes;
 	struct tally_topo *topo;
 	struct tally_tree *tree;     /* NULL: procfs can't be read */
-	struct tally_events *events; /* NULL: none are counted */
+	struct tally_events *events; /* NULL: by BPF, or none are counted */
+	struct counter *counter;     /* by BPF */
 	struct run_memory memory;
-	enum tally_events_way way;
+	int way;
 	unsigned int estimates; /* a bit for each enum tally_event */
 	struct run_cgroup cgroup;
 	struct run_ledger ledger;

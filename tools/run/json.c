@@ -96,7 +96,8 @@ static void put_estimates(struct json_writer *w, const struct run_account *a)
 int run_report_json(FILE *f, const struct run_account *a,
 		    const struct run_child *child, const char *ledger)
 {
-	static const char *const ways[] = {"inherit", "cgroup", "sample"};
+	static const char *const ways[] = {"inherit", "cgroup", "sample",
+					   "bpf"};
 	const struct tally_mem_result *memory = run_memory_result(&a->memory);
 	const struct rusage *usage = &child->usage;
 	struct json_writer w;

@@ -183,6 +183,18 @@ static void print_whole(struct table *t, const struct run_child *child)
 		output_bytes(largest, size));
 }
 
+static void print_way(struct table *t)
+{
+	static const char *const ways[] = {
+		[TALLY_EVENTS_INHERIT] = "by perf events",
+		[TALLY_EVENTS_CGROUP] = "by perf events of a cgroup",
+		[TALLY_EVENTS_SAMPLE] = "from samples of threads",
+		[RUN_BY_BPF] = "by BPF",
+	};
+
+	fprintf(t->f, "counted %s\n", ways[t->account->way]);
+}
+
 static void print_bounds(struct table *t)
 {
 	char lower[OUTPUT_NUMBER], upper[OUTPUT_NUMBER];
@@ -242,6 +254,7 @@ int run_report_table(FILE *f, const struct run_account *a,
 	print_events(&t);
 	print_memory(&t);
 	print_whole(&t, child);
+	print_way(&t);
 	print_notes(&t, child);
 	return fflush(f) ? -errno : 0;
 }

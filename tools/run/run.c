@@ -29,7 +29,7 @@ static const char help[] =
 	"  -l, --ledger NAME     the ledger's name (run-PID), or 'none'\n"
 	"  -k, --keep            keep the ledger at the end\n"
 	"  -w, --wait            wait for all descendants, not COMMAND alone\n"
-	"      --events WAY      count by 'inherit', 'cgroup' or 'sample' (auto)\n"
+	"      --events WAY      count by 'bpf', 'cgroup', 'inherit' or 'sample' (auto)\n"
 	"  -h, --help            print this help\n"
 	"      --version         print the version\n"
 	"\n"
@@ -56,6 +56,7 @@ static int parse_events(int *way)
 		[TALLY_EVENTS_INHERIT] = "inherit",
 		[TALLY_EVENTS_CGROUP] = "cgroup",
 		[TALLY_EVENTS_SAMPLE] = "sample",
+		[RUN_BY_BPF] = "bpf",
 		"auto",
 	};
 	const unsigned int nr = sizeof(names) / sizeof(names[0]);
@@ -168,7 +169,7 @@ static int run(const struct run_options *o, FILE *f, char **argv)
 	return status;
 }
 
-int run_main(int argc, char **argv)
+static int run_main(int argc, char **argv)
 {
 	struct run_options o = {.way = -1, .interval_ns = 1000000000};
 	char name[32];
@@ -196,4 +197,11 @@ int run_main(int argc, char **argv)
 	if (fclose(f) && o.file)
 		warn("%s", o.file);
 	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct verb verbs[] = {{"run", run_main}, {0}};
+
+	return program_main(verbs, argc, argv);
 }

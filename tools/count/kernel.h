@@ -4,8 +4,8 @@
  * reads: libbpf finds where a member is in the kernel that runs. So the build
  * needs no kernel with BTF, and its result serves any.
  */
-#ifndef AGENT_KERNEL_H
-#define AGENT_KERNEL_H
+#ifndef TOOL_COUNT_KERNEL_H
+#define TOOL_COUNT_KERNEL_H
 
 typedef unsigned char __u8;
 typedef unsigned short __u16;
@@ -22,11 +22,14 @@ typedef _Bool bool;
 
 enum {
 	BPF_MAP_TYPE_PERCPU_HASH = 5,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum {
 	BPF_NOEXIST = 1,
 	BPF_F_NO_PREALLOC = 1,
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), \
@@ -70,6 +73,8 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	int pid;
+	unsigned long min_flt;
+	unsigned long maj_flt;
 	struct css_set *cgroups;
 };
 
