@@ -129,7 +129,7 @@ static int reserve(struct scene *s, uint32_t job, const char *cores,
 		   int64_t bytes)
 {
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	const struct grant grant = {cores, bytes};
+	const struct grant grant = {cores, bytes, NULL};
 
 	return book_reserve(&s->book, job, &grant, &refusal);
 }
@@ -137,7 +137,7 @@ static int reserve(struct scene *s, uint32_t job, const char *cores,
 static int draw(struct scene *s, uint32_t job, uint32_t step, const char *cores,
 		int64_t bytes)
 {
-	const struct grant grant = {cores, bytes};
+	const struct grant grant = {cores, bytes, NULL};
 
 	return book_draw(&s->book, job, step, &grant);
 }
@@ -212,7 +212,7 @@ static void the_whole_memory_is_of_all_nodes(void **state)
 static void a_refused_job_has_nothing(void **state)
 {
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	const struct grant grant = {"2-3", GIB};
+	const struct grant grant = {"2-3", GIB, NULL};
 	struct scene *s = *state;
 
 	begin(s);
@@ -304,7 +304,7 @@ static void a_large_machine(void **state)
 static void a_ledger_without_a_free_row(void **state)
 {
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	const struct grant grant = {"0", MIB};
+	const struct grant grant = {"0", MIB, NULL};
 	struct tally_account account;
 	struct scene *s = *state;
 	char key[16];
@@ -319,6 +319,167 @@ static void a_ledger_without_a_free_row(void **state)
 	assert_int_equal(err, -ENOSPC);
 	assert_int_equal(book_reserve(&s->book, 1, &grant, &refusal), -ENOSPC);
 	assert_int_equal(refusal.asked, 0);
+}
+
+static struct wish wish(const char *text)
+{
+	struct wish w = {.has_nodes = false};
+	char why[256];
+
+	assert_int_equal(wish_parse(text, &w, why, sizeof(why)), 0);
+	return w;
+}
+
+static int reserve_as(struct scene *s, uint32_t job, const char *cores,
+		      int64_t bytes, const char *text)
+{
+	struct tally_refusal refusal = {.size = sizeof(refusal)};
+	const struct wish w = wish(text);
+	const struct grant grant = {cores, bytes, &w};
+
+	return book_reserve(&s->book, job, &grant, &refusal);
+}
+
+static void wishes(void **state)
+{
+	static const char *const bad[] = {"",
+					  "x",
+					  "nodes=",
+					  "nodes=x",
+					  "nodes=1-",
+					  "nodes=,1",
+					  "nodes=1,",
+					  "0",
+					  "restricted,0",
+					  "restricted,best-effort",
+					  "nodes=1024",
+					  "nodes=2-1",
+					  "none",
+					  "nodes=-1",
+					  "restrict",
+					  "restricted,"};
+	struct wish w = wish("nodes=0,2-3,single-numa-node");
+	char why[256];
+
+	(void)state;
+	assert_int_equal(w.policy, TALLY_PLACE_SINGLE_NODE);
+	for (int n = 0; n < 5; n++)
+		assert_int_equal(wish_has_node(&w, n), n != 1 && n != 4);
+	assert_false(wish_has_node(&w, 5000));
+	w = wish("restricted,nodes=1023");
+	assert_string_equal(wish_policy(&w), "restricted");
+	assert_true(wish_has_node(&w, 1023));
+	w = wish("best-effort");
+	assert_true(wish_has_node(&w, 5000));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(wish_parse(bad[i], &w, why, sizeof(why)),
+				 -EINVAL);
+		assert_string_equal(wish_policy(&w), "best-effort");
+	}
+	assert_non_null(strstr(why, "invalid argument ''"));
+}
+
+static void nodes_that_are_wished(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	assert_int_equal(reserve_as(s, 1, "0-1,4", MIB, "nodes=1,3"), -ENODEV);
+	assert_int_equal(amount(s, "1", 0, BOOK_CORES), -1);
+	assert_int_equal(reserve_as(s, 1, "0-1,4", MIB, "nodes=1-2"), 0);
+	has(s, "1", 2, 1, MIB);
+	has(s, "1", TALLY_VIEW_ALL, 1, MIB);
+	/* A step has cores where its job has some. */
+	assert_int_equal(draw(s, 1, 0, "0-1,4", MIB), 0);
+	has(s, "1.0", TALLY_VIEW_ALL, 1, MIB);
+	/* Of all of a machine's memory, that of the nodes. */
+	assert_int_equal(reserve_as(s, 2, "0,6", 4 * GIB, "nodes=0"), 0);
+	has(s, "2", 0, 1, GIB);
+	has(s, "2", TALLY_VIEW_ALL, 1, GIB);
+}
+
+static void policies(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	assert_int_equal(reserve_as(s, 1, "0,2", MIB, "single-numa-node"),
+			 -EXDEV);
+	/* Two cores are of one node, of as few as could be. */
+	assert_int_equal(reserve_as(s, 1, "0,2", MIB, "restricted"), -EXDEV);
+	assert_int_equal(amount(s, "1", 0, BOOK_CORES), -1);
+	assert_int_equal(reserve_as(s, 1, "0,2", MIB, "best-effort"), 0);
+	has(s, "1", TALLY_VIEW_ALL, 2, MIB);
+	assert_int_equal(reserve_as(s, 2, "4-6", MIB, "single-numa-node"),
+			 -EXDEV);
+	assert_int_equal(reserve_as(s, 2, "4-6", MIB, "restricted"), 0);
+	has(s, "2", TALLY_VIEW_ALL, 3, MIB);
+	assert_int_equal(reserve_as(s, 3, "1", GIB - MIB, "single-numa-node"),
+			 0);
+	has(s, "3", 0, 1, GIB - MIB);
+	/* The nodes have too little, whatever the policy is. */
+	assert_int_equal(
+		reserve_as(s, 4, "3", 4 * GIB - 500 * MIB, "best-effort"),
+		-ENOSPC);
+}
+
+static void the_memory_of_a_policy_is_where_it_is_free(void **state)
+{
+	struct scene *s = *state;
+
+	begin(s);
+	assert_int_equal(reserve(s, 1, "0", GIB - MIB), 0);
+	assert_int_equal(reserve(s, 2, "1,3", 4 * MIB), -ENOSPC);
+	assert_int_equal(reserve_as(s, 2, "1,3", 4 * MIB, "best-effort"), 0);
+	has(s, "2", TALLY_VIEW_ALL, 2, 4 * MIB);
+	has(s, "2", 0, 1, 0);
+	has(s, "2", 1, 1, 4 * MIB);
+	/* All of the machine's memory: that of the nodes which it has cores of. */
+	assert_int_equal(reserve_as(s, 3, "4-5", 4 * GIB, "single-numa-node"),
+			 0);
+	has(s, "3", 2, 2, GIB);
+	has(s, "3", TALLY_VIEW_ALL, 2, GIB);
+}
+
+static void a_step_has_a_policy(void **state)
+{
+	const struct wish one = wish("single-numa-node");
+	const struct grant two_nodes = {"1-2", MIB, &one};
+	const struct grant one_node = {"2-3", MIB, &one};
+	struct scene *s = *state;
+
+	begin(s);
+	assert_int_equal(reserve(s, 1, "0-3", 4 * MIB), 0);
+	assert_int_equal(book_draw(&s->book, 1, 0, &two_nodes), -EXDEV);
+	assert_int_equal(amount(s, "1.0", 0, BOOK_CORES), -1);
+	assert_int_equal(book_draw(&s->book, 1, 0, &one_node), 0);
+	has(s, "1.0", 1, 2, MIB);
+	has(s, "1.0", TALLY_VIEW_ALL, 2, MIB);
+	/* Its job's reservation is not made again, whatever a step wishes. */
+	assert_int_equal(reserve_as(s, 1, "0-3", MIB, "single-numa-node"), 0);
+}
+
+static void cpus_of_a_step(void **state)
+{
+	const struct wish w = wish("nodes=1-2");
+	const struct grant grant = {"0-3", MIB, &w}, all = {"0-3", MIB, NULL};
+	struct scene *s = *state;
+	cpu_set_t cpus;
+
+	begin(s);
+	assert_int_equal(reserve(s, 1, "0-3", MIB), 0);
+	assert_int_equal(book_bind(&s->book, 1, &all, &cpus, sizeof(cpus)), 0);
+	assert_int_equal(book_bind(&s->book, 1, &grant, &cpus, sizeof(cpus)),
+			 1);
+	assert_int_equal(CPU_COUNT(&cpus), 4);
+	assert_true(CPU_ISSET(4, &cpus) && CPU_ISSET(14, &cpus));
+	assert_int_equal(reserve_as(s, 2, "4-7", MIB, "nodes=3"), 0);
+	assert_int_equal(book_bind(&s->book, 2,
+				   &(struct grant){"4-7", MIB, NULL}, &cpus,
+				   sizeof(cpus)),
+			 1);
+	assert_int_equal(CPU_COUNT(&cpus), 4);
+	assert_true(CPU_ISSET(5, &cpus) && CPU_ISSET(15, &cpus));
 }
 
 static void no_ledger(void **state)
@@ -414,6 +575,12 @@ int main(void)
 		SCENE_TEST(a_ledger_without_a_free_row),
 		SCENE_TEST(what_a_job_has_and_uses),
 		SCENE_TEST(a_ledger_with_other_resources),
+		cmocka_unit_test(wishes),
+		SCENE_TEST(nodes_that_are_wished),
+		SCENE_TEST(policies),
+		SCENE_TEST(the_memory_of_a_policy_is_where_it_is_free),
+		SCENE_TEST(a_step_has_a_policy),
+		SCENE_TEST(cpus_of_a_step),
 		SCENE_TEST(no_ledger),
 	};
 

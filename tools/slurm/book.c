@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
+#include "config.h"
+
 #include "slurm/book.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <numatally/view.h>
+
+#include "slurm/demand.h"
 
 static const struct tally_resource resources[BOOK_NR] = {
 	[BOOK_CORES] = {"cores", "cores", TALLY_RESERVABLE},
@@ -22,29 +25,28 @@ static const struct tally_resource resources[BOOK_NR] = {
 	[BOOK_PEAK] = {"memory_peak_bytes", "bytes", TALLY_GAUGE},
 };
 
-/* What is reserved comes first. */
-enum { NR_RESERVED = BOOK_COUNTED };
-
 /* What a node can give: all of its cores and memory. */
 static int capacities(const struct book *b, struct tally_capacity **all)
 {
 	unsigned int nr = tally_topo_nr_nodes(b->topo);
-	struct tally_capacity *c = calloc((size_t)nr * NR_RESERVED, sizeof(*c));
+	struct tally_capacity *c =
+		calloc((size_t)nr * BOOK_NR_RESERVED, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < nr; i++) {
 		const struct tally_node *node = tally_topo_node(b->topo, i);
 
-		c[i * NR_RESERVED + BOOK_CORES] =
+		c[i * BOOK_NR_RESERVED + BOOK_CORES] =
 			(struct tally_capacity){node->id, BOOK_CORES, 0};
-		c[i * NR_RESERVED + BOOK_MEMORY] = (struct tally_capacity){
+		c[i * BOOK_NR_RESERVED + BOOK_MEMORY] = (struct tally_capacity){
 			node->id, BOOK_MEMORY,
 			node->memory_bytes < 0 ? TALLY_LIMIT_NONE
 					       : node->memory_bytes};
 	}
 	for (unsigned int i = 0; i < b->cores.nr; i++)
-		c[b->cores.core[i].index * NR_RESERVED + BOOK_CORES].capacity++;
+		c[b->cores.core[i].index * BOOK_NR_RESERVED + BOOK_CORES]
+			.capacity++;
 	*all = c;
 	return 0;
 }
@@ -65,7 +67,7 @@ static int open_ledger(struct book *b, const char *name)
 	if (err)
 		return err;
 	options.capacities = all;
-	options.nr_capacities = tally_topo_nr_nodes(b->topo) * NR_RESERVED;
+	options.nr_capacities = tally_topo_nr_nodes(b->topo) * BOOK_NR_RESERVED;
 	err = tally_ledger_open_or_create(path, b->topo, resources, BOOK_NR,
 					  &options, &b->ledger, NULL);
 	free(all);
@@ -108,88 +110,6 @@ void book_close(struct book *b)
 		tally_topo_close(b->topo);
 	free(b->cores.core);
 	*b = (struct book){0};
-}
-
-/* ---- what a grant is, per node -------------------------------------------- */
-
-/*
- * A job that names no memory gets all of the machine's from Slurm; a little less
- * is configured than the nodes have.
- */
-static bool is_whole(const struct book *b, int64_t bytes)
-{
-	int64_t all = 0;
-
-	for (unsigned int i = 0; i < tally_topo_nr_nodes(b->topo); i++)
-		if (tally_topo_node(b->topo, i)->memory_bytes > 0)
-			all += tally_topo_node(b->topo, i)->memory_bytes;
-	return all && bytes >= all - all / 10;
-}
-
-/* Replace the parts by @bytes in proportion to them, to the last byte. */
-static void spread(int64_t bytes, int64_t *parts, unsigned int nr)
-{
-	__int128 all = 0, sum = 0;
-	int64_t done = 0;
-
-	for (unsigned int i = 0; i < nr; i++)
-		all += parts[i];
-	for (unsigned int i = 0; all && i < nr; i++) {
-		sum += parts[i];
-		parts[i] = (int64_t)(bytes * sum / all) - done;
-		done += parts[i];
-	}
-}
-
-/* What of the grant's memory is on each node. */
-static void spread_memory(const struct book *b, const struct grant *grant,
-			  const int64_t *cores, int64_t *bytes)
-{
-	unsigned int nr = tally_topo_nr_nodes(b->topo);
-	bool whole = is_whole(b, grant->memory_bytes);
-
-	for (unsigned int i = 0; i < nr; i++) {
-		int64_t has = tally_topo_node(b->topo, i)->memory_bytes;
-
-		bytes[i] = !whole ? cores[i] : has > 0 ? has : 0;
-	}
-	spread(grant->memory_bytes, bytes, nr);
-}
-
-/* What the grant asks of each node, at most NR_RESERVED demands for each: *demands
- * is the caller's to free. */
-static int demand(const struct book *b, const struct grant *grant,
-		  struct tally_demand **demands, unsigned int *nr_demands)
-{
-	unsigned int nr = tally_topo_nr_nodes(b->topo), n = 0;
-	int64_t *cores = calloc(nr, sizeof(*cores));
-	int64_t *bytes = calloc(nr, sizeof(*bytes));
-	struct tally_demand *d = calloc((size_t)nr * NR_RESERVED, sizeof(*d));
-	int err = -ENOMEM;
-
-	if (cores && bytes && d)
-		err = cores_count(&b->cores, grant->cores, cores);
-	if (err >= 0) {
-		spread_memory(b, grant, cores, bytes);
-		for (unsigned int i = 0; i < nr; i++) {
-			int id = tally_topo_node(b->topo, i)->id;
-
-			if (cores[i])
-				d[n++] = (struct tally_demand){id, BOOK_CORES,
-							       cores[i]};
-			if (bytes[i])
-				d[n++] = (struct tally_demand){id, BOOK_MEMORY,
-							       bytes[i]};
-		}
-		*demands = d;
-		*nr_demands = n;
-		d = NULL;
-		err = 0;
-	}
-	free(d);
-	free(bytes);
-	free(cores);
-	return err;
 }
 
 /* ---- accounts ------------------------------------------------------------- */
@@ -281,61 +201,73 @@ static int end(struct book *b, struct tally_account account)
 	return err == -ESTALE ? 0 : err;
 }
 
+/* The job's account and what is reserved for it. -ENOENT: nothing is. */
+static int find_job(struct book *b, uint32_t job, struct parent *parent)
+{
+	char key[32];
+	int err;
+
+	job_key(key, sizeof(key), job);
+	err = tally_account_find(tally_ledger_accounts(b->ledger), key,
+				 &parent->account);
+	if (!err)
+		err = find(b, parent->account, &parent->token);
+	return err == -ESTALE ? -ENOENT : err;
+}
+
 int book_reserve(struct book *b, uint32_t job, const struct grant *grant,
 		 struct tally_refusal *refusal)
 {
 	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
-	struct tally_demand *demands = NULL;
 	struct tally_account account;
-	unsigned int nr, tries = 10;
+	struct parent has;
+	struct demand d;
+	unsigned int tries = 10;
 	char key[32];
-	int err;
+	int err = find_job(b, job, &has);
 
-	err = demand(b, grant, &demands, &nr);
-	if (err)
+	if (err != -ENOENT)
 		return err;
+	err = demand_make(b, grant, NULL, &d);
 	job_key(key, sizeof(key), job);
 	/* Another step of the job, which was refused, may just end it. */
-	do {
-		err = tally_account_open(accounts, key, &account);
-		if (!err)
-			err = take(b, account, NULL, demands, nr, refusal);
-	} while ((err == -ESTALE || err == -ESHUTDOWN) && --tries);
-	free(demands);
-	if (err == -EEXIST)
-		return 0;
-	if (err == -ENOSPC)
-		leave(b, account);
-	return err;
+	if (!err) {
+		do {
+			err = tally_account_open(accounts, key, &account);
+			if (!err)
+				err = take(b, account, NULL, d.list, d.nr,
+					   refusal);
+		} while ((err == -ESTALE || err == -ESHUTDOWN) && --tries);
+		if (err == -ENOSPC)
+			leave(b, account);
+	}
+	demand_free(&d);
+	return err == -EEXIST ? 0 : err;
 }
 
 int book_draw(struct book *b, uint32_t job, uint32_t step,
 	      const struct grant *grant)
 {
 	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
-	struct grant shared = {grant->cores, 0};
+	struct grant shared = {grant->cores, 0, grant->wish};
 	struct tally_account account;
-	struct tally_token parent;
-	unsigned int nr;
+	struct parent parent;
 	char key[32];
-	int err;
+	int err = find_job(b, job, &parent);
 
-	job_key(key, sizeof(key), job);
-	err = tally_account_find(accounts, key, &account);
-	if (!err)
-		err = find(b, account, &parent);
 	step_key(key, sizeof(key), job, step);
 	if (!err)
 		err = tally_account_open(accounts, key, &account);
 	if (err)
 		return err;
 	for (const struct grant *g = grant;; g = &shared) {
-		struct tally_demand *demands = NULL;
+		struct demand d;
 
-		err = demand(b, g, &demands, &nr);
+		err = demand_make(b, g, &parent, &d);
 		if (!err)
-			err = take(b, account, &parent, demands, nr, NULL);
-		free(demands);
+			err = take(b, account, &parent.token, d.list, d.nr,
+				   NULL);
+		demand_free(&d);
 		if (err != -ENOSPC || g == &shared)
 			break;
 	}
@@ -344,6 +276,29 @@ int book_draw(struct book *b, uint32_t job, uint32_t step,
 	if (err)
 		leave(b, account);
 	return err;
+}
+
+int book_bind(struct book *b, uint32_t job, const struct grant *grant,
+	      cpu_set_t *cpus, size_t bytes)
+{
+	unsigned int nr = tally_topo_nr_nodes(b->topo), nr_on = 0, nr_given = 0;
+	struct parent parent;
+	struct demand d = {0};
+	int err = find_job(b, job, &parent);
+
+	if (!err)
+		err = demand_make(b, grant, &parent, &d);
+	CPU_ZERO_S(bytes, cpus);
+	for (unsigned int i = 0; !err && i < nr; i++) {
+		const struct tally_node *node = tally_topo_node(b->topo, i);
+
+		nr_given += d.cores[i] != 0;
+		nr_on += d.on[i];
+		for (unsigned int c = 0; d.on[i] && c < node->nr_cpus; c++)
+			CPU_SET_S((size_t)node->cpus[c], bytes, cpus);
+	}
+	demand_free(&d);
+	return err ? err : nr_on < nr_given;
 }
 
 int book_job(struct book *b, uint32_t job, struct tally_account *account)
@@ -377,7 +332,7 @@ int book_has(struct book *b, uint32_t job, int64_t (*has)[BOOK_NR])
 		err = tally_view_account(view, account, node, has[n]);
 		if (!err)
 			err = tally_limit_holding(view, account, node, held);
-		for (unsigned int r = 0; !err && r < NR_RESERVED; r++)
+		for (unsigned int r = 0; !err && r < BOOK_NR_RESERVED; r++)
 			has[n][r] = held[r];
 	}
 	tally_view_close(view);

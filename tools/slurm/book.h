@@ -12,6 +12,7 @@
 #ifndef NUMATALLY_SLURM_BOOK_H
 #define NUMATALLY_SLURM_BOOK_H
 
+#include <sched.h>
 #include <stdint.h>
 
 #include <numatally/ledger.h>
@@ -19,11 +20,13 @@
 #include <numatally/topo.h>
 
 #include "slurm/cores.h"
+#include "slurm/wish.h"
 
 enum {
 	BOOK_CORES,
 	BOOK_MEMORY,
-	BOOK_COUNTED, /* from here on: what is used */
+	BOOK_NR_RESERVED,
+	BOOK_COUNTED = BOOK_NR_RESERVED, /* from here on: what is used */
 	BOOK_CPU = BOOK_COUNTED,
 	BOOK_CPU_SAMPLED, /* of tasks whose CPU time the kernel does not count */
 	BOOK_ANONYMOUS,	  /* as enum tally_mem_kind */
@@ -44,6 +47,7 @@ struct book {
 struct grant {
 	const char *cores; /* "0-3,8", as Slurm counts cores */
 	int64_t memory_bytes;
+	const struct wish *wish; /* its user's; NULL: none */
 };
 
 /*
@@ -64,16 +68,27 @@ int book_renew(struct book *b, const char *name, const char *root);
  *
  * -ENOSPC	a node lacks what *refusal tells; asked 0: the ledger is full
  * -ERANGE	Slurm counts more cores than the machine has
+ * -ENODEV	Slurm gave no core of the nodes that the user wishes
+ * -EXDEV	the policy that the user wishes refuses what Slurm gave
  */
 int book_reserve(struct book *b, uint32_t job, const struct grant *grant,
 		 struct tally_refusal *refusal);
 
 /*
- * Draw the step's part from its job. A step without memory of its own shares
- * that of the job, and one that shares cores too has no account: -ENOSPC.
+ * Draw the step's part from its job, on the nodes where that has cores. A step
+ * without memory of its own shares that of the job, and one that shares cores too
+ * has no account: -ENOSPC. -ENODEV, -EXDEV: as above.
  */
 int book_draw(struct book *b, uint32_t job, uint32_t step,
 	      const struct grant *grant);
+
+/*
+ * Set *@cpus to the CPUs of the nodes where the step may have cores: of those that
+ * Slurm gave, where its job has some, and its user wishes. Return 1 if that is not
+ * all that Slurm gave, else 0.
+ */
+int book_bind(struct book *b, uint32_t job, const struct grant *grant,
+	      cpu_set_t *cpus, size_t bytes);
 
 /* The job's account, which is opened if it has none. */
 int book_job(struct book *b, uint32_t job, struct tally_account *account);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include "config.h"
+
 #include "slurm/cores.h"
 
 #include <ctype.h>

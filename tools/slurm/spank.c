@@ -13,6 +13,8 @@
  * once for each job. The functions' names, and when Slurm calls them, are in
  * slurm/spank.h.
  */
+#include "config.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -46,6 +48,11 @@ static char refused[192];
 /* Of this step, in its slurmstepd; a book without a ledger is closed. */
 static struct book book;
 static struct use *use;
+
+static struct wish wish;
+static bool has_wish;
+static cpu_set_t *bound; /* the CPUs of its tasks; NULL: as Slurm binds them */
+static size_t bound_bytes;
 
 static const char *argument(int ac, char **av, const char *name,
 			    const char *otherwise)
@@ -104,9 +111,32 @@ static void start_slurmd(int ac, char **av)
 	book_close(&b);
 }
 
+/* Called in srun, sbatch and salloc, and again in slurmstepd. */
+static int take_wish(int value, const char *text, int remote)
+{
+	char why[256];
+
+	(void)value;
+	(void)remote;
+	if (wish_parse(text, &wish, why, sizeof(why))) {
+		slurm_error("numatally: %s", why);
+		return -1;
+	}
+	has_wish = true;
+	return 0;
+}
+
+static struct spank_option option = {
+	.name = (char *)"numatally",
+	.arginfo = (char *)"POLICY,nodes=LIST",
+	.usage = (char *)"NUMA nodes: single-numa-node, restricted or "
+			 "best-effort, and nodes=LIST",
+	.has_arg = 1,
+	.cb = take_wish,
+};
+
 PLUGIN int slurm_spank_init(spank_t sp, int ac, char **av)
 {
-	(void)sp;
 	for (int i = 0; i < ac; i++) {
 		if (!is_known(av[i])) {
 			slurm_error("numatally: unknown argument %s", av[i]);
@@ -115,6 +145,9 @@ PLUGIN int slurm_spank_init(spank_t sp, int ac, char **av)
 	}
 	if (spank_context() == S_CTX_SLURMD)
 		start_slurmd(ac, av);
+	else if (spank_context() != S_CTX_JOB_SCRIPT &&
+		 spank_option_register(sp, &option))
+		slurm_error("numatally: Slurm takes no option");
 	return 0;
 }
 
@@ -126,25 +159,86 @@ static void refuse(const struct tally_refusal *r)
 		 r->asked, r->free);
 }
 
-static void reserve(uint32_t job, uint32_t step, const struct grant *job_grant,
-		    const struct grant *step_grant)
+/* The user's wish can't be granted. */
+static void refuse_wish(const struct grant *grant)
+{
+	unsigned int nr = tally_topo_nr_nodes(book.topo);
+	int64_t *cores = calloc(nr, sizeof(*cores));
+	char given[96] = "";
+	size_t used = 0;
+
+	if (cores && cores_count(&book.cores, grant->cores, cores) > 0)
+		for (unsigned int i = 0; i < nr; i++)
+			if (cores[i] && used < sizeof(given))
+				used += (size_t)snprintf(
+					given + used, sizeof(given) - used,
+					"%s%" PRId64 " on node %d",
+					used ? ", " : "", cores[i],
+					tally_topo_node(book.topo, i)->id);
+	free(cores);
+	snprintf(refused, sizeof(refused),
+		 "--numatally=%s refuses what Slurm gave: cores: %s; "
+		 "memory_bytes: %" PRId64,
+		 wish_policy(&wish)[0] ? wish_policy(&wish) : "nodes", given,
+		 grant->memory_bytes);
+}
+
+/* Whether the job runs. */
+static bool reserve(uint32_t job, const struct grant *grant)
 {
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
-	int err = book_reserve(&book, job, job_grant, &refusal);
+	int err = book_reserve(&book, job, grant, &refusal);
 
-	if (err == -ENOSPC && refusal.asked) {
+	if (err == -ENOSPC && refusal.asked)
 		refuse(&refusal);
-		return;
-	}
-	if (err) {
+	else if (err == -ENODEV || err == -EXDEV)
+		refuse_wish(grant);
+	else if (err)
 		slurm_verbose("numatally: job %u is not accounted: %s", job,
 			      tally_strerror(err));
-		return;
+	return !err;
+}
+
+static bool draw(uint32_t job, uint32_t step, const struct grant *grant)
+{
+	int err = book_draw(&book, job, step, grant);
+
+	if (err == -ENODEV || err == -EXDEV) {
+		refuse_wish(grant);
+		return false;
 	}
-	err = is_plain(step) ? book_draw(&book, job, step, step_grant) : 0;
 	if (err)
 		slurm_verbose("numatally: step %u.%u is not accounted: %s", job,
 			      step, tally_strerror(err));
+	return true;
+}
+
+static void choose_cpus(uint32_t job, const struct grant *grant)
+{
+	size_t nr_cpus = tally_topo_nr_cpus(book.topo);
+
+	bound = CPU_ALLOC(nr_cpus);
+	if (!bound)
+		return;
+	bound_bytes = CPU_ALLOC_SIZE(nr_cpus);
+	if (book_bind(&book, job, grant, bound, bound_bytes) > 0)
+		return;
+	CPU_FREE(bound);
+	bound = NULL;
+}
+
+/* A wish is of the job if it is of the batch script, or of the srun that got the
+ * job; of those srun in salloc alone that have all of the job. */
+static void begin_step(uint32_t job, uint32_t step, struct grant *job_grant,
+		       struct grant *step_grant)
+{
+	step_grant->wish = has_wish ? &wish : NULL;
+	if ((!is_plain(step) || !step) &&
+	    !strcmp(job_grant->cores, step_grant->cores))
+		job_grant->wish = step_grant->wish;
+	if (reserve(job, job_grant) &&
+	    (!is_plain(step) || draw(job, step, step_grant)))
+		choose_cpus(job, step_grant);
 }
 
 PLUGIN int slurm_spank_init_post_opt(spank_t sp, int ac, char **av)
@@ -170,9 +264,13 @@ PLUGIN int slurm_spank_init_post_opt(spank_t sp, int ac, char **av)
 		slurm_verbose("numatally: job %u is not accounted: %s", job,
 			      tally_strerror(err));
 	else
-		reserve(job, step,
-			&(struct grant){job_cores, (int64_t)(job_mib << 20)},
-			&(struct grant){step_cores, (int64_t)(step_mib << 20)});
+		begin_step(job, step,
+			   &(struct grant){.cores = job_cores,
+					   .memory_bytes =
+						   (int64_t)(job_mib << 20)},
+			   &(struct grant){.cores = step_cores,
+					   .memory_bytes =
+						   (int64_t)(step_mib << 20)});
 	return 0;
 }
 
@@ -185,6 +283,30 @@ PLUGIN int slurm_spank_user_init(spank_t sp, int ac, char **av)
 		return 0;
 	slurm_error("numatally: %s", refused);
 	return -1;
+}
+
+/* In the task, after Slurm bound it; before it executes. */
+PLUGIN int slurm_spank_task_init(spank_t sp, int ac, char **av)
+{
+	cpu_set_t *own;
+
+	(void)sp;
+	(void)ac;
+	(void)av;
+	if (!bound)
+		return 0;
+	own = calloc(1, bound_bytes);
+	if (own && !sched_getaffinity(0, bound_bytes, own)) {
+		CPU_AND_S(bound_bytes, own, own, bound);
+		/* The kernel keeps it inside its cpuset. */
+		if (sched_setaffinity(0, bound_bytes,
+				      CPU_COUNT_S(bound_bytes, own) ? own
+								    : bound))
+			slurm_verbose("numatally: CPUs are not bound: %s",
+				      strerror(errno));
+	}
+	free(own);
+	return 0;
 }
 
 PLUGIN int slurm_spank_task_post_fork(spank_t sp, int ac, char **av)
@@ -233,6 +355,8 @@ PLUGIN int slurm_spank_exit(spank_t sp, int ac, char **av)
 	    !spank_get_item(sp, S_JOB_STEPID, &step) && is_plain(step))
 		(void)book_end_step(&book, job, step);
 	book_close(&book);
+	CPU_FREE(bound);
+	bound = NULL;
 	return 0;
 }
 
