@@ -27,11 +27,6 @@ service="setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs
 	--bounding-set=$capabilities --inh-caps=$capabilities
 	--ambient-caps=$capabilities"
 program=${tool%/*}/numatally-agent
-[ ! -x "${program%/*}/.libs/${program##*/}" ] || {
-	program=${program%/*}/.libs/${program##*/}
-	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
-}
 # started USER COMMAND…: what its agent says once its ledger is kept
 started() {
 	mkdir "$tmp/$1" && chown "$1" "$tmp/$1" || return

@@ -16,7 +16,6 @@ script=$(cd "${srcdir:-.}/tools/export" && pwd)/numatally-collectd
 ledger=$tmp/l.ledger
 NUMATALLY_DIR=$tmp
 export NUMATALLY_DIR
-without_wrapper
 NUMATALLY=$tool
 export NUMATALLY
 logs="$logs differ"

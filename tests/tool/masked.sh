@@ -11,7 +11,6 @@ $apart sh -c 'mount -t tmpfs none /sys' 2>"$err" || {
 	$apart sh -c 'mount -t tmpfs none /sys' 2>"$err" ||
 		skip_all "no mount namespaces"
 }
-without_wrapper
 says='sys/devices/system shows no nodes: everything is on node 0$'
 
 # masked PATH ARGUMENT…: runs the tool there; SHELL is the shell that does

@@ -5,7 +5,7 @@
 # of its metrics.
 set -u
 . "${srcdir:-.}/tests/tool/export_lib.sh"
-agent=$PWD/tools/pmdanumatally
+agent=${tool%/*}/pmdanumatally
 [ -x "$agent" ] || skip_all "built without libpcp_pmda"
 command -v python3 >/dev/null || skip_all "no python3"
 root=$("${srcdir:-.}/tests/support/pcp" 2>/dev/null) || skip_all "no pmcd"

@@ -11,7 +11,6 @@ user=$((5000000 + $$))
 
 command -v jq >/dev/null || skip_all "no jq"
 [ "$(id -u)" -eq 0 ] || skip_all "not root, who knows the truth"
-without_wrapper
 # as USER COMMAND…
 as() {
 	as=$1
@@ -25,7 +24,6 @@ as $user "$tool" stat --help >"$out" 2>&1 ||
 # ---- processes that stay as they are -------------------------------------------
 
 eat=$tests/support/eat
-[ ! -x "$tests/support/.libs/eat" ] || eat=$tests/support/.libs/eat
 # of USER: his processes
 of() {
 	for dir in /proc/[0-9]*; do

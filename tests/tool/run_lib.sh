@@ -11,7 +11,6 @@ if [ -z "$signals" ] && env --default-signal true 2>/dev/null; then
 fi
 
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
-without_wrapper
 logs="out err json table"
 NUMATALLY_DIR=$tmp/ledgers
 export NUMATALLY_DIR

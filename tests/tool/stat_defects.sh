@@ -483,7 +483,7 @@ f()
 	[ "$first" -eq 0 ]
 }
 wrong "(80 columns are too few for 8 nodes)" f
-terminal=${tool%/*}/../tests/support/terminal
+terminal=$PWD/tests/support/terminal
 if [ -x "$terminal" ] && "$terminal" true </dev/null 2>/dev/null &&
 	command -v stty >/dev/null; then
 	f()

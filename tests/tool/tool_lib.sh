@@ -14,9 +14,8 @@
 #                                its tree in $root and its name in $name
 #   is_confined PID              its threads are limited to some system calls, if it
 #                                was built so
-#   without_wrapper              $tool is then a program, not libtool's script
 . "${srcdir:-.}/tests/support/tap.sh"
-tool=${NUMATALLY:-./tools/numatally}
+tool=${NUMATALLY:-$PWD/tests/bin/numatally}
 tests=${top_builddir:-.}/tests
 m=$tmp/m
 
@@ -75,23 +74,4 @@ is_confined() {
 	! grep -q '^#define HAVE_SECCOMP' config.h ||
 		[ "$(cat /proc/"$1"/task/*/status | grep -c '^Seccomp:.*2$')" -eq \
 			"$(ls /proc/"$1"/task | wc -l)" ]
-}
-
-# The script needs more around it than the program does.
-without_wrapper() {
-	case $tool in
-	/*) ;;
-	*) tool=$PWD/$tool ;;
-	esac
-	libs=${tool%/*}/.libs
-	[ -x "$libs/${tool##*/}-verbs" ] || return 0
-	# It executes its verbs' programs from where it lies.
-	chmod 755 "$tmp"
-	mkdir "$tmp/bin"
-	cp "$tool" "$tmp/bin/"
-	ln -s "$libs/${tool##*/}"-* "$tmp/bin/"
-	"$tmp/bin/${tool##*/}" --version >/dev/null 2>&1 || return 0
-	tool=$tmp/bin/${tool##*/}
-	LD_LIBRARY_PATH=$PWD/lib/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-	export LD_LIBRARY_PATH
 }

@@ -5,7 +5,6 @@
 set -u
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
-without_wrapper
 terminal=$PWD/tests/support/terminal
 tmux=
 at_end() {
