@@ -20,6 +20,7 @@ static const struct call {
 	int number;
 } calls[] = {
 	{"clone3", SYS_clone3},
+	{"fsopen", SYS_fsopen},
 	{"get_mempolicy", SYS_get_mempolicy},
 	{"mbind", SYS_mbind},
 	{"membarrier", SYS_membarrier},

@@ -71,7 +71,8 @@ mkdir "$tmp/files" "$tmp/files/dir" "$NUMATALLY_DIR"
 : >"$tmp/files/file"
 cd "$tmp/files" || exit 99
 case $tool in /*) ;; *) tool=$OLDPWD/$tool ;; esac
-offers "dir" "directories" stat --root ""
+offers "dir file" "directories, and archives" stat --root ""
+offers "dir file" "what a verb makes" capture ""
 offers "dir file" "files" run -o ""
 offers "dir file" "a trace's" replay ""
 

@@ -31,9 +31,10 @@ says() {
 }
 
 for root in nowhere empty file m; do
+	[ $root != file ] || [ -x "${tool%/*}/numatally-capture" ] || continue
 	case $root in
 	nowhere) nodes_words='No such file or directory' ;;
-	file) nodes_words='Not a directory' ;;
+	file) nodes_words='neither a directory nor an archive that tar made' ;;
 	*) nodes_words=$nodes ;;
 	esac
 	words=$processes

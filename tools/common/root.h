@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* The words for a machine, live or captured, that can't be read. */
+/* A captured machine, as a directory or an archive, and the words for a machine, live
+ * or captured, that can't be read. */
 #ifndef TOOL_COMMON_ROOT_H
 #define TOOL_COMMON_ROOT_H
 
 /* What a tree needs for nodes, or for processes. */
 #define ROOT_NODES     "it has neither sys/devices/system/node nor proc/meminfo"
 #define ROOT_PROCESSES "it has no proc"
+
+/*
+ * Open *@root if it is a regular file, an archive of a captured tree: *@root is then a
+ * directory in memory, which is gone with this process. A directory stays as it is, and
+ * so does NULL. Returns 0; or -1 after a message.
+ */
+int root_open(const char **root);
+
+/* The name that the user gave it. */
+const char *root_name(const char *root);
 
 /* Print the error of opening @root, or this machine if it is NULL. @lacks says
  * what a tree that exists lacks if the error is -ENOENT. */

@@ -16,6 +16,12 @@
 #define TOOL_COMMON_VERBS_H
 
 /* clang-format off */
+#ifdef HAVE_LIBARCHIVE
+#define CAPTURE(program) \
+	program(capture, "pack what topo, stat and top read, for --root")
+#else
+#define CAPTURE(program)
+#endif
 #define VERBS(verb, program) \
 	program(run, "account a command and its descendants per node") \
 	verb(stat, "show what Linux counts per node, as numastat does") \
@@ -29,6 +35,7 @@
 	verb(watch, "wait until amounts of a ledger cross thresholds") \
 	verb(replay, "drive a trace of jobs through the library") \
 	verb(completion, "print what bash completes numatally with") \
+	CAPTURE(program) \
 	program(agent, "keep a ledger of every cgroup, per node") \
 	program(export, "export ledgers to Prometheus and others")
 #define VERB_NOT(name, summary)

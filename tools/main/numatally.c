@@ -8,14 +8,12 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <unistd.h>
 
+#include "common/beside.h"
 #include "common/opt.h"
 #include "common/verbs.h"
 
@@ -28,26 +26,6 @@ static const char usage[] = "Usage: numatally VERB [OPTION]...\n"
 
 /* ---- numatally-verbs ------------------------------------------------------ */
 
-/* Find the directory of this program: from the kernel's auxiliary vector where
- * there is no /proc. */
-static bool own_directory(char path[PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): it is an address */
-	const char *name = (const char *)getauxval(AT_EXECFN);
-	char *slash;
-
-	if (n >= PATH_MAX || (n < 0 && (!name || !realpath(name, path))))
-		return false;
-	if (n >= 0)
-		path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return false;
-	*slash = '\0';
-	return true;
-}
-
 /* argv[1] is the verb. */
 static const char *program_of(char **argv)
 {
@@ -59,21 +37,10 @@ static const char *program_of(char **argv)
 	return "numatally-verbs";
 }
 
-static void try_verbs(char **argv, const char *dir, const char *below)
-{
-	char path[2 * PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s%s/%s", dir, below, program_of(argv));
-	execv(path, argv);
-	if (errno != ENOENT && errno != ENOTDIR)
-		warn("%s", path);
-}
-
 /* Returns only on failure: the exit status. */
 static int exec_verb(char **line)
 {
 	static char name[] = "numatally";
-	char dir[PATH_MAX];
 	size_t nr = 0;
 	char **argv;
 
@@ -84,13 +51,7 @@ static int exec_verb(char **line)
 		err(EXIT_FAILURE, NULL);
 	argv[0] = name;
 	memcpy(argv + 1, line, nr * sizeof(*argv));
-	/* In the build tree, or below the prefix of this program. */
-	if (own_directory(dir)) {
-		try_verbs(argv, dir, "");
-		try_verbs(argv, dir, "/../libexec/numatally");
-	}
-	try_verbs(argv, PKGLIBEXECDIR, "");
-	warnx("%s: %s", program_of(argv), strerror(errno));
+	beside_exec(program_of(argv), argv);
 	free(argv);
 	/* run's own failures are 125, unlike its command's. */
 	return strcmp(line[0], "run") != 0 ? EXIT_FAILURE : 125;

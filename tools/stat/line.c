@@ -16,11 +16,11 @@
 #define NODE_MAX 4095
 
 static const char help[] =
-	"Usage: numatally stat [-cmnvz] [-s[NODE]] [-p PID|PATTERN]... [--root DIR]\n"
+	"Usage: numatally stat [-cmnvz] [-s[NODE]] [-p PID|PATTERN]... [--root ROOT]\n"
 	"                      [PID|PATTERN]...\n"
 	"       numatally stat [--json | --csv | --long] [--interval S [--count N]]\n"
 	"                      [--by node|process|cgroup|user] [--nodes LIST] [--top N]\n"
-	"                      [-mnvz] [-s[NODE]] [-p PID|PATTERN]... [--root DIR]\n"
+	"                      [-mnvz] [-s[NODE]] [-p PID|PATTERN]... [--root ROOT]\n"
 	"                      [PID|PATTERN]...\n"
 	"\n"
 	"Show what Linux counts per NUMA node: in the first form numastat's tables,\n"
@@ -43,7 +43,8 @@ static const char help[] =
 	"      --by WHAT     show nodes, processes, cgroups or users\n"
 	"      --nodes LIST  show these nodes only: 0,2-5\n"
 	"      --top N       show at most N rows, or columns\n"
-	"      --root DIR    read the captured /sys and /proc below DIR\n"
+	"      --root ROOT   read the captured /sys and /proc of ROOT, a directory or an\n"
+	"                    archive\n"
 	"  -h, --help        print this help\n"
 	"      --version     print the version\n"
 	"\n"

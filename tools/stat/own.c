@@ -2,6 +2,8 @@
 /* numatally stat in our own formats. */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include "common/root.h"
 #include "common/verbs.h"
 #include "stat/line.h"
@@ -13,6 +15,8 @@ int stat_main(int argc, char **argv)
 
 	stat_line_begin(&line, argc, argv);
 	status = stat_line_parse(&line, argc, argv);
+	if (status < 0 && root_open(&line.o.root))
+		status = EXIT_FAILURE;
 	if (status < 0)
 		root_warn_hidden(line.o.root, line.o.by == STAT_BY_NODE
 						      ? ROOT_ALL

@@ -28,7 +28,7 @@
 static const char help[] =
 	"Usage: numatally top [--interval S] [--count N] [--batch | --json]\n"
 	"                     [--by process|cgroup|user|thread] [--sort KEY] [-c] [-t]\n"
-	"                     [--nodes LIST] [--root DIR]\n"
+	"                     [--nodes LIST] [--root ROOT]\n"
 	"\n"
 	"Show the memory and CPUs of each node, and what uses them, until q is\n"
 	"typed; h shows the keys.\n"
@@ -45,7 +45,8 @@ static const char help[] =
 	"                    show command lines, not names\n"
 	"  -t, --tree        show processes below their parents\n"
 	"      --nodes LIST  show these nodes only: 0-3,8\n"
-	"      --root DIR    read the captured /sys and /proc below DIR\n"
+	"      --root ROOT   read the captured /sys and /proc of ROOT, a directory or an\n"
+	"                    archive\n"
 	"  -h, --help        print this help\n"
 	"      --version     print the version\n"
 	"\n"
@@ -306,9 +307,11 @@ static bool lacks(const struct top *top)
 static int run(struct top *top)
 {
 	const char *what = ROOT_NODES;
-	int err = top_data_open(top->root, &top->wanted, &top->data, &what);
-	int status;
+	int err, status;
 
+	if (root_open(&top->root))
+		return EXIT_FAILURE;
+	err = top_data_open(top->root, &top->wanted, &top->data, &what);
 	if (!err)
 		root_warn_hidden(top->root, ROOT_ALL);
 	if (!err)

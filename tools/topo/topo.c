@@ -20,7 +20,7 @@
 #include "common/verbs.h"
 
 static const char help[] =
-	"Usage: numatally topo [--json] [--input INPUT | --root DIR]\n"
+	"Usage: numatally topo [--json] [--input INPUT | --root ROOT]\n"
 	"\n"
 	"List the NUMA nodes: their CPUs, memory, tiers and distances.\n"
 	"\n"
@@ -28,8 +28,8 @@ static const char help[] =
 	"                     or take INPUT for hwloc's synthetic description of a\n"
 	"                     machine, such as 'numa:2 core:4 pu:2'\n"
 	"  -j, --json         print JSON\n"
-	"      --root DIR     read the captured /sys and /proc below DIR, not this\n"
-	"                     machine's\n"
+	"      --root ROOT    read the captured /sys and /proc of ROOT, a directory or\n"
+	"                     an archive, not this machine's\n"
 	"  -h, --help         print this help\n"
 	"      --version      print the version\n"
 	"\n"
@@ -437,7 +437,8 @@ int topo_main(int argc, char **argv)
 		return opt_invalid(argv[optind]);
 	if (root && input)
 		return opt_error("--input and --root exclude each other");
-	if (input ? open_input(input, &topo) : open_root(root, &topo))
+	if (root_open(&root) ||
+	    (input ? open_input(input, &topo) : open_root(root, &topo)))
 		return EXIT_FAILURE;
 	status = json ? print_json(topo) : print_text(topo);
 	status |= report_unknown(topo);

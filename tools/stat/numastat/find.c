@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/array.h"
+#include "common/root.h"
 #include "common/text.h"
 #include "stat/numastat/internal.h"
 
@@ -150,7 +151,7 @@ static void search(const struct stat_options *o, struct stat_processes *all,
 	char *end;
 
 	if (!dir) {
-		warn("%s/proc", o->root ? o->root : "");
+		warn("%s/proc", o->root ? root_name(o->root) : "");
 		if (proc >= 0)
 			close(proc);
 		return;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/root.h"
 #include "common/verbs.h"
 #include "stat/line.h"
 #include "stat/numastat/internal.h"
@@ -18,7 +19,8 @@ int stat_tables_main(int argc, char **argv)
 	stat_line_begin(&line, argc, argv);
 	status = stat_line_parse(&line, argc, argv);
 	if (status < 0 && !line.o.own)
-		status = numastat_tables(&line.o);
+		status = root_open(&line.o.root) ? EXIT_FAILURE
+						 : numastat_tables(&line.o);
 	stat_line_end(&line);
 	return status;
 }

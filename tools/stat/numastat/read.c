@@ -14,6 +14,7 @@
 #include <numatally/kernel_memory.h>
 
 #include "stat/numastat/internal.h"
+#include "common/root.h"
 #include "common/text.h"
 
 /* A longer numa_maps is endless. */
@@ -160,7 +161,7 @@ bool numastat_processes_read(const struct stat_options *o,
 	size_t nr = 0;
 
 	if (proc < 0)
-		err(EXIT_FAILURE, "%s/proc", o->root ? o->root : "");
+		err(EXIT_FAILURE, "%s/proc", o->root ? root_name(o->root) : "");
 	status = tally_kernel_numa_maps_create(&parser);
 	if (status < 0)
 		errx(EXIT_FAILURE, "%s", text_error(status));

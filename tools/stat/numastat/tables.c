@@ -68,7 +68,6 @@ static void check_sort(struct numastat *c)
 
 static void open_nodes(struct numastat *c, unsigned int sources)
 {
-	const char *root = c->o->root ? c->o->root : "/";
 	int err = tally_kernel_nodes_open(c->o->root, sources, &c->nodes);
 
 	if (err < 0) {
@@ -78,7 +77,7 @@ static void open_nodes(struct numastat *c, unsigned int sources)
 	err = tally_kernel_nodes_read(c->nodes);
 	/* The tables report what a node lacks. */
 	if (!tally_kernel_nodes_nr(c->nodes))
-		errx(EXIT_FAILURE, "%s: no nodes: %s", root,
+		errx(EXIT_FAILURE, "%s: no nodes: %s", root_name(c->o->root),
 		     text_error(err ? err : -ENOENT));
 }
 

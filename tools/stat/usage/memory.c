@@ -3,7 +3,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <string.h>
 
 #include "stat/usage/usage.h"
@@ -268,18 +267,11 @@ bool usage_is_exact(const struct tally_mem_figure *f)
 	return f->lower_bytes == f->bytes && f->upper_bytes == f->bytes;
 }
 
-const char *usage_user(const struct usage *u, uid_t uid, char buf[64])
+const char *usage_user(const struct usage *u, uid_t uid, char buf[USER_NAME])
 {
-	const struct passwd *p;
-
 	if (uid == (uid_t)-1) {
-		snprintf(buf, 64, "?");
+		snprintf(buf, USER_NAME, "?");
 		return buf;
 	}
-	p = u->o->root ? NULL : getpwuid(uid);
-	if (p)
-		snprintf(buf, 64, "%s", p->pw_name);
-	else
-		snprintf(buf, 64, "%ju", (uintmax_t)uid);
-	return buf;
+	return user_name(u->o->root, uid, buf);
 }

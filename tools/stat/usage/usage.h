@@ -14,6 +14,7 @@
 #include <numatally/topo.h>
 
 #include "common/output.h"
+#include "common/user.h"
 #include "stat/stat.h"
 #include "stat/again.h"
 
@@ -123,7 +124,7 @@ bool usage_is_open(const struct tally_mem_figure *f,
 bool usage_has_accounts(const struct usage *u);
 
 /* The user's name, or the UID: a captured machine's users have no names. */
-const char *usage_user(const struct usage *u, uid_t uid, char buf[64]);
+const char *usage_user(const struct usage *u, uid_t uid, char buf[USER_NAME]);
 
 /* Saturates. */
 static inline int64_t usage_add(int64_t a, int64_t b)

@@ -2,13 +2,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/array.h"
 #include "common/group.h"
+#include "common/user.h"
 #include "top/data/files.h"
 #include "top/data/rows.h"
 
@@ -51,7 +51,6 @@ int top_rows_read(struct top_rows *rows)
 
 const char *top_rows_user(struct top_rows *rows, uid_t uid)
 {
-	const struct passwd *entry = NULL;
 	struct top_user *user;
 
 	for (size_t i = 0; i < rows->nr_users; i++)
@@ -61,13 +60,7 @@ const char *top_rows_user(struct top_rows *rows, uid_t uid)
 		return NULL;
 	user = &rows->users[rows->nr_users++];
 	user->uid = uid;
-	if (rows->live)
-		entry = getpwuid(uid);
-	if (entry)
-		snprintf(user->name, sizeof(user->name), "%s", entry->pw_name);
-	else
-		snprintf(user->name, sizeof(user->name), "%u", uid);
-	return user->name;
+	return user_name(rows->root, uid, user->name);
 }
 
 int top_rows_add_command(const struct top_rows *rows, pid_t pid,

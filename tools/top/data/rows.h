@@ -9,6 +9,7 @@
 #include <numatally/kernel_process.h>
 #include <numatally/topo.h>
 
+#include "common/user.h"
 #include "top/model/model.h"
 
 /* The share of a process's CPU time on a node. */
@@ -31,7 +32,7 @@ struct top_taken {
 
 struct top_user {
 	uid_t uid;
-	char name[64];
+	char name[USER_NAME];
 };
 
 /* A thread at the last reading of threads. */

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a capture holds: every file that topo, stat and top open below --root, hwloc's
+ * among them that tell of a node's memory. A reader of another file gets a line here;
+ * tests/tool/capture.sh has all of them read a capture, and looks what they open.
+ */
+#include "config.h"
+
+#include <glob.h>
+
+#include "capture/internal.h"
+
+#define CPU   "sys/devices/system/cpu"
+#define NODE  "sys/devices/system/node"
+#define NODES NODE "/node[0-9]*"
+#define HUGE  "hugepages/hugepages-*kB"
+
+static const struct file {
+	const char *pattern;
+	capture_filter filter;
+} files[] = {
+	/* nodes and CPUs */
+	{CPU "/online", NULL},
+	{CPU "/possible", NULL},
+	{CPU "/cpu[0-9]*", NULL},
+	{CPU "/cpu[0-9]*/online", NULL},
+	{CPU "/cpu[0-9]*/node[0-9]*", NULL},
+	/* Without these hwloc looks no further; old kernels have the second. */
+	{CPU "/cpu[0-9]*/topology", NULL},
+	{CPU "/cpu[0-9]*/topology/package_cpus", NULL},
+	{CPU "/cpu[0-9]*/topology/core_siblings", NULL},
+	{NODE "/online", NULL},
+	{NODES, NULL},
+	{NODES "/cpulist", NULL},
+	{NODES "/cpumap", NULL},
+	{NODES "/distance", NULL},
+	{NODES "/meminfo", NULL},
+	{NODES "/numastat", NULL},
+	{NODES "/vmstat", NULL},
+	{NODES "/hugepages", NULL},
+	{NODES "/" HUGE "/nr_hugepages", NULL},
+	{NODES "/" HUGE "/free_hugepages", NULL},
+	{NODES "/" HUGE "/surplus_hugepages", NULL},
+	{"sys/kernel/mm/hugepages", NULL},
+	{"sys/kernel/mm/" HUGE "/nr_hugepages", NULL},
+	{"sys/kernel/mm/" HUGE "/free_hugepages", NULL},
+	{"sys/kernel/mm/" HUGE "/surplus_hugepages", NULL},
+	{"sys/kernel/mm/transparent_hugepage/hpage_pmd_size", NULL},
+	/* tiers and kinds of memory */
+	{"sys/devices/virtual/memory_tiering/memory_tier[0-9]*/nodelist", NULL},
+	{NODES "/access[0-9]*/initiators/*", NULL},
+	{"sys/bus/dax/devices/*/target_node", NULL},
+	{"sys/bus/dax/drivers/kmem/dax*", NULL},
+	{"proc/driver/nvidia/gpus/*/numa_status", NULL},
+	/* the machine */
+	{"proc/cpuinfo", NULL},
+	{"proc/loadavg", NULL},
+	{"proc/meminfo", NULL},
+	{"proc/stat", NULL},
+	{"proc/vmstat", NULL},
+	{"proc/zoneinfo", NULL},
+	{"proc/self/mountinfo", capture_mounts},
+	/* of a tree without mountinfo: which version its cgroups are */
+	{"sys/fs/cgroup/cgroup.controllers", NULL},
+	{"sys/fs/cgroup/memory/cgroup.controllers", NULL},
+	/* processes */
+	{"proc/[0-9]*/stat", NULL},
+	{"proc/[0-9]*/status", capture_status},
+	{"proc/[0-9]*/cgroup", NULL},
+	{"proc/[0-9]*/maps", capture_maps},
+	{"proc/[0-9]*/numa_maps", capture_numa_maps},
+	{"proc/[0-9]*/task/[0-9]*/stat", NULL},
+};
+
+static const struct file arguments = {"proc/[0-9]*/cmdline", NULL};
+
+static int pack_all(struct capture *c, const struct file *f)
+{
+	glob_t found;
+	int err = 0;
+
+	if (glob(f->pattern, GLOB_NOSORT, NULL, &found))
+		return 0;
+	for (size_t i = 0; !err && i < found.gl_pathc; i++)
+		err = capture_pack(c, found.gl_pathv[i], f->filter);
+	globfree(&found);
+	return err;
+}
+
+int capture_files(struct capture *c)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(files) / sizeof(*files); i++)
+		err = pack_all(c, &files[i]);
+	if (!err && c->arguments)
+		err = pack_all(c, &arguments);
+	if (!err)
+		err = capture_groups(c);
+	if (!err && c->users)
+		err = capture_users(c);
+	return err;
+}
