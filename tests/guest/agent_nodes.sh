@@ -65,6 +65,24 @@ check "CPU time is cpu.stat's" await counted
 [ "$(amount '"2"' cpu_ns)" -ge 500000000 ]
 result $? "what it took is on the node that it was bound to"
 
+# Born and gone between two rounds.
+mkdir "$groups/$name-short"
+kill -STOP $agent
+(
+	echo 0 >"$groups/$name-short/cgroup.procs"
+	exec tests/support/spin 10
+)
+us=$(awk '$1 == "usage_usec" { print $2 }' "$groups/$name-short/cpu.stat")
+check "a cgroup of 10 ms can go" await rmdir "$groups/$name-short"
+kill -CONT $agent
+short() {
+	"$tool" show --json $name | jq -e --arg key "/$name-short" --arg us "$us" '
+		[.accounts[] | select(.key == $key) | .nodes[].cpu_ns] | add |
+		. >= 10000000 and . >= ($us | tonumber * 990) and
+			. <= (($us | tonumber + 1) * 1010)' >/dev/null
+}
+check "it is not missed" await short
+
 (
 	echo 0 >"$groups/$name/cgroup.procs"
 	exec numactl --cpunodebind=0 --membind=1 tests/support/eat hold 16 1000000
@@ -85,4 +103,42 @@ check "and its account ends" await ended
 kill $agent
 wait $agent
 check "SIGTERM ends it" test $? -eq 0
+
+# ---- without BPF
+rm -f "$tmp"/*.ledger
+"$tool" agent --ledger $name --interval 0.5 --no-bpf 2>"$tmp/log" &
+agent=$!
+children="$children $agent"
+check "without BPF: it starts" await kept
+grep -q 'by perf events of' "$tmp/log"
+result $? "without BPF: perf events count"
+mkdir "$groups/$name"
+spread_of() {
+	echo $(($(amount "$1" cpu_ns) + $(amount "$1" cpu_estimate_ns)))
+}
+spread() {
+	us=$(awk '$1 == "usage_usec" { print $2 }' "$groups/$name/cpu.stat")
+	awk -v ns="$(spread_of "")" -v us="$us" 'BEGIN {
+		off = ns / 1000 - us
+		exit us > 0 && off * off <= us * us / 10000 ? 0 : 1 }'
+}
+counts() {
+	[ "$(amount "" cpu_ns)" -gt 0 ]
+}
+(
+	echo 0 >"$groups/$name/cgroup.procs"
+	exec numactl --cpunodebind=2 --membind=2 tests/support/spin 1000000
+) &
+spinner=$!
+children="$children $spinner"
+check "without BPF: perf events tell its node" await counts
+kill -KILL $(cat "$groups/$name/cgroup.procs")
+wait $spinner 2>/dev/null
+check "without BPF: CPU time is cpu.stat's" await spread
+[ $(($(spread_of '"2"') * 10)) -ge $(($(spread_of "") * 8)) ]
+result $? "without BPF: most of it is on the node that it was bound to"
+await rmdir "$groups/$name"
+kill $agent
+wait $agent
+check "without BPF: SIGTERM ends it" test $? -eq 0
 plan

@@ -113,7 +113,7 @@ used() {
 	if [ "$1" -eq 1 ]; then
 		cat "$2/cpuacct.usage"
 	else
-		awk '$1 == "usage_usec" { print $2 * 1000 }' "$2/cpu.stat"
+		awk '$1 == "usage_usec" { printf "%.0f\n", $2 * 1000 }' "$2/cpu.stat"
 	fi
 }
 
@@ -230,17 +230,62 @@ elif [ -n "$v1" ] && make "$v1/$name"; then
 	check "SIGINT ends it" test $? -eq 0
 	unmake "$v1/$name/part" "$v1/$name"
 	rm -f "$tmp/machine.ledger"
-elif [ -n "$v1" ]; then
-	skip "refused BPF" "no cgroup can be made"
 else
-	refused
-	has 'left out; BPF: ' log
-	result $? "refused BPF: it says so"
-	"$tool" show --json machine |
-		jq -e '[.resources[].name] | index("cpu_ns") == null' >/dev/null
-	result $? "refused BPF: what is not known is not in the ledger"
-	ended INT
+	skip "refused BPF, version 1" "none are mounted, or can be made"
+fi
+
+# Of version 2, it is cpu.stat's, on nodes that perf events tell or that are an
+# estimate.
+spread_of() {
+	echo $(($(amount "$1" cpu_ns) + $(amount "$1" cpu_estimate_ns)))
+}
+is_spread() {
+	near "$(spread_of "$1")" "$(used 2 "$2")"
+}
+counts() {
+	[ "$(amount "$1" cpu_ns)" -gt 0 ]
+}
+spread() {
+	what=$1
+	make "$v2/$name" "$v2/$name/part"
+	inside "$v2/$name/part" "$spin" 200
+	check "$what: CPU time of a cgroup" await is_spread "/$name/part" \
+		"$v2/$name/part"
+	if has 'by perf events' log; then
+		inside "$v2/$name/part" "$spin" 1000000 &
+		spinner=$!
+		children="$children $spinner"
+		check "$what: perf events tell the node" await counts \
+			"/$name/part"
+		kill -KILL $(cat "$v2/$name/part/cgroup.procs")
+		wait $spinner 2>/dev/null
+		check "$what: it is cpu.stat's" await is_spread "/$name/part" \
+			"$v2/$name/part"
+	fi
+	check "$what: what is in a cgroup is not its own" test \
+		"$(spread_of "/$name")" -lt 50000000
+	check "$what: its system calls are limited" is_confined $agent
+	await unmake "$v2/$name/part"
+	unmake "$v2/$name"
+	check "$what: its account ends" await phase "/$name" terminating
+	ended TERM
+	check "$what: SIGTERM ends it" test $? -eq 0
 	rm -f "$tmp/machine.ledger"
+}
+if [ -n "$v2" ] && make "$v2/$name"; then
+	unmake "$v2/$name"
+	agent --cgroup 2 --no-bpf
+	has 'CPU time by node is .*estimate.*BPF: not wanted' log
+	result $? "no BPF, version 2: it says so"
+	spread "no BPF, version 2"
+	if setpriv --bounding-set=-bpf,-perfmon,-sys_admin true 2>/dev/null; then
+		refused --cgroup 2
+		has 'CPU time by node is .*estimate' log
+		result $? "refused perf events, version 2: it says so"
+		spread "refused perf events, version 2"
+	fi
+else
+	skip "no BPF, version 2" "none are mounted, or can be made"
 fi
 
 # ---- memory

@@ -105,10 +105,13 @@ static void close_machine(struct agent *a)
 
 static int reread(struct agent *a)
 {
+	struct group *g;
 	int err;
 
 	a->reread = false;
 	a->walk = true;
+	EACH_GROUP(a, g)
+	spread_forget(a, g);
 	close_machine(a);
 	free(a->cpus);
 	a->cpus = NULL;
@@ -205,11 +208,13 @@ static int run(struct agent *a)
 	err = begin(a);
 	if (!err) {
 		confine(CONFINE_BPF | CONFINE_FORK | CONFINE_NOTIFY |
-			CONFINE_PLACE);
+			CONFINE_PERF | CONFINE_PLACE);
 		warnx("%s is kept", a->book.path);
 		notify("READY=1\nSTATUS=%s; CPU time: %s", a->book.path,
 		       a->counter		   ? "BPF"
 		       : a->hierarchy.version == 1 ? "cpuacct.usage_percpu"
+		       : a->most_events		   ? "perf events"
+		       : a->hierarchy.version	   ? "an estimate"
 						   : "left out");
 		err = repeat(a);
 	}

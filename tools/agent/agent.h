@@ -4,6 +4,7 @@
  *
  *	groups.c   which cgroups there are, and the account of each
  *	cpu.c      CPU time, switches and migrations of each
+ *	spread.c   CPU time of version 2 without BPF
  *	memory.c   memory of each, by kind
  *	node.c     what Linux counts of the nodes themselves
  *	agent.c    options, and round after round of these
@@ -19,6 +20,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <numatally/kernel_events.h>
 #include <numatally/kernel_group.h>
 #include <numatally/kernel_node.h>
 #include <numatally/topo.h>
@@ -32,6 +34,7 @@ enum {
 	CPU_FAULTS,
 	CPU_SWITCHES,
 	CPU_MIGRATIONS,
+	CPU_ESTIMATE, /* CPU time whose node is one */
 	NR_CPU,
 };
 
@@ -47,8 +50,14 @@ struct group {
 	int64_t ended_ns; /* 0: it lives */
 	/* By node and CPU_…: what was counted of it, all in all. */
 	int64_t (*cpu)[NR_CPU];
-	/* Of version 1 without BPF, by node: with what is in it. */
+	/* Without BPF: with what is in it, of version 1 by node. */
 	int64_t *usage, *change;
+	/* Of version 2 without BPF. */
+	int64_t own_ns;		     /* not spread yet */
+	int64_t recent_ns;	     /* used lately */
+	bool has_parts;		     /* there are cgroups in it */
+	struct tally_events *events; /* NULL: others used more */
+	int64_t *seen, *weights;     /* by node: in events; for spreading */
 	int64_t *memory; /* by node and kind, as the account has it; NULL: not
 			    known */
 };
@@ -86,6 +95,7 @@ struct agent {
 	int64_t (*sums)[NR_CPU];	    /* and of one cgroup, by node */
 	int cpu_columns[NR_CPU];	    /* -1: not kept */
 	bool begun; /* what was used before the first round counts not */
+	unsigned int nr_events, most_events; /* cgroups with perf events */
 	int event_err;
 
 	/* memory.c */
@@ -134,6 +144,24 @@ int cpu_read(struct agent *a);
 /* Read that of a cgroup for the last time. */
 int cpu_finish(struct agent *a, struct group *g);
 void cpu_close(struct agent *a);
+
+/* The index of a CPU's node in the book, or -ENOENT: it was plugged in since. */
+int cpu_node(struct agent *a, unsigned int cpu);
+/* Charge one amount, if it is above 0. */
+int cpu_charge(struct agent *a, const struct group *g, unsigned int node,
+	       int what, int64_t amount);
+/* Whether its files can be read. */
+bool cpu_has_usage(const struct group *g);
+struct group *cpu_parent(const struct agent *a, const struct group *g);
+
+/* ---- spread.c ------------------------------------------------------------- */
+
+/* Find out whether cgroups may have perf events. 0 or -errno: what is spread is all
+ * an estimate then. */
+int spread_open(struct agent *a);
+int spread_read(struct agent *a);
+/* A cgroup is gone, or the topology. */
+void spread_forget(struct agent *a, struct group *g);
 
 /* ---- memory.c, node.c ----------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* CPU time, page faults, switches and migrations of cgroups: by the BPF program, or from
- * version 1's cpuacct.usage_percpu. */
+/* CPU time, page faults, switches and migrations of cgroups: by the BPF program, from
+ * version 1's cpuacct.usage_percpu, or see spread.c. */
 #include "config.h"
 
 #include <err.h>
@@ -17,23 +17,62 @@ static const char *const names[NR_CPU] = {
 	[CPU_FAULTS] = "page_faults",
 	[CPU_SWITCHES] = "context_switches",
 	[CPU_MIGRATIONS] = "migrations",
+	[CPU_ESTIMATE] = "cpu_estimate_ns",
 };
 
 /* ---- opening -------------------------------------------------------------- */
 
+/* Whether the machine tells it. */
+static bool has_column(const struct agent *a, int i)
+{
+	bool spread = !a->counter && a->hierarchy.version == 2;
+
+	if (i == CPU_ESTIMATE)
+		return spread;
+	if (i == CPU_NS && spread)
+		return a->most_events;
+	return a->counter || (a->hierarchy.version == 1 && i == CPU_NS);
+}
+
 static int add_columns(struct agent *a)
 {
 	for (int i = 0; i < NR_CPU; i++) {
+		bool is_time = i == CPU_NS || i == CPU_ESTIMATE;
+
 		a->cpu_columns[i] = -1;
-		if (!a->counter && (a->hierarchy.version != 1 || i != CPU_NS))
+		if (!has_column(a, i))
 			continue;
-		a->cpu_columns[i] = book_column(&a->book, names[i],
-						i == CPU_NS ? "ns" : "",
-						TALLY_COUNTER);
+		a->cpu_columns[i] = book_column(
+			&a->book, names[i], is_time ? "ns" : "", TALLY_COUNTER);
 		if (a->cpu_columns[i] < 0)
 			return a->cpu_columns[i];
 	}
 	return 0;
+}
+
+/* Choose what there is without BPF, and print which it is. */
+static void say(struct agent *a, const char *bpf)
+{
+	int err;
+
+	if (a->counter) {
+		warnx("CPU time is counted by BPF, of cgroups of version %d",
+		      a->hierarchy.version);
+	} else if (a->hierarchy.version == 1) {
+		warnx("CPU time is cpuacct.usage_percpu alone: no faults, "
+		      "switches and migrations; BPF: %s",
+		      bpf);
+	} else {
+		err = spread_open(a);
+		if (err)
+			warnx("CPU time by node is an estimate from threads; "
+			      "BPF: %s; perf events: %s",
+			      bpf, strerror(-err));
+		else
+			warnx("CPU time by node is counted by perf events of "
+			      "%u cgroups, and else an estimate; BPF: %s",
+			      a->most_events, bpf);
+	}
 }
 
 int cpu_open(struct agent *a)
@@ -50,16 +89,7 @@ int cpu_open(struct agent *a)
 	err = a->no_bpf ? -ECANCELED
 			: counter_open_groups(a->hierarchy.version,
 					      a->hierarchy.number, &a->counter);
-	if (!err)
-		warnx("CPU time is counted by BPF, of cgroups of version %d",
-		      a->hierarchy.version);
-	else if (a->hierarchy.version == 1)
-		warnx("CPU time is cpuacct.usage_percpu alone: no faults, switches "
-		      "and migrations; BPF: %s",
-		      a->no_bpf ? "not wanted" : strerror(-err));
-	else
-		warnx("CPU time is left out; BPF: %s",
-		      a->no_bpf ? "not wanted" : strerror(-err));
+	say(a, a->no_bpf ? "not wanted" : strerror(-err));
 	return add_columns(a);
 }
 
@@ -90,8 +120,16 @@ static int charge(struct agent *a, const struct group *g, unsigned int node,
 		  : 0;
 }
 
-/* The index of a CPU's node in the book, or -ENOENT: it was plugged in since. */
-static int node_of(struct agent *a, unsigned int cpu)
+int cpu_charge(struct agent *a, const struct group *g, unsigned int node,
+	       int what, int64_t amount)
+{
+	int64_t amounts[NR_CPU] = {0};
+
+	amounts[what] = amount;
+	return charge(a, g, node, amounts);
+}
+
+int cpu_node(struct agent *a, unsigned int cpu)
 {
 	int node = tally_topo_cpu_node(a->topo, (int)cpu);
 
@@ -113,7 +151,7 @@ static int count(struct agent *a, struct group *g,
 		if (!sums[cpu].cpu_ns && !sums[cpu].faults &&
 		    !sums[cpu].switches && !sums[cpu].migrations)
 			continue;
-		node = node_of(a, cpu);
+		node = cpu_node(a, cpu);
 		if (node < 0) {
 			a->reread = true;
 			continue;
@@ -226,7 +264,7 @@ static void read_usage(struct agent *a, struct group *g)
 	for (unsigned int n = 0; n < a->book.nr_nodes; n++)
 		g->change[n] = -g->usage[n];
 	for (int cpu = 0; cpu < nr; cpu++) {
-		int node = node_of(a, (unsigned int)cpu);
+		int node = cpu_node(a, (unsigned int)cpu);
 
 		if (node >= 0)
 			g->change[node] += a->cpus[cpu];
@@ -239,23 +277,28 @@ static void read_usage(struct agent *a, struct group *g)
 	}
 }
 
-static void take_from_parent(struct agent *a, const struct group *g)
+struct group *cpu_parent(const struct agent *a, const struct group *g)
 {
 	char path[PATH_MAX];
 	char *slash;
-	struct group *parent;
 
 	snprintf(path, sizeof(path), "%s", g->path);
 	slash = strrchr(path, '/');
 	if (!slash || !slash[1])
-		return;
+		return NULL;
 	slash[slash == path] = '\0';
-	parent = group_by_path(a, path);
+	return group_by_path(a, path);
+}
+
+static void take_from_parent(struct agent *a, const struct group *g)
+{
+	struct group *parent = cpu_parent(a, g);
+
 	for (unsigned int n = 0; parent && n < a->book.nr_nodes; n++)
 		parent->cpu[n][CPU_NS] -= g->change[n];
 }
 
-static bool has_usage(const struct group *g)
+bool cpu_has_usage(const struct group *g)
 {
 	return g->has_cpu && g->path && !g->ended_ns;
 }
@@ -266,16 +309,16 @@ static int read_usages(struct agent *a)
 	struct group *g;
 
 	if (err || a->hierarchy.version != 1)
-		return err;
+		return err || !a->hierarchy.version ? err : spread_read(a);
 	EACH_GROUP(a, g)
-	if (has_usage(g))
+	if (cpu_has_usage(g))
 		read_usage(a, g);
 	EACH_GROUP(a, g)
-	if (has_usage(g))
+	if (cpu_has_usage(g))
 		take_from_parent(a, g);
 	EACH_GROUP(a, g)
 	for (unsigned int n = 0; n < a->book.nr_nodes && !err; n++) {
-		if (!has_usage(g) || (g->cpu[n][CPU_NS] <= 0 && a->begun))
+		if (!cpu_has_usage(g) || (g->cpu[n][CPU_NS] <= 0 && a->begun))
 			continue;
 		if (a->begun)
 			err = charge(a, g, n, g->cpu[n]);
@@ -290,7 +333,8 @@ int cpu_read(struct agent *a)
 	if (!a->sums)
 		a->sums = calloc(a->book.nr_nodes, sizeof(*a->sums));
 	if (!a->cpus)
-		a->cpus = calloc(tally_topo_nr_cpus(a->topo), sizeof(*a->cpus));
+		a->cpus = calloc(tally_topo_nr_cpus(a->topo) + a->book.nr_nodes,
+				 sizeof(*a->cpus));
 	if (!a->sums || !a->cpus)
 		return -ENOMEM;
 	return a->counter ? read_bpf(a) : read_usages(a);

@@ -86,6 +86,7 @@ static void forget(struct agent *a, struct group *g)
 	if (g->path)
 		tdelete(g, &a->by_path, by_path);
 	LIST_REMOVE(g, link);
+	spread_forget(a, g);
 	free(g->path);
 	free(g->cpu);
 	free(g->usage);
@@ -140,11 +141,13 @@ static int add(struct agent *a, uint64_t id, const char *path,
 		return -ENOMEM;
 	LIST_INSERT_HEAD(&a->groups, g, link);
 	g->cpu = calloc(a->book.nr_nodes, sizeof(*g->cpu));
-	g->usage = calloc(2 * (size_t)a->book.nr_nodes, sizeof(*g->usage));
+	g->usage = calloc(4 * (size_t)a->book.nr_nodes, sizeof(*g->usage));
 	g->path = path ? strdup(path) : NULL;
 	if (!g->cpu || !g->usage || (path && !g->path))
 		goto fail;
 	g->change = g->usage + a->book.nr_nodes;
+	g->seen = g->change + a->book.nr_nodes;
+	g->weights = g->seen + a->book.nr_nodes;
 	if (path && !tsearch(g, &a->by_path, by_path)) {
 		free(g->path);
 		g->path = NULL;

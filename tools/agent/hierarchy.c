@@ -2,12 +2,16 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <numatally/kernel_tree.h>
 
 #include "agent/hierarchy.h"
 
@@ -51,6 +55,14 @@ int hierarchy_walk(const struct tally_group_mount *h,
 	return ret;
 }
 
+/* The path of a cgroup's file. */
+static void name_of(const struct tally_group_mount *h, const char *path,
+		    const char *file, char name[2 * PATH_MAX])
+{
+	snprintf(name, (size_t)2 * PATH_MAX, "%s%s/%s", h->point,
+		 strcmp(path, "/") != 0 ? path + strlen(h->prefix) : "", file);
+}
+
 int hierarchy_usage(const struct tally_group_mount *h, const char *path,
 		    int64_t *ns, unsigned int nr)
 {
@@ -59,8 +71,7 @@ int hierarchy_usage(const struct tally_group_mount *h, const char *path,
 	int n = 0;
 	FILE *f;
 
-	snprintf(name, sizeof(name), "%s%s/cpuacct.usage_percpu", h->point,
-		 strcmp(path, "/") != 0 ? path + strlen(h->prefix) : "");
+	name_of(h, path, "cpuacct.usage_percpu", name);
 	f = fopen(name, "re");
 	if (!f)
 		return -errno;
@@ -76,4 +87,53 @@ int hierarchy_usage(const struct tally_group_mount *h, const char *path,
 	free(text);
 	fclose(f);
 	return n;
+}
+
+int hierarchy_total(const struct tally_group_mount *h, const char *path,
+		    int64_t *ns)
+{
+	static const char key[] = "usage_usec ";
+	char name[2 * PATH_MAX], text[256];
+	ssize_t n;
+	int fd;
+
+	name_of(h, path, "cpu.stat", name);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (strncmp(text, key, sizeof(key) - 1) != 0)
+		return -EBADMSG;
+	*ns = strtoll(text + sizeof(key) - 1, NULL, 10) * 1000;
+	return 0;
+}
+
+void hierarchy_threads(const struct tally_group_mount *h, const char *path,
+		       void (*take)(void *data, int cpu), void *data)
+{
+	struct tally_stat stat = {.size = sizeof(stat)};
+	char name[2 * PATH_MAX], line[32];
+	FILE *f;
+
+	name_of(h, path, "cgroup.threads", name);
+	f = fopen(name, "re");
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f))
+		if (!tally_kernel_stat_read(NULL, (pid_t)strtol(line, NULL, 10),
+					    0, &stat))
+			take(data, stat.cpu);
+	fclose(f);
+}
+
+int hierarchy_directory(const struct tally_group_mount *h, const char *path)
+{
+	char name[2 * PATH_MAX];
+	int fd;
+
+	name_of(h, path, "", name);
+	fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }

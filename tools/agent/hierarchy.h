@@ -23,4 +23,17 @@ int hierarchy_walk(const struct tally_group_mount *h,
 int hierarchy_usage(const struct tally_group_mount *h, const char *path,
 		    int64_t *ns, unsigned int nr);
 
+/* Read the CPU time of the cgroup @path, of version 2, with all that is in it. 0 or
+ * -errno. */
+int hierarchy_total(const struct tally_group_mount *h, const char *path,
+		    int64_t *ns);
+
+/* Call @take with the CPU on which each thread of the cgroup @path, of version 2, ran
+ * last. */
+void hierarchy_threads(const struct tally_group_mount *h, const char *path,
+		       void (*take)(void *data, int cpu), void *data);
+
+/* Open its directory. Return the descriptor, or -errno. */
+int hierarchy_directory(const struct tally_group_mount *h, const char *path);
+
 #endif

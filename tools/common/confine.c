@@ -6,6 +6,7 @@
 #ifdef HAVE_SECCOMP
 #include <err.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -49,6 +50,8 @@ static const char *const children[] = {"fork",	"kill",	  "pipe2", "vfork",
 
 static const char *const place[] = {"fallocate",  "get_mempolicy", "mbind",
 				    "move_pages", "set_mempolicy", NULL};
+
+static const char *const perf[] = {"dup", "perf_event_open", NULL};
 
 /* Commands of bpf(2) that read and write elements of maps. */
 static const unsigned int bpf[] = {1, 2, 3, 4, 21, 24, 25, 26, 27};
@@ -128,6 +131,15 @@ static int allow_bpf(scmp_filter_ctx filter)
 	return err;
 }
 
+static int allow_perf(scmp_filter_ctx filter)
+{
+	int err = allow(filter, perf);
+
+	return err ? err
+		   : allow_if(filter, "ioctl",
+			      SCMP_A1(SCMP_CMP_EQ, PERF_EVENT_IOC_ENABLE));
+}
+
 static int fill(scmp_filter_ctx filter, unsigned int more)
 {
 	int err = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
@@ -148,6 +160,8 @@ static int fill(scmp_filter_ctx filter, unsigned int more)
 		err = allow_children(filter);
 	if (!err && more & CONFINE_PLACE)
 		err = allow(filter, place);
+	if (!err && more & CONFINE_PERF)
+		err = allow_perf(filter);
 	return !err && more & CONFINE_BPF ? allow_bpf(filter) : err;
 }
 

@@ -9,6 +9,7 @@ enum {
 	CONFINE_FORK = 4,   /* it has children, which execute nothing */
 	CONFINE_PLACE = 8,  /* it places memory on nodes */
 	CONFINE_BPF = 16,   /* it reads the maps of BPF programs */
+	CONFINE_PERF = 32,  /* it counts perf events */
 };
 
 /*
