@@ -8,8 +8,6 @@
  */
 #include "support/test.h"
 
-#include <sys/ptrace.h>
-
 #include <numatally/reader.h>
 
 #include "support/image.h"
@@ -245,15 +243,12 @@ static int child(const struct run *r, const char *path)
 
 static void step_through(struct run *r)
 {
-	int status = 0;
-
 	do
 		if (image_changed(&r->image))
 			see(r);
-	while (!ptrace(PTRACE_SINGLESTEP, r->pid, 0, 0) &&
-	       waitpid(r->pid, &status, 0) == r->pid && WIFSTOPPED(status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	while (inside_step(r->pid));
+	assert_true(WIFEXITED(inside_status));
+	assert_int_equal(WEXITSTATUS(inside_status), 0);
 }
 
 /* Every state is as before the call or as after it, and once as after it, never

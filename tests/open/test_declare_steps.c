@@ -6,8 +6,6 @@
  */
 #include "support/test.h"
 
-#include <sys/ptrace.h>
-
 #include <numatally/limit.h>
 #include <numatally/reader.h>
 
@@ -131,7 +129,6 @@ static void killed_at_each_instruction(void **state)
 	struct image image;
 	struct tally_ledger *l;
 	char copy[128];
-	int status = 0;
 	pid_t pid;
 
 	if (test_in_guest() || TEST_SANITIZED)
@@ -155,10 +152,9 @@ static void killed_at_each_instruction(void **state)
 			nr_done++;
 		else
 			assert_int_equal(nr_done, 0);
-	} while (!ptrace(PTRACE_SINGLESTEP, pid, 0, 0) &&
-		 waitpid(pid, &status, 0) == pid && WIFSTOPPED(status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	} while (inside_step(pid));
+	assert_true(WIFEXITED(inside_status));
+	assert_int_equal(WEXITSTATUS(inside_status), 0);
 	assert_true(nr_done && nr_done < nr_states);
 	print_message("# %u states, done in %u\n", nr_states, nr_done);
 	assert_int_equal(nr_found(m->path), NUMBER + 1);

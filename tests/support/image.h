@@ -7,12 +7,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <sys/types.h>
+
 #include "support/inside.h"
+
+/* Pages of the file that exist, one after another. */
+struct image_run {
+	size_t at, end;
+};
 
 struct image {
 	struct layout *now;
 	char *last;
 	size_t bytes;
+	struct image_run *runs;
+	size_t nr_runs;
+	blkcnt_t blocks; /* when the runs were found */
+	int64_t faults;
 };
 
 void image_open(struct image *image, const char *path);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #define XXH_INLINE_ALL
@@ -191,20 +192,30 @@ struct layout_holding *inside_holding(const struct layout *l, uint32_t node,
 	return h;
 }
 
+int64_t inside_faults;
+int inside_status;
+
+static bool wait_stop(pid_t pid)
+{
+	struct rusage usage;
+
+	assert_int_equal(wait4(pid, &inside_status, 0, &usage), pid);
+	inside_faults &= ~(int64_t)UINT32_MAX; /* of this process */
+	inside_faults |= usage.ru_minflt + usage.ru_majflt;
+	return WIFSTOPPED(inside_status);
+}
+
 bool inside_wait(pid_t pid)
 {
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	inside_faults += (int64_t)1 << 32;
 	/* The child does not outlive a failed test. */
-	if (WIFSTOPPED(status))
-		ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_EXITKILL);
-	return WIFSTOPPED(status);
+	return wait_stop(pid) &&
+	       !ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_EXITKILL);
 }
 
 bool inside_step(pid_t pid)
 {
-	return !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) && inside_wait(pid);
+	return !ptrace(PTRACE_SINGLESTEP, pid, 0, 0) && wait_stop(pid);
 }
 
 int inside_stop(void)

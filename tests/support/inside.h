@@ -54,6 +54,11 @@ struct layout_holding *inside_holding(const struct layout *inside,
 bool inside_wait(pid_t pid);
 bool inside_step(pid_t pid);
 
+/* Of the process that stopped or ended last: its wait status, and a number that
+ * differs after each page fault, and from that of another process. */
+extern int inside_status;
+extern int64_t inside_faults;
+
 /* Stop, in that process. -errno: it can't be stepped here. */
 int inside_stop(void);
 
