@@ -246,14 +246,16 @@ each_by_itself()
 	result $? "$1: tables of processes, without zeros"
 }
 
-# Of captured machines every third, and with NUMATALLY_LONG all.
+# Of this machine every third, of captured ones every tenth, and with NUMATALLY_LONG
+# all.
 # some NAME
 some()
 {
-	case $1 in
-	this*) cat ;;
-	*) awk -v all="${NUMATALLY_LONG-}" 'all || NR % 3 == 0' ;;
-	esac
+	local every=10
+
+	case $1 in this*) every=3 ;; esac
+	[ -z "${NUMATALLY_LONG-}" ] || every=1
+	awk -v every=$every 'NR % every == 0'
 }
 
 # machine NAME ROOT
