@@ -85,6 +85,11 @@ struct tally_machine {
  */
 TALLY_API TALLY_NODISCARD int tally_topo_open(const char *root,
 					      struct tally_topo **topo);
+
+/* The same without a child: kinds of memory, and tiers, are not known. It takes
+ * a fraction of the time. */
+TALLY_API TALLY_NODISCARD int tally_topo_open_plain(const char *root,
+						    struct tally_topo **topo);
 TALLY_API void tally_topo_close(struct tally_topo *topo);
 
 /*

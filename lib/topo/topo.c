@@ -299,7 +299,7 @@ static struct tally_topo *allocate(const struct inventory *inv)
 	return topo;
 }
 
-static int describe(struct topo_tree *tree, const char *root,
+static int describe(struct topo_tree *tree, const char *root, bool kinds,
 		    const struct inventory *inv, struct tally_topo *topo)
 {
 	int err = has_numa(inv) ? read_nodes(tree, topo, inv)
@@ -307,7 +307,7 @@ static int describe(struct topo_tree *tree, const char *root,
 
 	if (!err && has_numa(inv))
 		err = read_cpu_links(tree, topo, inv);
-	if (!err)
+	if (!err && kinds)
 		err = topo_read_kinds(tree, root, topo->nodes, topo->nr_nodes);
 	if (!err)
 		hand_out_cpus(topo);
@@ -317,7 +317,7 @@ static int describe(struct topo_tree *tree, const char *root,
 /*
  * -EAGAIN: nodes or CPUs came or went meanwhile.
  */
-static int try_open(struct topo_tree *tree, const char *root,
+static int try_open(struct topo_tree *tree, const char *root, bool kinds,
 		    struct tally_topo **topo)
 {
 	struct inventory before, after;
@@ -329,7 +329,7 @@ static int try_open(struct topo_tree *tree, const char *root,
 	t = allocate(&before);
 	if (!t)
 		return -ENOMEM;
-	err = describe(tree, root, &before, t);
+	err = describe(tree, root, kinds, &before, t);
 	if (!err)
 		err = take_inventory(tree, &after);
 	if (!err && memcmp(&before, &after, sizeof(before)) != 0)
@@ -342,19 +342,32 @@ static int try_open(struct topo_tree *tree, const char *root,
 	return 0;
 }
 
-int tally_topo_open(const char *root, struct tally_topo **topo)
+static int open_topo(const char *root, bool kinds, struct tally_topo **topo)
 {
-	UNCANCELLED;
 	struct topo_tree *tree;
 	int err = topo_tree_open(root, &tree);
 
 	if (err)
 		return err;
 	for (int i = 0; i < TRIES; i++) {
-		err = try_open(tree, root, topo);
+		err = try_open(tree, root, kinds, topo);
 		if (err != -EAGAIN)
 			break;
 	}
 	topo_tree_close(tree);
 	return err;
+}
+
+int tally_topo_open(const char *root, struct tally_topo **topo)
+{
+	UNCANCELLED;
+
+	return open_topo(root, true, topo);
+}
+
+int tally_topo_open_plain(const char *root, struct tally_topo **topo)
+{
+	UNCANCELLED;
+
+	return open_topo(root, false, topo);
 }

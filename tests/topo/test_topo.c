@@ -2,6 +2,8 @@
 /* The rules by which a tree is read. */
 #include "support/test.h"
 
+#include <sys/wait.h>
+
 #include <fcntl.h>
 
 #include "support/topo_trees.h"
@@ -202,6 +204,39 @@ static void the_kernels_tiers(void **state)
 	tally_topo_close(topo);
 }
 
+/* All else is there, and no child is asked. */
+static void plain_nodes_have_no_kinds(void **state)
+{
+	struct tree *tree = *state;
+	struct tally_topo *topo, *plain;
+
+	put_two_nodes(tree);
+	tree_put(tree, TIER "/memory_tier4/nodelist", "7\n");
+	tree_put(tree, GPU "/0035:05:00.0/numa_status", "Node:      7\n");
+	topo = open_tree(tree);
+	errno = 0;
+	assert_int_equal(tally_topo_open_plain(tree->root, &plain), 0);
+	assert_int_equal(waitpid(-1, NULL, 0), -1);
+	assert_int_equal(errno, ECHILD);
+	assert_int_equal(tally_topo_nr_nodes(plain), tally_topo_nr_nodes(topo));
+	for (unsigned int i = 0; i < tally_topo_nr_nodes(topo); i++) {
+		const struct tally_node *a = tally_topo_node(topo, i);
+		const struct tally_node *b = tally_topo_node(plain, i);
+
+		assert_int_equal(b->id, a->id);
+		assert_int_equal(b->memory_bytes, a->memory_bytes);
+		assert_int_equal(b->nr_cpus, a->nr_cpus);
+		assert_int_equal(b->distances[0], a->distances[0]);
+		assert_int_equal(b->tier, -1);
+		assert_null(b->memory);
+	}
+	assert_string_equal(node_of(topo, 7)->memory, "GPU");
+	assert_int_equal(node_of(topo, 7)->tier, 0);
+	assert_int_equal(tally_topo_open_plain("/nowhere", &plain), -ENOENT);
+	tally_topo_close(plain);
+	tally_topo_close(topo);
+}
+
 static void tiers_by_bandwidth(void **state)
 {
 	struct tree *tree = *state;
@@ -300,6 +335,7 @@ int main(void)
 		TREE_TEST(a_listed_node_that_is_gone),
 		TREE_TEST(nodes_without_cpus_or_files),
 		TREE_TEST(the_kernels_tiers),
+		TREE_TEST(plain_nodes_have_no_kinds),
 		TREE_TEST(tiers_by_bandwidth),
 		TREE_TEST(gpu_memory),
 		TREE_TEST(files_cut_at_a_null_byte),
