@@ -79,7 +79,7 @@ int book_open(struct book *b, const char *name, const char *root)
 	int err;
 
 	*b = (struct book){0};
-	err = tally_topo_open(root, &b->topo);
+	err = tally_topo_open_plain(root, &b->topo);
 	if (!err)
 		err = cores_read(&b->cores, root, b->topo);
 	if (!err)
@@ -337,6 +337,27 @@ int book_has(struct book *b, uint32_t job, int64_t (*has)[BOOK_NR])
 	}
 	tally_view_close(view);
 	return err == -ESTALE ? -ENOENT : err;
+}
+
+int book_next_job(struct book *b, uint64_t *cursor, uint32_t *job)
+{
+	struct tally_accounts *accounts = tally_ledger_accounts(b->ledger);
+	struct tally_account account;
+	char key[32], *end;
+	int err;
+
+	while (!(err = tally_account_next(accounts, cursor, &account))) {
+		unsigned long n;
+
+		if (tally_account_key(accounts, account, key, sizeof(key)))
+			continue;
+		n = strtoul(key, &end, 10);
+		if (end == key || *end || n > UINT32_MAX)
+			continue;
+		*job = (uint32_t)n;
+		break;
+	}
+	return err;
 }
 
 int book_end_step(struct book *b, uint32_t job, uint32_t step)

@@ -99,6 +99,10 @@ int book_job(struct book *b, uint32_t job, struct tally_account *account);
  */
 int book_has(struct book *b, uint32_t job, int64_t (*has)[BOOK_NR]);
 
+/* Iterate over the jobs that have accounts; *cursor is 0 at first. -ENOENT: no
+ * more. */
+int book_next_job(struct book *b, uint64_t *cursor, uint32_t *job);
+
 /* End the step's account, or those of the job and all of its steps. */
 int book_end_step(struct book *b, uint32_t job, uint32_t step);
 int book_end_job(struct book *b, uint32_t job);

@@ -62,7 +62,7 @@ static void put(struct json_writer *w, const struct book *b,
 	json_open_object(w, NULL);
 	json_put_int(w, "version", 1);
 	json_put_uint(w, "job", r->job);
-	json_put_uint(w, "uid", r->uid);
+	json_put_int_unless(w, "uid", r->uid, -1);
 	json_put_string(w, "user", r->user);
 	json_put_string(w, "host", r->host);
 	json_put_string(w, "hosts", r->hosts);

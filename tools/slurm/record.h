@@ -10,7 +10,7 @@
 /* What Slurm tells of the job; NULL: not known. */
 struct record {
 	uint32_t job;
-	uint32_t uid;
+	int64_t uid; /* -1: not known */
 	const char *user;
 	const char *host;  /* this machine, as Slurm names it */
 	const char *hosts; /* all of the job's */

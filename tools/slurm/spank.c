@@ -29,6 +29,7 @@
 #include <numatally/error.h>
 
 #include "slurm/book.h"
+#include "slurm/gone.h"
 #include "slurm/record.h"
 #include "slurm/use.h"
 
@@ -92,6 +93,17 @@ static bool is_plain(uint32_t step)
 	return step <= SLURM_MAX_NORMAL_STEP_ID;
 }
 
+/* Of whom it was, nobody knows any more. */
+static void record_gone(void *path, struct book *b, uint32_t job)
+{
+	const struct record r = {
+		.job = job, .uid = -1, .host = getenv("SLURMD_NODENAME")};
+
+	slurm_error("numatally: job %u is gone, and had no epilog", job);
+	if (path)
+		(void)!record_append(b, &r, path);
+}
+
 /* What holds for all jobs is said once, when the daemon starts. */
 static void start_slurmd(int ac, char **av)
 {
@@ -103,6 +115,7 @@ static void start_slurmd(int ac, char **av)
 			    tally_strerror(err));
 		return;
 	}
+	gone_end(&b, 0, record_gone, (void *)argument(ac, av, "record=", NULL));
 	err = use_probe(&b);
 	if (err)
 		slurm_error("numatally: CPU time is sampled: %s",
@@ -189,6 +202,9 @@ static bool reserve(uint32_t job, const struct grant *grant)
 	struct tally_refusal refusal = {.size = sizeof(refusal)};
 	int err = book_reserve(&book, job, grant, &refusal);
 
+	/* Nobody is refused for a job that is gone. */
+	if (err == -ENOSPC && gone_end(&book, job, NULL, NULL))
+		err = book_reserve(&book, job, grant, &refusal);
 	if (err == -ENOSPC && refusal.asked)
 		refuse(&refusal);
 	else if (err == -ENODEV || err == -EXDEV)
@@ -395,6 +411,7 @@ PLUGIN int slurm_spank_job_epilog(spank_t sp, int ac, char **av)
 			slurm_error("numatally: job %u: %s: %s", job, path,
 				    strerror(-written));
 		err = book_end_job(&b, job);
+		gone_end(&b, job, record_gone, (void *)path);
 		book_close(&b);
 	}
 	if (err)
