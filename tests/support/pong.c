@@ -18,7 +18,7 @@ static void stay(void)
 	if (cpu < 0 || cpu >= CPU_SETSIZE)
 		return;
 	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
+	CPU_SET((size_t)cpu, &set);
 	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
