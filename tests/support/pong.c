@@ -51,9 +51,8 @@ int main(int argc, char **argv)
 	pass(fro[0], to[1], nr);
 	wait(NULL);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	printf("%.0f\n",
-	       ((double)(end.tv_sec - begin.tv_sec) * 1e9 +
-		(double)(end.tv_nsec - begin.tv_nsec)) /
-		       (2 * (double)nr));
+	printf("%.0f\n", ((double)(end.tv_sec - begin.tv_sec) * 1e9 +
+			  (double)(end.tv_nsec - begin.tv_nsec)) /
+				 (2 * (double)nr));
 	return 0;
 }
