@@ -34,7 +34,7 @@ has libnumatally-dev "$lib/libnumatally\.so" "$lib/libnumatally\.a" \
 	"$lib/pkgconfig/numatally\.pc" usr/include/numatally\.h \
 	usr/include/numatally/ledger\.h usr/share/man/man3/tally_ledger\.3\.gz
 has numatally usr/bin/numatally usr/libexec/numatally/numatally-verbs \
-	usr/libexec/numatally/numatally-capture \
+	usr/libexec/numatally/numatally-capture usr/libexec/numatally/numatally-run \
 	usr/libexec/numatally/numatally-export usr/share/man/man1/numatally\.1\.gz \
 	usr/share/bash-completion/completions/numatally
 has numatally-agent usr/libexec/numatally/numatally-agent \
