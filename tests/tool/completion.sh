@@ -64,7 +64,7 @@ offers "process" "a word" stat --by p
 offers "cgroup node process user" "each word" stat --by ""
 offers "cgroup node process user" "each word, after =" stat --by =
 offers "process" "a word, after =" stat --by = p
-offers "auto cgroup inherit sample" "words of a verb that runs commands" run --events ""
+offers "auto bpf cgroup inherit sample" "words of a verb that runs commands" run --events ""
 offers "" "a number can't be completed" top --count ""
 
 mkdir "$tmp/files" "$tmp/files/dir" "$NUMATALLY_DIR"
