@@ -26,32 +26,32 @@ static const char usage[] = "Usage: numatally VERB [OPTION]...\n"
 
 /* ---- numatally-verbs ------------------------------------------------------ */
 
-/* argv[1] is the verb. */
-static const char *program_of(char **argv)
+static const char *program_of(const char *verb)
 {
-#define VERB(name, summary)          \
-	if (!strcmp(argv[1], #name)) \
+#define VERB(name, summary)       \
+	if (!strcmp(verb, #name)) \
 		return "numatally-" #name;
 	VERBS(VERB_NOT, VERB)
 #undef VERB
 	return "numatally-verbs";
 }
 
-/* Returns only on failure: the exit status. */
+/* line[0] is the verb. Returns only on failure: the exit status. */
 static int exec_verb(char **line)
 {
 	static char name[] = "numatally";
 	size_t nr = 0;
 	char **argv;
 
-	while (line[nr])
+	do
 		nr++;
+	while (line[nr]);
 	argv = calloc(nr + 2, sizeof(*argv));
 	if (!argv)
 		err(EXIT_FAILURE, NULL);
 	argv[0] = name;
 	memcpy(argv + 1, line, nr * sizeof(*argv));
-	beside_exec(program_of(argv), argv);
+	beside_exec(program_of(line[0]), argv);
 	free(argv);
 	/* run's own failures are 125, unlike its command's. */
 	return strcmp(line[0], "run") != 0 ? EXIT_FAILURE : 125;
