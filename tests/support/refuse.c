@@ -19,6 +19,7 @@ static const struct call {
 	const char *name;
 	int number;
 } calls[] = {
+	{"bpf", SYS_bpf},
 	{"clone3", SYS_clone3},
 	{"fsopen", SYS_fsopen},
 	{"get_mempolicy", SYS_get_mempolicy},

@@ -196,8 +196,8 @@ check "sampled counts are estimates" has \
 	'"estimates":\["cpu_ns","page_faults","context_switches","migrations"' \
 	json.sample
 
-if [ -x $refuse ] && $refuse perf_event_open -- true; then
-	$refuse perf_event_open -- \
+if [ -x $refuse ] && $refuse bpf perf_event_open -- true; then
+	$refuse bpf perf_event_open -- \
 		"$tool" run --json -o "$tmp/json" sh -c "$four"
 	check "perf refused: the command runs" test $? -eq 0
 	check "perf refused: sampled" has '"events":"sample"' json
@@ -205,7 +205,7 @@ if [ -x $refuse ] && $refuse perf_event_open -- true; then
 	check "perf refused: an error message" has 'perf_event_paranoid' json
 	rusage=$(($(sum user_ns) + $(sum system_ns)))
 	near "perf refused: the sum is rusage's" "$(sum cpu_ns)" $rusage 0
-	$refuse perf_event_open -- "$tool" run sh -c "$busy" 2>"$err"
+	$refuse bpf perf_event_open -- "$tool" run sh -c "$busy" 2>"$err"
 	check "perf refused: the table marks estimates" has '^node.*~' err
 else
 	skip "perf refused" "no seccomp"
