@@ -95,16 +95,6 @@ prometheus --config.file="$tmp/prometheus.yml" --log.level=warn \
 	>"$tmp/server" 2>&1 &
 children="$children $!"
 
-query()
-{
-	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
-		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
-		jq -r '.data.result[].value[1]' "$tmp/out"
-}
-answers()
-{
-	test "$(query "$1")" = "$2"
-}
 fleet='sum by (job, ledger) (sum by (job, ledger, instance)'
 check "each machine is up" await answers 'sum(up)' $machines
 check "the fleet's sum is that of the ledgers" await answers \

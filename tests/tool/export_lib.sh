@@ -6,6 +6,8 @@
 #   tell LINE…                   charges, as charger takes them
 #   value FILE SERIES            the value of a series in a file of metrics
 #   curl_local ARGUMENT…         curl, of this machine
+#   query EXPRESSION             its values, of the Prometheus at $port
+#   answers EXPRESSION VALUE     whether it has that one
 #   serve ADDRESS LEDGER…        numatally export --listen, until $url is known
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
@@ -39,6 +41,17 @@ value()
 curl_local()
 {
 	curl -q -s --noproxy '*' --max-time 30 "$@"
+}
+
+query()
+{
+	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
+		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
+		jq -r '.data.result[].value[1]' "$tmp/out"
+}
+answers()
+{
+	test "$(query "$1")" = "$2"
 }
 
 serve()

@@ -13,16 +13,6 @@ files=$(cd "${srcdir:-.}/tools/export" && pwd)
 dashboard=$files/numatally.dashboard.json
 logs="$logs without"
 
-query()
-{
-	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
-		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
-		jq -r '.data.result[].value[1]' "$tmp/out"
-}
-answers()
-{
-	test "$(query "$1")" = "$2"
-}
 watch_it()
 {
 	port=$(python3 -c 'import socket; s = socket.socket()

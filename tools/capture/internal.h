@@ -73,8 +73,8 @@ int capture_files(struct capture *c);
  * also where there is none; or -1 after a message. */
 int capture_pack(struct capture *c, const char *path, capture_filter filter);
 
-/* Count what is there and can't be read. A process that ended has no files, which is
- * none. */
+/* Count a file that can't be read. One that does not exist is not counted: processes
+ * end. */
 void capture_refused(struct capture *c, const char *path, int error);
 
 /* Pack the names of the users of the processes that were packed. */

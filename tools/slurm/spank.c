@@ -93,7 +93,7 @@ static bool is_plain(uint32_t step)
 	return step <= SLURM_MAX_NORMAL_STEP_ID;
 }
 
-/* Of whom it was, nobody knows any more. */
+/* Slurm no longer knows the job's user. */
 static void record_gone(void *path, struct book *b, uint32_t job)
 {
 	const struct record r = {
@@ -104,7 +104,7 @@ static void record_gone(void *path, struct book *b, uint32_t job)
 		(void)!record_append(b, &r, path);
 }
 
-/* What holds for all jobs is said once, when the daemon starts. */
+/* Log once, when slurmd starts, what concerns all jobs. */
 static void start_slurmd(int ac, char **av)
 {
 	struct book b;
