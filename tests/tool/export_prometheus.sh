@@ -53,8 +53,10 @@ wait $writer 2>/dev/null
 exec 9>&-
 rm "$ledger"
 writer "$ledger"
+check "a ledger that is made anew, which has no accounts yet" await answers \
+	'numatally_ledger_accounts{ledger="'$ledger'"}' 0
 tell "$node faults 100 a/b" "$node cpu_ns 2000000000 a/b"
-check "a ledger that is made anew: no count is lost" await answers "$faults" 107
+check "then no count is lost" await answers "$faults" 107
 check "and no counter went back" answers "resets(${faults}[10m])" 0
 check "nor on the node" answers \
 	'resets(numatally_node_faults_total{numa_node="'$node'"}[10m])' 0

@@ -270,6 +270,43 @@ static void counters_go_on_in_a_new_ledger(void **state)
 	tally_ledger_close(ledger);
 }
 
+/* A writer charges to a new ledger after others have seen it. */
+static void counters_go_on_when_their_account_comes(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = make(m, NR_RESOURCES);
+	struct scene s;
+	int index;
+
+	charge(ledger, "a", 0, CPU, 5000000000);
+	charge(ledger, "b", 5, CPU, 1000000000);
+	scene_begin(&s, m->path);
+	look(&s);
+	finish(ledger, "b");
+	look(&s);
+	for (int i = 0; i < 2; i++) {
+		tally_ledger_close(ledger);
+		assert_int_equal(unlink(m->path), 0);
+		ledger = make(m, 2);
+		look(&s);
+		is(&s, ACCOUNT_CPU, A_0, NULL);
+	}
+	charge(ledger, "a", 0, CPU, 9000000000);
+	look(&s);
+	is(&s, ACCOUNT_CPU, A_0, "14");
+	is(&s, ACCOUNT_CPU, B_5, NULL);
+	/* Of other resources the tables are others, too. */
+	index = tally_ledger_declare(ledger, &resources[FAULTS], NULL, 0);
+	assert_true(index >= 0);
+	look(&s);
+	charge(ledger, "b", 5, CPU, 2000000000);
+	look(&s);
+	is(&s, ACCOUNT_CPU, A_0, "14");
+	is(&s, ACCOUNT_CPU, B_5, "3");
+	scene_end(&s);
+	tally_ledger_close(ledger);
+}
+
 static void an_account_that_ends_and_comes_again(void **state)
 {
 	struct machine *m = *state;
@@ -294,6 +331,49 @@ static void an_account_that_ends_and_comes_again(void **state)
 	is(&s, FAULTS_OF, "account=\"b\",numa_node=\"0\"", "105");
 	is(&s, FAULTS_OF, REST_0, "3");
 	is(&s, "numatally_node_faults_total", "numa_node=\"0\"", "113");
+	charge(ledger, "a", 0, FAULTS, 10);
+	look(&s);
+	is(&s, FAULTS_OF, A_0, "15");
+	is(&s, FAULTS_OF, REST_0, "3");
+	finish(ledger, "a");
+	look(&s);
+	charge(ledger, "a", 0, FAULTS, 1);
+	look(&s);
+	is(&s, FAULTS_OF, A_0, "16");
+	scene_end(&s);
+	tally_ledger_close(ledger);
+}
+
+/* Of many that come and go, the last ones are remembered. */
+static void many_that_end(void **state)
+{
+	struct machine *m = *state;
+	struct tally_ledger *ledger = make(m, NR_RESOURCES);
+	struct scene s;
+	char key[32];
+
+	charge(ledger, "a", 0, FAULTS, 5);
+	scene_begin(&s, m->path);
+	look(&s);
+	finish(ledger, "a");
+	for (int i = 0; i < 12; i++) {
+		for (int k = 0; k < 100; k++) {
+			snprintf(key, sizeof(key), "k%d.%d", i, k);
+			charge(ledger, key, 0, FAULTS, 1);
+		}
+		look(&s);
+		for (int k = 0; k < 100; k++) {
+			snprintf(key, sizeof(key), "k%d.%d", i, k);
+			finish(ledger, key);
+		}
+		look(&s);
+	}
+	assert_int_equal(s.set.ledgers[0]->state->nr_gone, 1024);
+	charge(ledger, "a", 0, FAULTS, 1);
+	charge(ledger, "k11.0", 0, FAULTS, 1);
+	look(&s);
+	is(&s, FAULTS_OF, A_0, "1");
+	is(&s, FAULTS_OF, "account=\"k11.0\",numa_node=\"0\"", "2");
 	scene_end(&s);
 	tally_ledger_close(ledger);
 }
@@ -555,7 +635,9 @@ int main(void)
 		MACHINE_TEST(each_amount_is_exact),
 		MACHINE_TEST(limits_and_reservations),
 		MACHINE_TEST(counters_go_on_in_a_new_ledger),
+		MACHINE_TEST(counters_go_on_when_their_account_comes),
 		MACHINE_TEST(an_account_that_ends_and_comes_again),
+		MACHINE_TEST(many_that_end),
 		MACHINE_TEST(resources_that_are_declared),
 		MACHINE_TEST(no_count_is_lost_or_twice_in_the_rest),
 		MACHINE_TEST(the_largest_have_series),

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* Counters that began anew go on from what they had. */
+/*
+ * Counters that began anew go on from what they had: those of a ledger that is made
+ * anew at once, those of an account whenever its key comes back.
+ */
 #include "config.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "export/state.h"
 
 /* ---- rows ------------------------------------------------------------------------ */
@@ -14,15 +18,15 @@
 struct map {
 	const struct export_state *to, *from;
 	unsigned int *resources; /* [resource of from] */
-	bool base_only;
+	bool same;		 /* they are of one ledger */
 };
 
 static int map_init(struct map *m, const struct export_state *to,
-		    const struct export_state *from, bool base_only)
+		    const struct export_state *from, bool same)
 {
 	const struct export_shape *a = &from->shape, *b = &to->shape;
 
-	*m = (struct map){.to = to, .from = from, .base_only = base_only};
+	*m = (struct map){.to = to, .from = from, .same = same};
 	m->resources = calloc(a->nr_resources, sizeof(*m->resources));
 	if (!m->resources)
 		return -ENOMEM;
@@ -50,10 +54,12 @@ static unsigned int map_node(const struct map *m, unsigned int node)
 		       : export_shape_node(b, a->nodes[node].number);
 }
 
-/* One column of each resource, of those that are of a kind. */
+/* One column of each resource, of those that are of a kind. @base_only: @to counts
+ * what @from counted. */
 static int carry_column(const struct map *m, struct export_row *to,
-			const struct export_row *from, enum tally_kind kind,
-			unsigned int nr_columns, unsigned int column)
+			const struct export_row *from, bool base_only,
+			enum tally_kind kind, unsigned int nr_columns,
+			unsigned int column)
 {
 	const struct export_shape *a = &m->from->shape, *b = &m->to->shape;
 
@@ -63,7 +69,7 @@ static int carry_column(const struct map *m, struct export_row *to,
 		int64_t value = export_value(from, at);
 		int64_t *base;
 
-		if (m->base_only)
+		if (base_only)
 			value = from->base ? from->base[at] : 0;
 		if (k == b->nr_resources || a->resources[i].kind != kind ||
 		    !value || value == EXPORT_ABSENT)
@@ -79,10 +85,13 @@ static int carry_column(const struct map *m, struct export_row *to,
 /* ---- accounts --------------------------------------------------------------------- */
 
 static int carry_account(const struct map *m, struct export_account *to,
-			 const struct export_account *from)
+			 struct export_account *from)
 {
+	bool base_only = m->same && to->account.row == from->account.row &&
+			 to->account.generation == from->account.generation;
 	int err = 0;
 
+	from->taken = true;
 	for (size_t i = 0; !err && i < from->table.nr; i++) {
 		const struct export_row *row = from->table.rows[i];
 		unsigned int node = map_node(m, row->node);
@@ -92,7 +101,8 @@ static int carry_account(const struct map *m, struct export_account *to,
 		if (node == m->to->shape.nr_nodes)
 			continue;
 		its = export_account_row(&m->to->shape, to, node, &at);
-		err = its ? carry_column(m, its, row, TALLY_COUNTER, 1, 0)
+		err = its ? carry_column(m, its, row, base_only, TALLY_COUNTER,
+					 1, 0)
 			  : -ENOMEM;
 	}
 	return err;
@@ -106,7 +116,8 @@ static int by_key(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-/* List those that have rows, by key: of @fresh only new ones. NULL: no memory. */
+/* List those that have rows, by key: with @fresh those that had none. NULL: no
+ * memory. */
 static struct export_account **list(struct export_account *accounts, size_t nr,
 				    bool fresh, size_t *nr_listed)
 {
@@ -114,9 +125,13 @@ static struct export_account **list(struct export_account *accounts, size_t nr,
 		calloc(nr + 1, sizeof(struct export_account *));
 
 	*nr_listed = 0;
-	for (size_t i = 0; all && i < nr; i++)
-		if (accounts[i].own && (accounts[i].fresh || !fresh))
-			all[(*nr_listed)++] = &accounts[i];
+	for (size_t i = 0; all && i < nr; i++) {
+		struct export_account *a = &accounts[i];
+
+		a->taken = false;
+		if (a->own && (a->fresh || a->moved || !fresh))
+			all[(*nr_listed)++] = a;
+	}
 	if (all)
 		qsort(all, *nr_listed, sizeof(struct export_account *), by_key);
 	return all;
@@ -156,17 +171,75 @@ static int carry_accounts(const struct map *m, struct export_account *from,
 	return err;
 }
 
+/* ---- accounts that are gone --------------------------------------------------------- */
+
+#define LEAST_GONE 1024
+
+/* Remember an account of another state, unless its counts have gone on. */
+static int remember(const struct map *m, struct export_state *to,
+		    struct export_account *from)
+{
+	struct export_account *gone;
+
+	if (!from->own || from->taken)
+		return 0;
+	if (array_reserve(to->gone, to->room_gone, to->nr_gone + 1))
+		return -ENOMEM;
+	gone = &to->gone[to->nr_gone++];
+	*gone = (struct export_account){.account.row = UINT32_MAX, .own = true};
+	gone->key = strdup(from->key);
+	gone->label = strdup(from->label);
+	if (!gone->key || !gone->label)
+		return -ENOMEM;
+	return carry_account(m, gone, from);
+}
+
+/* The oldest ones are forgotten: as many as had rows at once are remembered. */
+static void forget(struct export_state *s)
+{
+	size_t most = s->most_own > LEAST_GONE ? s->most_own : LEAST_GONE;
+	size_t excess = s->nr_gone > most ? s->nr_gone - most : 0;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < s->nr_gone; i++)
+		if (i < excess || s->gone[i].taken)
+			export_account_free(&s->gone[i]);
+		else
+			s->gone[nr++] = s->gone[i];
+	s->nr_gone = nr;
+}
+
+void export_carry_keep(struct export_state *s)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < s->nr; i++)
+		nr += s->accounts[i].own;
+	if (s->most_own < nr)
+		s->most_own = nr;
+	for (size_t i = 0; i < s->nr_was; i++) {
+		struct export_account *was = &s->was[i];
+
+		if (!was->own || was->taken)
+			continue;
+		s->gone[s->nr_gone++] = *was;
+		*was = (struct export_account){.account = was->account};
+	}
+	forget(s);
+}
+
 int export_carry_ended(struct export_state *s)
 {
 	struct map m;
-	bool some = false;
 	int err;
 
-	for (size_t i = 0; i < s->nr_was && !some; i++)
-		some = s->was[i].own;
-	if (!some)
+	if (!s->nr_was && !s->nr_gone)
 		return 0;
-	err = map_init(&m, s, s, false);
+	if (array_reserve(s->gone, s->room_gone, s->nr_gone + s->nr_was))
+		return -ENOMEM;
+	err = map_init(&m, s, s, true);
+	if (!err)
+		err = carry_accounts(&m, s->gone, s->nr_gone, true);
 	if (!err)
 		err = carry_accounts(&m, s->was, s->nr_was, true);
 	free(m.resources);
@@ -215,15 +288,15 @@ static int carry_node(const struct map *m, size_t n)
 	int err = 0;
 
 	if (to)
-		err = carry_column(m, to, node, TALLY_COUNTER, NODE_COLUMNS,
-				   NODE_AMOUNT);
+		err = carry_column(m, to, node, m->same, TALLY_COUNTER,
+				   NODE_COLUMNS, NODE_AMOUNT);
 	if (to && !err)
-		err = carry_column(m, to, node, TALLY_RESERVABLE, NODE_COLUMNS,
-				   NODE_REFUSALS);
+		err = carry_column(m, to, node, m->same, TALLY_RESERVABLE,
+				   NODE_COLUMNS, NODE_REFUSALS);
 	to = find_row(m, &m->to->rest, rest->node);
 	if (to && !err)
-		err = carry_column(m, to, rest, TALLY_COUNTER, 1, 0);
-	if (to && !err && m->base_only)
+		err = carry_column(m, to, rest, m->same, TALLY_COUNTER, 1, 0);
+	if (to && !err && m->same)
 		err = carry_moved(m, to, n);
 	return err;
 }
@@ -237,9 +310,17 @@ int export_state_carry(struct export_state *to, const struct export_state *from,
 	for (size_t n = 0; !err && n < from->nodes.nr; n++)
 		err = carry_node(&m, n);
 	if (!err)
+		err = carry_accounts(&m, from->gone, from->nr_gone, false);
+	if (!err)
 		err = carry_accounts(&m, from->accounts, from->nr, false);
+	for (size_t i = 0; !err && i < from->nr_gone; i++)
+		err = remember(&m, to, &from->gone[i]);
+	for (size_t i = 0; !err && i < from->nr; i++)
+		err = remember(&m, to, &from->accounts[i]);
 	if (!err)
 		err = export_state_list(to);
+	if (to->most_own < from->most_own)
+		to->most_own = from->most_own;
 	free(m.resources);
 	return err;
 }

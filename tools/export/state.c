@@ -91,6 +91,8 @@ void export_state_free(struct export_state *s)
 		export_account_free(&s->accounts[i]);
 	for (size_t i = 0; i < s->nr_was; i++)
 		export_account_free(&s->was[i]);
+	for (size_t i = 0; i < s->nr_gone; i++)
+		export_account_free(&s->gone[i]);
 	for (size_t n = 0; s->sums && n < s->rest.nr; n++)
 		free(s->sums[n].own);
 	free_table(&s->nodes);
@@ -101,6 +103,7 @@ void export_state_free(struct export_state *s)
 	free(s->sums);
 	free(s->accounts);
 	free(s->was);
+	free(s->gone);
 	free(s->amounts);
 	free(s->entries);
 	export_shape_free(&s->shape);
@@ -147,11 +150,12 @@ static void drop(struct export_state *s)
 
 static void settle(struct export_state *s)
 {
-	for (size_t i = 0; i < s->nr_was; i++) {
+	for (size_t i = 0; i < s->nr_was; i++)
 		if (s->was[i].own)
 			move(s, &s->was[i], false);
+	export_carry_keep(s);
+	for (size_t i = 0; i < s->nr_was; i++)
 		export_account_free(&s->was[i]);
-	}
 	s->nr_was = 0;
 	for (size_t i = 0; i < s->nr; i++) {
 		struct export_account *a = &s->accounts[i];

@@ -73,6 +73,7 @@ struct export_account {
 	bool next;  /* it has from the next look on */
 	bool fresh; /* it had none, nor was it in the rest, at the last look */
 	bool moved; /* it was in the rest */
+	bool taken; /* another one goes on from what it had */
 	unsigned int nr_nodes; /* on which it has something */
 	double rank;
 	char *key, *label;	   /* escaped; of own ones */
@@ -99,6 +100,9 @@ struct export_state {
 	size_t nr, room;
 	struct export_account *was; /* those of the last look, while it is read */
 	size_t nr_was, room_was;
+	struct export_account *gone; /* they had rows, and have ended: oldest first */
+	size_t nr_gone, room_gone;
+	size_t most_own; /* accounts that had rows at once */
 	bool looked;
 	int64_t *amounts; /* room for those of a node */
 	struct tally_entry *entries;
@@ -147,8 +151,10 @@ int export_choose(struct export_state *s, const struct export_bounds *bounds,
 /* List the rows of accounts, and see which rows are shown. 0 or -ENOMEM */
 int export_state_list(struct export_state *s);
 
-/* Have new accounts go on from those of the same keys that have ended. */
+/* Have new accounts go on from those of the same keys that have ended. 0 or -ENOMEM.
+ * export_carry_keep() after it remembers the others that have ended. */
 int export_carry_ended(struct export_state *s);
+void export_carry_keep(struct export_state *s);
 
 /* The row of an account on a node, with its index; made where there is none. NULL:
  * no memory. *@at is where to begin to look. */
