@@ -100,7 +100,8 @@ struct export_state {
 	size_t nr, room;
 	struct export_account *was; /* those of the last look, while it is read */
 	size_t nr_was, room_was;
-	struct export_account *gone; /* they had rows, and have ended: oldest first */
+	struct export_account
+		*gone; /* they had rows, and have ended: oldest first */
 	size_t nr_gone, room_gone;
 	size_t most_own; /* accounts that had rows at once */
 	bool looked;
