@@ -24,6 +24,9 @@
 /* Each fork of a task clones every event: 1.6 us each. */
 #define MAX_EVENTS 512
 
+/* Most steps that end before are of no interest, and many. */
+#define FIRST_NS (NS_PER_S / 10)
+
 /* A task that has no CPU time for so long executed without its events. */
 #define EXECUTES_NS NS_PER_S
 
@@ -194,14 +197,16 @@ static int64_t tick(struct use *u)
 static void *follow(void *arg)
 {
 	struct use *u = arg;
+	int64_t due = now_ns() + FIRST_NS;
 
 	pthread_mutex_lock(&u->lock);
 	while (!u->stop) {
-		int64_t due = tick(u);
 		struct timespec until = {.tv_sec = due / NS_PER_S,
 					 .tv_nsec = due % NS_PER_S};
 
-		pthread_cond_timedwait(&u->stopped, &u->lock, &until);
+		if (pthread_cond_timedwait(&u->stopped, &u->lock, &until) ==
+		    ETIMEDOUT)
+			due = tick(u);
 	}
 	pthread_mutex_unlock(&u->lock);
 	return NULL;
