@@ -2,22 +2,13 @@
 # SPDX-License-Identifier: MIT
 # numatally agent on real nodes, with cgroups of version 2: what a cgroup used is on
 # the node that it was bound to, and what it counts is what the kernel does.
-tool=${NUMATALLY:-numatally}
-. "${srcdir:-.}/tests/support/tap.sh"
+. "${srcdir:-.}/tests/tool/tool_lib.sh"
 logs=log
 NUMATALLY_DIR=$tmp
 export NUMATALLY_DIR
 groups=/sys/fs/cgroup
 name=agent-test
 
-await() {
-	tries=0
-	until "$@" 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -lt 1000 ] || return 1
-		sleep 0.1
-	done
-}
 kept() {
 	grep -q 'is kept$' "$tmp/log"
 }

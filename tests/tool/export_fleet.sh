@@ -11,7 +11,6 @@ for needed in curl jq prometheus python3; do
 done
 machines=3 rounds=2 accounts=200
 [ -z "${NUMATALLY_LONG:-}" ] || machines=20 rounds=30
-rules=$(cd "${srcdir:-.}/tools/export" && pwd)/numatally.rules.yml
 
 # Eight nodes, the CPUs of this machine on the first.
 put sys/devices/system/node/online 0-7
@@ -77,26 +76,10 @@ charged()
 }
 charge 1
 
-port=$(python3 -c 'import socket; s = socket.socket()
-s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-{
-	cat <<END
-global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
-rule_files: ['$rules']
-scrape_configs:
-- job_name: fleet
-  static_configs:
-  - targets:
-END
-	sed 's,http://\(.*\)/metrics,    - "\1",' "$tmp"/[0-9]*/url
-} >"$tmp/prometheus.yml"
-prometheus --config.file="$tmp/prometheus.yml" --log.level=warn \
-	--storage.tsdb.path="$tmp/data" --web.listen-address=127.0.0.1:"$port" \
-	>"$tmp/server" 2>&1 &
-children="$children $!"
+# shellcheck disable=SC2046
+check "each machine is up" start_prometheus fleet 1s $(cat "$tmp"/[0-9]*/url)
 
 fleet='sum by (job, ledger) (sum by (job, ledger, instance)'
-check "each machine is up" await answers 'sum(up)' $machines
 check "the fleet's sum is that of the ledgers" await answers \
 	"$fleet (numatally_node_faults_total{ledger=\"fleet\"}))" "$(charged 1)"
 round=1

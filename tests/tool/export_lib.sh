@@ -6,9 +6,11 @@
 #   tell LINE…                   charges, as charger takes them
 #   value FILE SERIES            the value of a series in a file of metrics
 #   curl_local ARGUMENT…         curl, of this machine
-#   query EXPRESSION             its values, of the Prometheus at $port
-#   answers EXPRESSION VALUE     whether it has that one
 #   serve ADDRESS LEDGER…        numatally export --listen, until $url is known
+#   start_prometheus JOB INTERVAL URL…
+#                                one that scrapes them; its PID is $prometheus
+#   query EXPRESSION             its values
+#   answers EXPRESSION VALUE     whether it has that one
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 logs="out err log text server"
@@ -43,17 +45,6 @@ curl_local()
 	curl -q -s --noproxy '*' --max-time 30 "$@"
 }
 
-query()
-{
-	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
-		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
-		jq -r '.data.result[].value[1]' "$tmp/out"
-}
-answers()
-{
-	test "$(query "$1")" = "$2"
-}
-
 serve()
 {
 	: >"$tmp/url"
@@ -62,4 +53,42 @@ serve()
 	children="$children $exporter"
 	await test -s "$tmp/url"
 	url=$(cat "$tmp/url")
+}
+
+start_prometheus()
+{
+	job=$1
+	interval=$2
+	shift 2
+	port=$(python3 -c 'import socket; s = socket.socket()
+s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	{
+		cat <<END
+global: {scrape_interval: $interval, scrape_timeout: $interval, evaluation_interval: $interval}
+rule_files: ['$(cd "${srcdir:-.}/tools/export" && pwd)/numatally.rules.yml']
+scrape_configs:
+- job_name: $job
+  static_configs:
+  - targets:
+END
+		printf '%s\n' "$@" | sed 's,http://\(.*\)/metrics,    - "\1",'
+	} >"$tmp/prometheus.yml"
+	prometheus --config.file="$tmp/prometheus.yml" --log.level=warn \
+		--storage.tsdb.path="$tmp/data" \
+		--web.listen-address=127.0.0.1:"$port" >"$tmp/server" 2>&1 &
+	prometheus=$!
+	children="$children $prometheus"
+	await answers 'count(up)' $#
+}
+
+query()
+{
+	curl_local -G "http://127.0.0.1:$port/api/v1/query" \
+		--data-urlencode "query=$1" >"$tmp/out" 2>/dev/null &&
+		jq -r '.data.result[].value[1]' "$tmp/out"
+}
+
+answers()
+{
+	test "$(query "$1")" = "$2"
 }

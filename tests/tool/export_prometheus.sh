@@ -13,26 +13,6 @@ files=$(cd "${srcdir:-.}/tools/export" && pwd)
 dashboard=$files/numatally.dashboard.json
 logs="$logs without"
 
-watch_it()
-{
-	port=$(python3 -c 'import socket; s = socket.socket()
-s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	cat >"$tmp/prometheus.yml" <<END
-global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}
-rule_files: ['$files/numatally.rules.yml']
-scrape_configs:
-- job_name: numatally
-  static_configs: [{targets: ['${url#http://}']}]
-END
-	sed -i 's,/metrics,,' "$tmp/prometheus.yml"
-	prometheus --config.file="$tmp/prometheus.yml" --log.level=warn \
-		--storage.tsdb.path="$tmp/data" \
-		--web.listen-address=127.0.0.1:"$port" >"$tmp/server" 2>&1 &
-	prometheus=$!
-	children="$children $prometheus"
-	await answers 'count(up)' 1
-}
-
 promtool check rules "$files/numatally.rules.yml" >"$out" 2>"$err"
 result $? "the rules are right"
 printf 'no ledger' >"$tmp/bad"
@@ -40,8 +20,7 @@ serve 127.0.0.1:0 "$ledger" "$tmp/full" "$tmp/bad"
 writer "$ledger"
 tell "$node faults 7 a/b" "$node cpu_ns 1500000000 a/b" "$node numa_miss 1 a/b" \
 	"$node memory_bytes 4096 a/b"
-watch_it || watch_it
-result $? "Prometheus starts"
+check "Prometheus starts" start_prometheus numatally 500ms "$url"
 
 # ---- counts
 faults="numatally_account_faults_total{account=\"a/b\"}"

@@ -5,7 +5,7 @@
 #   fails STATUS NAME COMMAND…   a result: COMMAND exits with STATUS, with
 #                                diagnostics, and with nothing on stdout
 #   has PATTERN [FILE]           FILE of $tmp, else $out, has a match
-#   await COMMAND…               waits until COMMAND succeeds, 100 s at most
+#   await COMMAND…               waits until COMMAND succeeds, 200 s at most
 #   in_time COMMAND…             runs COMMAND, which changes something between
 #                                two readings that are $interval s apart: with a
 #                                longer one where the machine is too busy
@@ -33,10 +33,9 @@ has() {
 }
 
 await() {
-	tries=0
+	given_up=$(($(date +%s) + 200))
 	until "$@" 2>/dev/null; do
-		tries=$((tries + 1))
-		[ $tries -lt 2000 ] || return 1
+		[ "$(date +%s)" -lt $given_up ] || return 1
 		sleep 0.05
 	done
 }
