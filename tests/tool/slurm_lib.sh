@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # A Slurm of a test's own, on the loopback: 16 CPUs on 4 nodes of 1 GiB, whatever
-# the machine has. A test reads this file first:
+# the machine has; or, with real_machine=CONFIGURATION, of this machine, which slurm.conf
+# is told so. A test reads this file first:
 #
 #   start_slurm                  or skips the test; $plugin is spank_numatally's
 #   with_slurm COMMAND…          runs a command of Slurm's, for a minute at most
@@ -12,7 +13,9 @@
 #   no_job                       and Slurm knows no job
 #   go                           ends the jobs of $until_go, a command
 #
-# The ledger is $ledger, the records of jobs that ended are in $record; the daemons write to $tmp/slurmd.log and others.
+# A test's before_slurmctld is called once munged runs, and may add to slurm.conf.
+# The ledger is $ledger, the records of jobs that ended are in $record; the daemons
+# write to $tmp/slurmd.log and others.
 in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 ledger=$tmp/slurm.ledger
@@ -20,6 +23,8 @@ record=$tmp/record
 logs="out err slurmd.log"
 # Where the plugin is as if installed: from $tmp no library may be loaded.
 installed=
+
+made_up="CPUs=16 Boards=1 SocketsPerBoard=2 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=4096"
 
 # CPUs 0 to 3 on node 0 and so on, two nodes in a package; no memory files but
 # what a topology asks for.
@@ -64,7 +69,7 @@ SlurmdLogFile=$tmp/slurmd.log
 SlurmdDebug=verbose
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/${gather:-none}
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 MpiDefault=none
@@ -74,22 +79,27 @@ KillWait=2
 SchedulerParameters=sched_min_interval=100000,bf_interval=1
 SlurmdParameters=config_overrides
 PlugStackConfig=$tmp/plugstack.conf
-NodeName=$(uname -n | cut -d. -f1) NodeAddr=127.0.0.1 CPUs=16 Boards=1 SocketsPerBoard=2 CoresPerSocket=8 ThreadsPerCore=1 RealMemory=4096 State=UNKNOWN
+NodeName=$(uname -n | cut -d. -f1) NodeAddr=127.0.0.1 ${real_machine:-$made_up} State=UNKNOWN
 PartitionName=p Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
-	echo "required $plugin root=$m ledger=$ledger record=$record" \
+	root="root=$m "
+	[ -z "${real_machine-}" ] || root=
+	echo "required $plugin ${root}ledger=$ledger record=$record" \
 		>"$tmp/plugstack.conf"
 }
 
-# Two ports that nothing listens on.
+# Two ports that nothing has.
 free_ports()
 {
-	python3 -c '
-import socket
-s = [socket.socket() for i in range(2)]
-for i in s:
-	i.bind(("127.0.0.1", 0))
-print(*[i.getsockname()[1] for i in s])'
+	port=$((10000 + $$ % 20000))
+	for _ in slurmctld slurmd; do
+		while cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+			grep -q "^ *[0-9]*: [0-9A-F]*:$(printf %04X $port) "; do
+			port=$((port + 1))
+		done
+		echo $port
+		port=$((port + 1))
+	done
 }
 
 with_slurm()
@@ -110,6 +120,11 @@ at_end()
 {
 	kill -KILL $children 2>/dev/null
 	[ -z "$installed" ] || rm -rf "$installed"
+}
+
+before_slurmctld()
+{
+	:
 }
 
 start_slurmctld()
@@ -164,15 +179,16 @@ start_slurm()
 	[ "$(id -u)" -eq 0 ] || skip_all "slurmctld and slurmd need root"
 	[ -e tools/slurm/.libs/spank_numatally.so ] ||
 		skip_all "built without Slurm's headers"
-	for program in munged slurmctld slurmd srun jq python3; do
+	for program in munged slurmctld slurmd srun jq; do
 		command -v $program >/dev/null || skip_all "no $program"
 	done
 	installed=$(mktemp -d "${TMPDIR:-/tmp}/numatally-test.XXXXXX") || exit 99
 	plugin=$installed/numatally/spank_numatally.so
 	mkdir "$installed/numatally"
-	cp tools/slurm/.libs/spank_numatally.so "$plugin"
+	cp tools/slurm/.libs/spank_numatally.so \
+		tools/slurm/.libs/slurm_node.so "$installed/numatally"
 	cp lib/.libs/libnumatally.so.0 "$installed"
-	make_machine
+	[ -n "${real_machine-}" ] || make_machine
 	# munged wants its directories closed to others.
 	mkdir -p "$tmp/munge" "$tmp/state" "$tmp/spool"
 	chmod 755 "$tmp"
@@ -185,6 +201,7 @@ start_slurm()
 	children="$children $!"
 	await test -S "$tmp/munge/socket" || skip_all "munged does not start"
 	write_configuration $(free_ports)
+	before_slurmctld
 	start_slurmctld -c
 	start_slurmd
 	await node_is_idle || {
