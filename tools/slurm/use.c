@@ -4,11 +4,13 @@
 #include "slurm/use.h"
 
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <numatally/kernel_events.h>
@@ -24,7 +26,7 @@
 /* Each fork of a task clones every event: 1.6 us each. */
 #define MAX_EVENTS 512
 
-/* Most steps that end before are of no interest, and many. */
+/* Steps that end before are many; their memory is of no interest. */
 #define FIRST_NS (NS_PER_S / 10)
 
 /* A task that has no CPU time for so long executed without its events. */
@@ -194,20 +196,28 @@ static int64_t tick(struct use *u)
 	return memory_due < u->read_due_ns ? memory_due : u->read_due_ns;
 }
 
+static bool is_stopped(struct use *u, int64_t due)
+{
+	struct timespec until = {.tv_sec = due / NS_PER_S,
+				 .tv_nsec = due % NS_PER_S};
+
+	while (!u->stop && pthread_cond_timedwait(&u->stopped, &u->lock,
+						  &until) != ETIMEDOUT)
+		;
+	return u->stop;
+}
+
 static void *follow(void *arg)
 {
 	struct use *u = arg;
 	int64_t due = now_ns() + FIRST_NS;
 
 	pthread_mutex_lock(&u->lock);
-	while (!u->stop) {
-		struct timespec until = {.tv_sec = due / NS_PER_S,
-					 .tv_nsec = due % NS_PER_S};
-
-		if (pthread_cond_timedwait(&u->stopped, &u->lock, &until) ==
-		    ETIMEDOUT)
-			due = tick(u);
-	}
+	if (!is_stopped(u, due) &&
+	    !tally_kernel_tree_create(NULL, getpid(), false, &u->tree))
+		(void)!tally_kernel_mem_create(NULL, NULL, &u->mem);
+	while (!is_stopped(u, due))
+		due = tick(u);
 	pthread_mutex_unlock(&u->lock);
 	return NULL;
 }
@@ -263,8 +273,6 @@ int use_begin(struct book *b, uint32_t job, struct use **use)
 	u->read_due_ns = now_ns() + NS_PER_S;
 	getrusage(RUSAGE_CHILDREN, &u->ended);
 	err = u->now && u->charged ? book_job(b, job, &u->account) : -ENOMEM;
-	if (!err && !tally_kernel_tree_create(NULL, getpid(), false, &u->tree))
-		(void)!tally_kernel_mem_create(NULL, NULL, &u->mem);
 	if (!err)
 		err = start_thread(u);
 	if (err)
@@ -375,11 +383,39 @@ void use_end(struct use *u)
 	destroy(u);
 }
 
+/*
+ * At the first perf event of a machine Linux patches its own code, which takes 1 to
+ * 2 ms; after the last one it undoes that. So this process keeps one of each kind,
+ * which counts nothing, and steps find the code patched.
+ */
+static void keep_patched(void)
+{
+	static const uint64_t kinds[] = {
+		PERF_COUNT_SW_TASK_CLOCK, PERF_COUNT_SW_PAGE_FAULTS,
+		PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_CPU_MIGRATIONS};
+	static bool kept;
+
+	for (size_t i = 0; !kept && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct perf_event_attr attr = {
+			.type = PERF_TYPE_SOFTWARE,
+			.size = sizeof(attr),
+			.config = kinds[i],
+			.disabled = 1,
+		};
+
+		syscall(SYS_perf_event_open, &attr, 0, -1, -1,
+			PERF_FLAG_FD_CLOEXEC);
+	}
+	kept = true;
+}
+
 int use_probe(const struct book *b)
 {
 	struct tally_events *events = NULL;
 	int err = open_inherited(b, getpid(), &events);
 
 	tally_kernel_events_close(events);
+	if (!err)
+		keep_patched();
 	return err;
 }

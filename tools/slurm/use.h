@@ -38,7 +38,7 @@ void use_task_ended(struct use *use, pid_t pid);
 /* Charge what is left, and give back the memory. */
 void use_end(struct use *use);
 
-/* 0, or why CPU time will be sampled. */
+/* Called in slurmd: 0, or why CPU time will be sampled. */
 int use_probe(const struct book *book);
 
 #endif
