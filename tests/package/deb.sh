@@ -40,6 +40,10 @@ has numatally usr/bin/numatally usr/libexec/numatally/numatally-verbs \
 has numatally-agent usr/libexec/numatally/numatally-agent \
 	lib/systemd/system/numatally-agent\.service usr/lib/sysusers\.d/numatally\.conf \
 	usr/share/man/man1/numatally-agent\.1\.gz
+has numatally-pcp usr/libexec/numatally/pmdanumatally \
+	usr/share/man/man1/pmdanumatally\.1\.gz usr/share/numatally/root_numatally
+has numatally-slurm "$lib/numatally/spank_numatally\.so" \
+	"$lib/numatally/slurm_node\.so" usr/share/man/man8/spank_numatally\.8\.gz
 sort "$tmp/all" | uniq -d >"$tmp/log"
 [ ! -s "$tmp/log" ]
 result $? "no file is in two packages"
