@@ -125,13 +125,10 @@ static struct export_account **list(struct export_account *accounts, size_t nr,
 		calloc(nr + 1, sizeof(struct export_account *));
 
 	*nr_listed = 0;
-	for (size_t i = 0; all && i < nr; i++) {
-		struct export_account *a = &accounts[i];
-
-		a->taken = false;
-		if (a->own && (a->fresh || a->moved || !fresh))
-			all[(*nr_listed)++] = a;
-	}
+	for (size_t i = 0; all && i < nr; i++)
+		if (accounts[i].own &&
+		    (accounts[i].fresh || accounts[i].moved || !fresh))
+			all[(*nr_listed)++] = &accounts[i];
 	if (all)
 		qsort(all, *nr_listed, sizeof(struct export_account *), by_key);
 	return all;
@@ -159,13 +156,18 @@ static int carry_accounts(const struct map *m, struct export_account *from,
 			  size_t nr, bool fresh)
 {
 	size_t nr_to, nr_from;
-	struct export_account **olds = list(from, nr, false, &nr_from);
+	struct export_account **olds = NULL;
 	struct export_account **news =
 		list(m->to->accounts, m->to->nr, fresh, &nr_to);
-	int err = -ENOMEM;
+	int err = news ? 0 : -ENOMEM;
 
-	if (news && olds)
-		err = carry_lists(m, news, nr_to, olds, nr_from);
+	for (size_t i = 0; i < nr; i++)
+		from[i].taken = false;
+	if (!err && nr_to) {
+		olds = list(from, nr, false, &nr_from);
+		err = olds ? carry_lists(m, news, nr_to, olds, nr_from)
+			   : -ENOMEM;
+	}
 	free(news);
 	free(olds);
 	return err;
@@ -175,13 +177,33 @@ static int carry_accounts(const struct map *m, struct export_account *from,
 
 #define LEAST_GONE 1024
 
-/* Remember an account of another state, unless its counts have gone on. */
+static int by_row(const void *a, const void *b)
+{
+	const struct export_account *x = a, *y = b;
+
+	return (x->account.row > y->account.row) -
+	       (x->account.row < y->account.row);
+}
+
+/* Whether an account of the other state, of the same ledger, is still there. */
+static bool lives(const struct export_state *to,
+		  const struct export_account *from)
+{
+	const struct export_account *a = to->nr ? bsearch(from, to->accounts,
+							  to->nr, sizeof(*from),
+							  by_row)
+						: NULL;
+
+	return a && a->account.generation == from->account.generation;
+}
+
+/* Remember an account of another state, unless its counts go on. */
 static int remember(const struct map *m, struct export_state *to,
 		    struct export_account *from)
 {
 	struct export_account *gone;
 
-	if (!from->own || from->taken)
+	if (!from->own || from->taken || (m->same && lives(to, from)))
 		return 0;
 	if (array_reserve(to->gone, to->room_gone, to->nr_gone + 1))
 		return -ENOMEM;
@@ -228,14 +250,35 @@ void export_carry_keep(struct export_state *s)
 	forget(s);
 }
 
+void export_carry_drop(struct export_state *s, struct export_account *a)
+{
+	bool some = false;
+
+	for (size_t i = 0; i < a->table.nr; i++) {
+		struct export_row *row = a->table.rows[i];
+
+		memset(row->values, 0, row->nr * sizeof(*row->values));
+		some |= row->base != NULL;
+	}
+	if (some && !array_reserve(s->gone, s->room_gone, s->nr_gone + 1)) {
+		s->gone[s->nr_gone] = *a;
+		s->gone[s->nr_gone++].account.row = UINT32_MAX;
+		*a = (struct export_account){.account = a->account};
+	}
+	export_account_free(a);
+}
+
 int export_carry_ended(struct export_state *s)
 {
+	size_t nr_ended = 0;
 	struct map m;
 	int err;
 
-	if (!s->nr_was && !s->nr_gone)
+	for (size_t i = 0; i < s->nr_was; i++)
+		nr_ended += s->was[i].own;
+	if (!nr_ended && !s->nr_gone)
 		return 0;
-	if (array_reserve(s->gone, s->room_gone, s->nr_gone + s->nr_was))
+	if (array_reserve(s->gone, s->room_gone, s->nr_gone + nr_ended))
 		return -ENOMEM;
 	err = map_init(&m, s, s, true);
 	if (!err)

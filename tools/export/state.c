@@ -144,7 +144,7 @@ static void drop(struct export_state *s)
 		if (!a->own || a->next)
 			continue;
 		move(s, a, false);
-		export_account_free(a);
+		export_carry_drop(s, a);
 	}
 }
 

@@ -157,6 +157,10 @@ int export_state_list(struct export_state *s);
 int export_carry_ended(struct export_state *s);
 void export_carry_keep(struct export_state *s);
 
+/* Free an account's rows. Where it has them again, its counters go on from what
+ * they went on from before. */
+void export_carry_drop(struct export_state *s, struct export_account *a);
+
 /* The row of an account on a node, with its index; made where there is none. NULL:
  * no memory. *@at is where to begin to look. */
 struct export_row *export_account_row(const struct export_shape *shape,
