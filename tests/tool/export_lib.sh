@@ -78,7 +78,7 @@ END
 		--web.listen-address=127.0.0.1:"$port" >"$tmp/server" 2>&1 &
 	prometheus=$!
 	children="$children $prometheus"
-	await answers 'count(up)' $#
+	await answers 'sum(up)' $#
 }
 
 query()

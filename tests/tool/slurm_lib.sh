@@ -91,7 +91,7 @@ END
 # Two ports that nothing has.
 free_ports()
 {
-	port=$((10000 + $$ % 20000))
+	port=$((10000 + $$ * 4 % 20000))
 	for _ in slurmctld slurmd; do
 		while cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
 			grep -q "^ *[0-9]*: [0-9A-F]*:$(printf %04X $port) "; do
@@ -179,7 +179,9 @@ start_slurm()
 	[ "$(id -u)" -eq 0 ] || skip_all "slurmctld and slurmd need root"
 	[ -e tools/slurm/.libs/spank_numatally.so ] ||
 		skip_all "built without Slurm's headers"
-	for program in munged slurmctld slurmd srun jq; do
+	needed=python3
+	[ -z "${real_machine-}" ] || needed=
+	for program in munged slurmctld slurmd srun jq $needed; do
 		command -v $program >/dev/null || skip_all "no $program"
 	done
 	installed=$(mktemp -d "${TMPDIR:-/tmp}/numatally-test.XXXXXX") || exit 99

@@ -33,6 +33,7 @@ before_slurmctld()
 		--skip-networking >>"$tmp/database.log" 2>&1 &
 	children="$children $!"
 	await test -S "$tmp/database/socket"
+	# The port behind the daemons', which they have not taken yet.
 	# shellcheck disable=SC2046
 	set -- $(free_ports)
 	cat >"$tmp/slurmdbd.conf" <<END
