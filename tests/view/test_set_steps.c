@@ -3,6 +3,7 @@
  * support/step.h and view/broken.sh. */
 #include "support/test.h"
 
+#include <sched.h>
 #include <signal.h>
 
 #include <numatally/view.h>
@@ -111,10 +112,26 @@ static void added_to_at_each_step(void **state)
 	each(state, add_to_it);
 }
 
+/* Whether it sleeps, as it does between its looks at a lock. */
+static bool is_asleep(pid_t pid)
+{
+	char path[64], text[256] = "";
+	const char *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	at = strrchr(text, ')');
+	return at && at[1] == ' ' && at[2] == 'S';
+}
+
 /* Another set waits for it, and is the last one then. */
 static void set_it_too(const struct subject *s, struct stepped *other)
 {
-	pid_t pid = fork();
+	pid_t pid = fork(), ended;
 	int status;
 
 	assert_true(pid >= 0);
@@ -127,10 +144,13 @@ static void set_it_too(const struct subject *s, struct stepped *other)
 		while (err == -EAGAIN);
 		_exit(err != 0);
 	}
-	usleep(1000);
+	while (!(ended = waitpid(pid, &status, WNOHANG)) && !is_asleep(pid))
+		sched_yield();
 	step_on(other);
 	assert_int_equal(other->status, 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!ended)
+		ended = waitpid(pid, &status, 0);
+	assert_int_equal(ended, pid);
 	assert_int_equal(status, 0);
 	assert_true(amount(s) == NEW || amount(s) == LAST);
 }
