@@ -11,7 +11,7 @@ for needed in curl prometheus python3; do
 	command -v $needed >/dev/null || skip_all "no $needed"
 done
 nr_jobs=6 seconds=3
-[ -z "${NUMATALLY_LONG-}" ] || nr_jobs=20 seconds=30
+[ -z "${NUMATALLY_LONG-}" ] || nr_jobs=20 seconds=60
 
 # Slurm's accounting, in a database of the test's own, where these are installed.
 PATH=$PATH:/usr/sbin
