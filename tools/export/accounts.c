@@ -249,7 +249,7 @@ static void swap(struct export_state *s)
 	s->room_was = room;
 }
 
-static int compare_accounts(const void *a, const void *b)
+int export_account_by_row(const void *a, const void *b)
 {
 	const struct export_account *x = a, *y = b;
 
@@ -283,7 +283,7 @@ static int put_back(struct pass *p)
 	s->nr_was = 0;
 	if (s->nr)
 		qsort(s->accounts, s->nr, sizeof(*s->accounts),
-		      compare_accounts);
+		      export_account_by_row);
 	return 0;
 }
 

@@ -177,23 +177,15 @@ static int carry_accounts(const struct map *m, struct export_account *from,
 
 #define LEAST_GONE 1024
 
-static int by_row(const void *a, const void *b)
-{
-	const struct export_account *x = a, *y = b;
-
-	return (x->account.row > y->account.row) -
-	       (x->account.row < y->account.row);
-}
-
 /* Whether an account of the other state, of the same ledger, is still there. */
 static bool lives(const struct export_state *to,
 		  const struct export_account *from)
 {
-	const struct export_account *a = to->nr ? bsearch(from, to->accounts,
-							  to->nr, sizeof(*from),
-							  by_row)
-						: NULL;
+	const struct export_account *a = NULL;
 
+	if (to->nr)
+		a = bsearch(from, to->accounts, to->nr, sizeof(*from),
+			    export_account_by_row);
 	return a && a->account.generation == from->account.generation;
 }
 

@@ -100,8 +100,7 @@ struct export_state {
 	size_t nr, room;
 	struct export_account *was; /* those of the last look, while it is read */
 	size_t nr_was, room_was;
-	struct export_account
-		*gone; /* they had rows, and have ended: oldest first */
+	struct export_account *gone; /* had rows, and ended: oldest first */
 	size_t nr_gone, room_gone;
 	size_t most_own; /* accounts that had rows at once */
 	bool looked;
@@ -139,6 +138,9 @@ int export_quotas_read(struct export_state *s, const struct tally_view *view);
 int export_accounts_read(struct export_state *s, const struct tally_view *view,
 			 bool all);
 void export_account_free(struct export_account *account);
+
+/* The order of accounts[], as qsort() wants it. */
+int export_account_by_row(const void *a, const void *b);
 
 /* Whether all accounts may have rows. */
 bool export_choose_all(const struct export_state *s,
