@@ -88,20 +88,25 @@ broken_link()
 		$broken_libs -pthread
 }
 
-# Whether it fails as a test does, and does not end before its checks. It is ended
-# after the first that fails; and if it hangs, which each test's time-out catches.
-# It may also crash, if only in threads that a failed check left running.
+# Whether it fails as a test does, and does not end before its checks. After the first
+# that fails it is ended, with what it started, which may hang: timeout leads their
+# group. If it hangs before, each test's time-out catches that, too; and it may crash, if
+# only in threads that a failed check left running.
 # TEST
 broken_fails()
 {
-	{
-		NUMATALLY_SHORT=1 NUMATALLY_BROKEN=1 \
-			timeout -k 1 150 "$tmp/${1##*/}" 2>&1
-		case $? in
-		124) echo "FAILED: it hangs" ;;
-		134 | 135 | 136 | 139) echo "FAILED: it crashes" ;;
-		esac
-	} | sed -u '/FAILED/q' >"$tmp/log"
+	[ -p "$tmp/said" ] || mkfifo "$tmp/said"
+	NUMATALLY_SHORT=1 NUMATALLY_BROKEN=1 \
+		timeout -k 1 150 "$tmp/${1##*/}" >"$tmp/said" 2>&1 &
+	broken_test=$!
+	timeout 160 sed -u '/FAILED/q' <"$tmp/said" >"$tmp/log"
+	! grep -q FAILED "$tmp/log" || kill -KILL -- "-$broken_test" 2>/dev/null
+	wait $broken_test
+	case $? in
+	124) echo "FAILED: it hangs" ;;
+	134 | 135 | 136 | 139) echo "FAILED: it crashes" ;;
+	esac >>"$tmp/log"
+	kill -KILL -- "-$broken_test" 2>/dev/null
 	grep -q FAILED "$tmp/log"
 }
 
