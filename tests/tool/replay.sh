@@ -7,9 +7,8 @@ in_memory=yes
 . "${srcdir:-.}/tests/tool/tool_lib.sh"
 terminal=$tests/support/terminal
 data=${NUMATALLY_DATA:-}/traces
-# An emulated machine is slow.
 rows=40000
-[ -z "${NUMATALLY_GUEST:-}" ] || rows=4000
+[ -z "${TSAN_OPTIONS-}" ] || rows=4000
 
 # number NAME: the first integer of this name in the JSON of the last run
 number()

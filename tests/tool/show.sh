@@ -69,7 +69,6 @@ result $? "ls: no ledgers, in JSON"
 
 # ---- two processes write, a third reads
 adds=4000000
-[ -z "${NUMATALLY_GUEST:-}" ] || adds=400000
 run "$tests/support/adder" -c -n 1 -k first pair
 result $? "a ledger is made"
 for key in one two; do
@@ -366,10 +365,7 @@ result $? "show: an error message"
 set_byte "$ledgers/here.ledger" 8 "$version"
 run "$tool" show here
 result $? "show: the version restored"
-# In the header, in the tables, and at growing distances behind them. A command
-# takes half a second on an emulated machine: fewer bytes there.
-step=1
-[ -z "${NUMATALLY_GUEST:-}" ] || step=6
+# In the header, in the tables, and at growing distances behind them.
 bytes=$(wc -c <"$ledgers/here.ledger")
 offset=9
 bad=
@@ -384,7 +380,7 @@ while [ "$offset" -lt "$bytes" ] && [ "$offset" -lt 600000 ]; do
 			bad="$bad $verb@$offset"
 	done
 	set_byte "$ledgers/here.ledger" $offset "$was"
-	offset=$((offset + offset / 3 * step))
+	offset=$((offset + offset / 3))
 done
 echo "$bad" >"$out"
 test -z "$bad"
