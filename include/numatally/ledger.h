@@ -90,6 +90,11 @@ struct tally_ledger_options {
 	const struct tally_quota *quotas;
 	uint32_t nr_spare; /* columns left for tally_ledger_declare(): as many
 			      bytes as another resource has, from the start */
+	int few_adds;	   /* 1: this process will add seldom. In a process with
+			 threads, opening waits for all CPUs (5 to 10 ms, by
+			 the kernel), so that adds need no fence; with this,
+			 it does not, and each add takes a fence and a call.
+			 Without effect in an exclusive ledger */
 };
 
 /*
@@ -151,7 +156,8 @@ TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
 /*
  * Open the ledger at @path if it is usable, and complete what dead writers
  * left unfinished; otherwise create it. A ledger that is opened keeps its own
- * limits and spare columns: options are for one that is created. @resources may
+ * limits and spare columns: options, but few_adds, are for one that is created.
+ * @resources may
  * have those that were declared later, or lack them; @topo may lack nodes that
  * the ledger has, as those that went offline. If @why is not NULL, set *why to 0
  * or, if the ledger was created, to the reason:

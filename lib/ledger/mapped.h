@@ -83,7 +83,7 @@ struct tally_ledger {
 	bool rdpid;	 /* see base/cpu.h */
 	bool checked;	 /* inlined adds call, and are checked there */
 	bool forbidden;	 /* forked off from an exclusive one */
-	bool fenced; /* no membarrier reaches us: words in flight need fences */
+	bool fenced; /* we rely on no membarrier: words in flight need fences */
 	uint32_t pins;
 	struct server *server; /* see snapshot/serve.h */
 	pthread_mutex_t lock;  /* of advancing epochs, within the process */
@@ -117,7 +117,7 @@ bool ledger_learn(struct tally_ledger *ledger, unsigned int resource);
 
 /*
  * Map what adds need of a ledger, over a file that is mapped; take over the
- * layout, on failure too. fenced: no membarrier reaches this process. The
+ * layout, on failure too. fenced: this process relies on no membarrier. The
  * ledger has no writer slot, accounts, join or thread_cache yet: opening it
  * (lib/open) sets these.
  */

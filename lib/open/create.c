@@ -233,7 +233,8 @@ static int set_limits(struct tally_ledger *l,
 
 /* A writer opens the file again, which the file's mode may refuse even to its
  * owner. */
-static int open_new(int fd, struct layout *layout, struct tally_ledger **ledger)
+static int open_new(int fd, struct layout *layout, bool few_adds,
+		    struct tally_ledger **ledger)
 {
 	const mode_t needed = S_IRUSR | S_IWUSR;
 	mode_t mode = needed;
@@ -247,7 +248,7 @@ static int open_new(int fd, struct layout *layout, struct tally_ledger **ledger)
 		layout_unmap(layout);
 		return err;
 	}
-	err = ledger_open_over(layout, ledger);
+	err = ledger_open_over(layout, few_adds, ledger);
 	if (!err && ~mode & needed && fchmod(fd, mode)) {
 		err = -errno;
 		tally_ledger_close(*ledger);
@@ -274,7 +275,7 @@ static int create(const char *path, mode_t mode,
 		goto unlink;
 	if (named)
 		descriptor_name(layout->file, path);
-	err = open_new(fd, layout, &l);
+	err = open_new(fd, layout, options && options->few_adds, &l);
 	if (err)
 		goto unlink;
 	err = options ? set_limits(l, options) : 0;

@@ -3,13 +3,19 @@
 #ifndef OPEN_INTERNAL_H
 #define OPEN_INTERNAL_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "ledger/mapped.h"
 
 /* Open what is mapped, as one more writer; take over the layout, on failure
- * too. Errors as tally_ledger_open(). */
-int ledger_open_over(struct layout *layout, struct tally_ledger **ledger);
+ * too. few_adds: see struct tally_ledger_options. Errors as
+ * tally_ledger_open(). */
+int ledger_open_over(struct layout *layout, bool few_adds,
+		     struct tally_ledger **ledger);
+
+/* As tally_ledger_open(). */
+int ledger_open(const char *path, bool few_adds, struct tally_ledger **ledger);
 
 /* Create an empty ledger that is to be saved, with the nodes, lanes, resources
  * and size of another. This process alone can open it before saved_seal(). */

@@ -105,9 +105,11 @@ static int start(struct tally_ledger *l)
 	return 0;
 }
 
-int ledger_open_over(struct layout *layout, struct tally_ledger **ledger)
+int ledger_open_over(struct layout *layout, bool few_adds,
+		     struct tally_ledger **ledger)
 {
-	bool fenced = epoch_register(is_exclusive(layout)) != 0;
+	bool exclusive = is_exclusive(layout);
+	bool fenced = (few_adds && !exclusive) || epoch_register(exclusive);
 	struct tally_ledger *l;
 	int err = ledger_map(layout, fenced, &l);
 
@@ -134,9 +136,8 @@ int ledger_open_over(struct layout *layout, struct tally_ledger **ledger)
 	return 0;
 }
 
-int tally_ledger_open(const char *path, struct tally_ledger **ledger)
+int ledger_open(const char *path, bool few_adds, struct tally_ledger **ledger)
 {
-	UNCANCELLED;
 	struct tally_ledger *l;
 	struct layout *layout;
 	int fd = ledger_open_file(path, O_RDWR);
@@ -152,7 +153,7 @@ int tally_ledger_open(const char *path, struct tally_ledger **ledger)
 		layout_unmap(layout);
 		return -ESTALE;
 	}
-	err = ledger_open_over(layout, &l);
+	err = ledger_open_over(layout, few_adds, &l);
 	if (err)
 		return err;
 	err = ledger_await_removal(layout, path);
@@ -161,6 +162,13 @@ int tally_ledger_open(const char *path, struct tally_ledger **ledger)
 	else
 		*ledger = l;
 	return err;
+}
+
+int tally_ledger_open(const char *path, struct tally_ledger **ledger)
+{
+	UNCANCELLED;
+
+	return ledger_open(path, false, ledger);
 }
 
 void tally_ledger_close(struct tally_ledger *l)

@@ -72,7 +72,7 @@ static int remove_bad(const char *path, int why)
 
 	if (fd < 0)
 		return fd;
-	err = tally_ledger_open(path, &ledger);
+	err = ledger_open(path, true, &ledger);
 	if (!err)
 		tally_ledger_close(ledger);
 	if (err != why)
@@ -105,7 +105,7 @@ int tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
 		return err;
 
 	for (int try = 0; try < MAX_TRIES; try++) {
-		err = tally_ledger_open(path, &l);
+		err = ledger_open(path, own.few_adds, &l);
 		if (!err) {
 			found = 0;
 			break;

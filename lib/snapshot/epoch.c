@@ -51,14 +51,11 @@ int epoch_barrier(const struct tally_ledger *l)
 	bool exclusive = l->layout->header.params.flags & LAYOUT_EXCLUSIVE;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (l->fenced)
-		return writer_none_reached(l->layout) ? 0 : -ENOSYS;
-	/* A filter of system calls (seccomp) that came later refuses it with
-	 * any error. */
-	return membarrier(exclusive ? MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
-				    : MEMBARRIER_CMD_GLOBAL_EXPEDITED)
-		       ? -ENOSYS
-		       : 0;
+	/* A filter of system calls (seccomp) refuses it with any error. */
+	if (membarrier(exclusive ? MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+				 : MEMBARRIER_CMD_GLOBAL_EXPEDITED) == 0)
+		return 0;
+	return writer_none_reached(l->layout) ? 0 : -ENOSYS;
 }
 
 /*

@@ -2,10 +2,14 @@
 #include "support/test.h"
 
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <numatally/limit.h>
+#include <numatally/view.h>
 
 #include "support/cluster.h"
 #include "support/machine.h"
@@ -15,6 +19,51 @@ static int adopt(struct machine *m, struct tally_ledger **l, int *why)
 {
 	return tally_ledger_open_or_create(m->path, m->topo, machine_resources,
 					   2, NULL, l, why);
+}
+
+/* Since Linux 6.3; others are skipped. */
+#define GET_REGISTRATIONS (1 << 9)
+
+static bool is_registered(void)
+{
+	long has = syscall(SYS_membarrier, GET_REGISTRATIONS, 0, 0);
+
+	if (has < 0)
+		skip();
+	return has & MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED;
+}
+
+/* Registering waits for all CPUs in a process with threads. Before all others: a
+ * process stays registered. */
+static void one_that_adds_seldom_does_not_register(void **state)
+{
+	const struct tally_ledger_options options = {.size = sizeof(options),
+						     .few_adds = 1};
+	struct machine *m = *state;
+	struct tally_ledger *l;
+
+	for (int i = 0; i < 2; i++) {
+		struct tally_view *view;
+		int64_t total[2];
+
+		assert_int_equal(tally_ledger_open_or_create(
+					 m->path, m->topo, machine_resources, 2,
+					 &options, &l, NULL),
+				 0);
+		assert_int_equal(
+			tally_ledger_add(l, machine_account(l, "a"), 0, 21), 0);
+		assert_int_equal(tally_view_snapshot(l, 0, 1000000000, &view),
+				 0);
+		assert_int_equal(tally_view_totals(view, TALLY_VIEW_ALL, total),
+				 0);
+		assert_int_equal(total[0], 21 * (i + 1));
+		tally_view_close(view);
+		tally_ledger_close(l);
+		assert_false(is_registered());
+	}
+	assert_int_equal(tally_ledger_open(m->path, &l), 0);
+	tally_ledger_close(l);
+	assert_true(is_registered());
 }
 
 static void creates_then_opens(void **state)
@@ -238,6 +287,7 @@ static void several_processes_get_one_ledger(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		MACHINE_TEST(one_that_adds_seldom_does_not_register),
 		MACHINE_TEST(creates_then_opens),
 		MACHINE_TEST(refuses_other_resources),
 		MACHINE_TEST(refuses_nodes_that_the_ledger_lacks),

@@ -2,7 +2,7 @@
 /*
  * Snapshots beside writers that never stop.
  *
- *	steady [-f] [-x] [-t SECONDS] [-s SLICE_MS] [-i INTERVAL_US] [-w TURNS]
+ *	steady [-a | -f] [-x] [-t SECONDS] [-s SLICE_MS] [-i INTERVAL_US] [-w TURNS]
  *		LEDGER
  *
  * Makes the ledger, to which two processes write (-x: one exclusively), each
@@ -11,7 +11,8 @@
  * before another thread, in the other process if there is one, adds its n-th
  * "second".
  *
- * With -f the second process has no membarrier(2). Between charges a thread
+ * With -f the second process has no membarrier(2); with -a it opens the ledger as
+ * one that adds seldom. Between charges a thread
  * loops TURNS times: a thread that only charges is nearly always preempted
  * inside a charge, and then every snapshot waits for its next time slice.
  *
@@ -77,7 +78,7 @@ struct shared {
 
 static struct shared *shared;
 static unsigned int nr_cpus;
-static bool exclusive, refused;
+static bool exclusive, refused, few_adds;
 static long nr_turns;
 
 struct writer {
@@ -265,6 +266,21 @@ static void end_crew(struct crew *c)
 	free(c);
 }
 
+static int open_for_few_adds(const char *path, struct tally_ledger **ledger)
+{
+	const struct tally_ledger_options options = {.size = sizeof(options),
+						     .few_adds = 1};
+	struct tally_topo *topo;
+	int err = tally_topo_open(NULL, &topo);
+
+	if (err)
+		return err;
+	err = tally_ledger_open_or_create(path, topo, resources, NR_RESOURCES,
+					  &options, ledger, NULL);
+	tally_topo_close(topo);
+	return err;
+}
+
 static int run_second_process(const char *path)
 {
 	const int membarrier = SYS_membarrier;
@@ -274,7 +290,8 @@ static int run_second_process(const char *path)
 	if (refused)
 		err = refusal_start(&membarrier, 1, EPERM);
 	if (!err)
-		err = tally_ledger_open(path, &ledger);
+		err = few_adds ? open_for_few_adds(path, &ledger)
+			       : tally_ledger_open(path, &ledger);
 	if (err) {
 		fail(path, err);
 		return 1;
@@ -454,8 +471,10 @@ int main(int argc, char **argv)
 	double seconds = 2;
 	int c;
 
-	while ((c = getopt(argc, argv, "fi:s:t:w:x")) != -1) {
-		if (c == 'f')
+	while ((c = getopt(argc, argv, "afi:s:t:w:x")) != -1) {
+		if (c == 'a')
+			few_adds = true;
+		else if (c == 'f')
 			refused = true;
 		else if (c == 'x')
 			exclusive = true;

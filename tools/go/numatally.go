@@ -182,6 +182,7 @@ type Options struct {
 	Mode        os.FileMode
 	Exclusive   bool
 	Spare       uint32    // columns for tally_ledger_declare(3)
+	FewAdds     bool      // opens in less time, and adds in more
 	Root        string    // of a captured machine
 	Machines    []Machine // of a cluster, instead of this machine
 }
@@ -236,6 +237,9 @@ func create(path string, resources []Resource, options *Options, open bool) (*Le
 	}
 	if options.Exclusive {
 		o.exclusive = 1
+	}
+	if options.FewAdds {
+		o.few_adds = 1
 	}
 	array := (*C.struct_tally_resource)(C.calloc(C.size_t(len(resources))+1,
 		C.sizeof_struct_tally_resource))

@@ -74,6 +74,7 @@ class _Options(_c.Structure):
         ("nr_quotas", _c.c_uint),
         ("quotas", _c.c_void_p),
         ("nr_spare", _c.c_uint32),
+        ("few_adds", _c.c_int),
     ]
 
 
@@ -289,7 +290,7 @@ class Ledger(_Handle):
         """Create a ledger; path None: one without a name. resources: of (name,
         unit, kind). root: a captured machine. capacities: of (node, resource,
         capacity). options: max_accounts, max_key_bytes, mode, exclusive,
-        nr_spare."""
+        nr_spare, few_adds."""
         return cls._create("tally_ledger_create", path, resources, root,
                            capacities, options)
 
