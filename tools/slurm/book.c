@@ -53,8 +53,8 @@ static int capacities(const struct book *b, struct tally_capacity **all)
 
 static int open_ledger(struct book *b, const char *name)
 {
-	struct tally_ledger_options options = {.size = sizeof(options),
-					       .mode = 0644};
+	struct tally_ledger_options options = {
+		.size = sizeof(options), .mode = 0644, .few_adds = 1};
 	struct tally_capacity *all = NULL;
 	char path[PATH_MAX];
 	int err;

@@ -5,31 +5,71 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-/* The first number in a file of a CPU's topology; @otherwise without one. */
-static int first_in(const char *root, int cpu, const char *name, int otherwise)
+/* Take "8" or "0-3" from the start of *list. False: neither is there. */
+static bool take_range(const char **list, unsigned long *first,
+		       unsigned long *last)
 {
-	char path[4096], line[256];
-	unsigned long n;
-	FILE *file;
-	bool is_read;
+	char *end;
+
+	if (!isdigit((unsigned char)**list))
+		return false;
+	*first = *last = strtoul(*list, &end, 10);
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		*last = strtoul(end + 1, &end, 10);
+	*list = end;
+	return true;
+}
+
+static bool read_line(const char *root, int cpu, const char *name, char *line,
+		      size_t bytes)
+{
+	char path[4096];
+	ssize_t n;
+	int fd;
 
 	snprintf(path, sizeof(path),
 		 "%s/sys/devices/system/cpu/cpu%d/topology/%s",
 		 root ? root : "", cpu, name);
-	file = fopen(path, "re");
-	if (!file)
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, bytes - 1);
+	close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/*
+ * The first of the CPUs that share a core or package with @cpu, as a file of its
+ * topology lists them; @otherwise without a list. firsts[nr_cpus] keeps what one
+ * look tells of all of them, and has -1 before.
+ */
+static int first_of(int *firsts, unsigned int nr_cpus, const char *root,
+		    int cpu, const char *name, int otherwise)
+{
+	unsigned long from, to, first;
+	char line[4096];
+	const char *list = line;
+
+	if (firsts[cpu] >= 0)
+		return firsts[cpu];
+	if (!read_line(root, cpu, name, line, sizeof(line)) ||
+	    !take_range(&list, &from, &to) || from >= nr_cpus)
 		return otherwise;
-	is_read = fgets(line, sizeof(line), file);
-	fclose(file);
-	if (!is_read || !isdigit((unsigned char)*line))
-		return otherwise;
-	n = strtoul(line, NULL, 10);
-	return n <= INT_MAX ? (int)n : otherwise;
+	first = from;
+	do {
+		for (; from <= to && from < nr_cpus; from++)
+			if (firsts[from] < 0)
+				firsts[from] = (int)first;
+		list += *list == ',';
+	} while (take_range(&list, &from, &to));
+	return (int)first;
 }
 
 static int by_place(const void *a, const void *b)
@@ -47,26 +87,35 @@ int cores_read(struct cores *cores, const char *root,
 	       const struct tally_topo *topo)
 {
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
+	int *in_core = malloc(2 * (size_t)nr_cpus * sizeof(int));
+	int *in_package = in_core + nr_cpus;
 
 	*cores = (struct cores){calloc(nr_cpus + 1, sizeof(struct core)), 0};
-	if (!cores->core)
+	if (!cores->core || !in_core) {
+		free(in_core);
 		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < 2 * nr_cpus; i++)
+		in_core[i] = -1;
 	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
 		int node = tally_topo_cpu_node(topo, cpu);
 		int index = tally_topo_index(topo, node);
 
 		if (node < 0 || index < 0 ||
 		    !tally_topo_cpu_online(topo, cpu) ||
-		    first_in(root, cpu, "thread_siblings_list", cpu) != cpu)
+		    first_of(in_core, nr_cpus, root, cpu,
+			     "thread_siblings_list", cpu) != cpu)
 			continue;
 		cores->core[cores->nr++] = (struct core){
 			.cpu = cpu,
-			.package = first_in(root, cpu, "core_siblings_list", 0),
+			.package = first_of(in_package, nr_cpus, root, cpu,
+					    "core_siblings_list", 0),
 			.first = tally_topo_node(topo, (unsigned int)index)
 					 ->cpus[0],
 			.index = index,
 		};
 	}
+	free(in_core);
 	qsort(cores->core, cores->nr, sizeof(struct core), by_place);
 	return 0;
 }
@@ -77,14 +126,9 @@ int cores_count(const struct cores *cores, const char *list, int64_t *nr)
 
 	while (*list) {
 		unsigned long first, last;
-		char *end;
 
-		if (!isdigit((unsigned char)*list))
-			return -EINVAL;
-		first = last = strtoul(list, &end, 10);
-		if (*end == '-' && isdigit((unsigned char)end[1]))
-			last = strtoul(end + 1, &end, 10);
-		if (last < first || (*end && (*end != ',' || !end[1])))
+		if (!take_range(&list, &first, &last) || last < first ||
+		    (*list && (*list != ',' || !list[1])))
 			return -EINVAL;
 		if (last >= cores->nr)
 			return -ERANGE;
@@ -92,7 +136,7 @@ int cores_count(const struct cores *cores, const char *list, int64_t *nr)
 			nr[cores->core[i].index]++;
 			sum++;
 		}
-		list = *end ? end + 1 : end;
+		list += *list == ',';
 	}
 	return sum;
 }
