@@ -85,13 +85,16 @@ struct tally_process_row {
 	 * -EACCES, -EPERM
 	 *		refused: its totals are in unknown
 	 * -EBADMSG	a line makes no sense; what the others tell is known
+	 * -ENOENT	a captured process without stat: what its other files
+	 *		tell is known, and state is 0
 	 * other	as reading its files
 	 */
 	int err;
 	unsigned int nr_threads;
 	int64_t cpu_ns;	    /* user and system, since its start, in ticks */
 	int64_t rss_bytes;  /* the kernel's own figure, now; TALLY_UNKNOWN: of a
-			       captured machine with pages of unknown size */
+			       captured machine with pages of unknown size, or
+			       without stat */
 	int64_t swap_bytes; /* VmSwap: of no node; or TALLY_UNKNOWN */
 	int64_t memory_ns;  /* the clock of the options, when the members below,
 			       uid, cgroup and swap_bytes were read */

@@ -181,19 +181,38 @@ static void garbage(void **state)
 	put_process(11, 33, "/", "", ANON("1000", "N2=9 kernelpagesize_kB=4"));
 	put(11, "status", "Name:\tx\nUid:\t7\t99999999999\t3\n");
 	put_process(12, 33, "/", "", "1000 default anon=8 N2=\n2000");
+	/* What stat does not tell, status does. */
 	put(13, "stat", "");
 	put(14, "stat", "14 (x) S 1 0 0\n");
+	put(14, "status",
+	    "Name:\ty z\nPPid:\t3\nThreads:\t5\nUid:\t7\t33\n"
+	    "VmSize:\t 99 kB\nVmRSS:\t 52 kB\nRssAnon:\t 44 kB\n"
+	    "RssFile:\t 8 kB\nRssShmem:\t 0 kB\nVmSwap:\t 0 kB\n");
+	/* Neither has anything. */
+	put(16, "maps", "");
 	tree_put(tree, "proc/015/stat", "15 (x) S 1 0 0\n");
 	tree_put(tree, "proc/99999999999999999999/stat", "");
 	open_list(NULL, NULL);
 	assert_int_equal(tally_kernel_processes_read(list), -EBADMSG);
-	assert_int_equal(tally_kernel_processes_nr(list), 3);
+	assert_int_equal(tally_kernel_processes_nr(list), 6);
 	assert_int_equal(row(10)->err, -EBADMSG);
 	assert_int_equal(row(10)->uid, (uid_t)-1);
 	exactly(&row(10)->all.total, 9);
 	assert_int_equal(row(11)->err, -EBADMSG);
 	assert_int_equal(row(12)->err, -EBADMSG);
 	exactly(&row(12)->all.total, 0);
+	assert_int_equal(row(13)->err, -EBADMSG);
+	assert_false(row(13)->has_memory);
+	assert_int_equal(row(14)->err, -EBADMSG);
+	assert_string_equal(row(14)->name, "y z");
+	assert_int_equal(row(14)->ppid, 3);
+	assert_int_equal(row(14)->nr_threads, 5);
+	assert_int_equal(row(14)->state, 0);
+	assert_true(row(14)->rss_bytes == TALLY_UNKNOWN);
+	exactly(&row(14)->all.total, 13);
+	assert_int_equal(row(16)->err, -ENOENT);
+	assert_false(row(16)->has_memory);
+	assert_true(row(16)->swap_bytes == TALLY_UNKNOWN);
 }
 
 /* What status lacks is not known; what stat and numa_maps tell is. */

@@ -123,6 +123,36 @@ numatally stat --by cgroup --root "$m"
 	grep -qx 'numatally stat: cgroup /a: malformed' "$err"
 result $? "a known name without a value costs its figure"
 
+# ---- what is not there ----------------------------------------------------------
+
+machine
+rm "$m/proc/10/stat"
+numatally stat --by process --root "$m"
+[ $? -eq 1 ] && has '^ *10  *7  *-  *40K .* ten$' &&
+	grep -qx 'numatally stat: process 10: no stat' "$err"
+result $? "a process without stat: what its other files tell"
+numatally stat --by process --json --root "$m"
+[ $? -eq 1 ] && has '"start_ticks":null,"ppid":null,"uid":7,' &&
+	has '"error":"no stat","threads":null,"cpu_ns":null,'
+result $? "JSON: null for what stat has"
+numatally stat --by process --csv --interval 0.1 --count 2 --root "$m"
+[ $? -eq 1 ] && has '^,process,10,,ten,0,memory,bytes,40960' && ! has 'cpu time'
+result $? "CSV: not in it"
+numatally top --batch --count 2 --interval 0.1 --root "$m"
+[ $? -eq 1 ] && has '^ *10 7  *-  *40K .* ten$' && has ' 1 not readable$'
+result $? "top: the same"
+rm "$m/proc/10/status"
+numatally stat --by process --root "$m"
+[ $? -eq 1 ] && has '^ *10  *?  *-  ' &&
+	grep -qx 'numatally stat: process 10: no stat' "$err"
+result $? "nor status"
+numatally top --batch --count 1 --root "$m"
+[ $? -eq 1 ] && has '^ *10 ?  *-  '
+result $? "top: the same"
+numatally top --json --count 1 --by user --root "$m"
+[ $? -eq 1 ] && has '"users":\[{"uid":null,"user":"?",'
+result $? "and its user is not known"
+
 # ---- no files ---------------------------------------------------------------------
 
 # not_a_file PATH

@@ -7,6 +7,8 @@
 #include "config.h"
 
 #include <glob.h>
+#include <limits.h>
+#include <stdio.h>
 
 #include "capture/internal.h"
 
@@ -63,26 +65,61 @@ static const struct file {
 	/* of a tree without mountinfo: which version its cgroups are */
 	{"sys/fs/cgroup/cgroup.controllers", NULL},
 	{"sys/fs/cgroup/memory/cgroup.controllers", NULL},
-	/* processes */
-	{"proc/[0-9]*/stat", NULL},
-	{"proc/[0-9]*/status", capture_status},
-	{"proc/[0-9]*/cgroup", NULL},
-	{"proc/[0-9]*/maps", capture_maps},
-	{"proc/[0-9]*/numa_maps", capture_numa_maps},
-	{"proc/[0-9]*/task/[0-9]*/stat", NULL},
 };
 
-static const struct file arguments = {"proc/[0-9]*/cmdline", NULL};
+/* Of a process. */
+static const struct file process_files[] = {
+	{"stat", NULL},
+	{"status", capture_status},
+	{"cgroup", NULL},
+	{"maps", capture_maps},
+	{"numa_maps", capture_numa_maps},
+	{"task/[0-9]*/stat", NULL},
+};
 
-static int pack_all(struct capture *c, const struct file *f)
+static const struct file arguments = {"cmdline", NULL};
+
+static int pack_all(struct capture *c, const char *pattern,
+		    capture_filter filter)
 {
 	glob_t found;
 	int err = 0;
 
-	if (glob(f->pattern, GLOB_NOSORT, NULL, &found))
+	if (glob(pattern, GLOB_NOSORT, NULL, &found))
 		return 0;
 	for (size_t i = 0; !err && i < found.gl_pathc; i++)
-		err = capture_pack(c, found.gl_pathv[i], f->filter);
+		err = capture_pack(c, found.gl_pathv[i], filter);
+	globfree(&found);
+	return err;
+}
+
+static int pack_of(struct capture *c, const char *process, const struct file *f)
+{
+	char pattern[PATH_MAX];
+
+	snprintf(pattern, sizeof(pattern), "%s/%s", process, f->pattern);
+	return pack_all(c, pattern, f->filter);
+}
+
+/* One process after the other: one that starts meanwhile has no file, and not all
+ * but the first. */
+static int pack_processes(struct capture *c)
+{
+	glob_t found;
+	int err = 0;
+
+	if (glob("proc/[0-9]*", GLOB_NOSORT, NULL, &found))
+		return 0;
+	for (size_t i = 0; !err && i < found.gl_pathc; i++) {
+		const char *process = found.gl_pathv[i];
+
+		for (size_t f = 0;
+		     !err && f < sizeof(process_files) / sizeof(*process_files);
+		     f++)
+			err = pack_of(c, process, &process_files[f]);
+		if (!err && c->arguments)
+			err = pack_of(c, process, &arguments);
+	}
 	globfree(&found);
 	return err;
 }
@@ -92,9 +129,9 @@ int capture_files(struct capture *c)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(files) / sizeof(*files); i++)
-		err = pack_all(c, &files[i]);
-	if (!err && c->arguments)
-		err = pack_all(c, &arguments);
+		err = pack_all(c, files[i].pattern, files[i].filter);
+	if (!err)
+		err = pack_processes(c);
 	if (!err)
 		err = capture_groups(c);
 	if (!err && c->users)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,11 @@ char *text_printable(const char *bytes)
 const char *text_error(int err)
 {
 	return tally_strerror_of("tally_kernel_", err);
+}
+
+const char *text_process_error(int err)
+{
+	return err == -ENOENT ? "no stat" : text_error(err);
 }
 
 unsigned int text_width(const char *escaped)

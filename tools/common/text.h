@@ -17,6 +17,8 @@ char *text_printable(const char *bytes);
 
 /* The words for an error of a file of /proc or /sys. */
 const char *text_error(int err);
+/* The same of a row of processes. */
+const char *text_process_error(int err);
 
 /* The columns of an escaped text. */
 unsigned int text_width(const char *escaped);

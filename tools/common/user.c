@@ -57,8 +57,12 @@ static bool find(const char *root, uid_t uid, char name[USER_NAME])
 
 const char *user_name(const char *root, uid_t uid, char name[USER_NAME])
 {
-	const struct passwd *entry = root ? NULL : getpwuid(uid);
+	const struct passwd *entry;
 
+	/* Nobody has this number: it is of a process whose user is not known. */
+	if (uid == (uid_t)-1)
+		return strcpy(name, "?");
+	entry = root ? NULL : getpwuid(uid);
 	if (entry)
 		snprintf(name, USER_NAME, "%s", entry->pw_name);
 	else if (!root || !find(root, uid, name))

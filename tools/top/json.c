@@ -2,6 +2,8 @@
 /* A reading as JSON. */
 #include "config.h"
 
+#include <sys/types.h>
+
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/text.h"
@@ -15,11 +17,6 @@ static void put_known(struct json_writer *w, const char *name, int64_t n)
 static void put_cpus(struct json_writer *w, const char *name, double cpus)
 {
 	put_known(w, name, cpus < 0 ? TOP_UNKNOWN : (int64_t)(cpus * 1e6));
-}
-
-static void put_error(struct json_writer *w, int err)
-{
-	json_put_string(w, "error", err ? text_error(err) : NULL);
 }
 
 static void put_node(struct json_writer *w, const struct top_node *node)
@@ -43,7 +40,7 @@ static void put_node(struct json_writer *w, const struct top_node *node)
 			json_put_double(w, rates[c], node->rates[c].per_s);
 		else
 			json_put_null(w, rates[c]);
-	put_error(w, node->err);
+	json_put_string(w, "error", node->err ? text_error(node->err) : NULL);
 	json_close_object(w);
 }
 
@@ -98,7 +95,7 @@ static void put_identity(struct json_writer *w, const struct top_model *model,
 		json_put_int(w, "processes", row->nr_processes);
 		break;
 	default:
-		json_put_int(w, "uid", row->id);
+		json_put_int_unless(w, "uid", row->id, (uid_t)-1);
 		json_put_bytes(w, "user", name);
 		json_put_int(w, "processes", row->nr_processes);
 	}
@@ -121,7 +118,8 @@ static void put_row(struct json_writer *w, const struct top_model *model,
 	for (unsigned int i = 0; i < row->nr_parts; i++)
 		put_part(w, model, &model->parts[row->part + i], !row->err);
 	json_close_array(w);
-	put_error(w, row->err);
+	json_put_string(w, "error",
+			row->err ? text_process_error(row->err) : NULL);
 	json_close_object(w);
 }
 
@@ -165,7 +163,8 @@ int top_json(const struct top_model *model, const struct top_list *list)
 	for (size_t i = 0; i < list->nr; i++)
 		put_row(&w, model, list->entries[i].row);
 	json_close_array(&w);
-	put_error(&w, model->rows_err);
+	json_put_string(&w, "error",
+			model->rows_err ? text_error(model->rows_err) : NULL);
 	json_open_array(&w, "estimates");
 	json_put_string(&w, NULL, "remote_ppm");
 	json_close_array(&w);

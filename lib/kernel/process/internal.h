@@ -40,6 +40,7 @@ struct process_entry {
 	bool changed;		 /* since its memory was read */
 	bool gone;		 /* it ended during the reading */
 	bool odd;		 /* a line of its status makes no sense */
+	int stat_err;		 /* of reading its stat */
 	bool is_parents;    /* its memory, between vfork(2) and execve(2) */
 	unsigned int range; /* the last sum that has it */
 	int64_t read_rss;   /* when its memory was read */

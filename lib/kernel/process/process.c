@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +50,7 @@ static struct process_entry *take(struct tally_process_stats *l, pid_t pid,
 	p->is_new = true;
 	p->listed = false;
 	p->gone = false;
+	p->stat_err = 0;
 	return p;
 }
 
@@ -76,7 +79,7 @@ static void stat_set(const struct tally_process_stats *l,
 	memcpy(row->name, s->name, sizeof(row->name));
 	row->nr_threads = s->nr_threads > 0 ? (unsigned int)s->nr_threads : 0;
 	row->cpu_ns = saturate_add(s->user_ns, s->system_ns);
-	row->rss_bytes = rss_bytes(l, s);
+	row->rss_bytes = p->stat_err ? TALLY_UNKNOWN : rss_bytes(l, s);
 	p->cpu = s->cpu;
 	p->is = (struct tally_process){
 		.pid = row->pid,
@@ -129,23 +132,70 @@ static int passes(struct tally_process_stats *l, struct process_entry *p,
 	return 0;
 }
 
+/* Take from its status what a process without a stat that makes sense has there. */
+static void status_to_stat(struct tally_process_stats *l, pid_t pid,
+			   struct tally_stat *s)
+{
+	static const char tag[] = "Name:";
+	int64_t ppid, nr_threads;
+	const char *name = l->text;
+	char path[32];
+	size_t len;
+
+	*s = (struct tally_stat){.cpu = -1};
+	snprintf(path, sizeof(path), "%d/status", pid);
+	if (procfs_read(l->reader.proc, path, l->text, sizeof(l->text), &len))
+		return;
+	if (!strncmp(name, tag, sizeof(tag) - 1)) {
+		name += sizeof(tag) - 1;
+		name += strspn(name, " \t");
+		snprintf(s->name, sizeof(s->name), "%.*s",
+			 (int)strcspn(name, "\n"), name);
+	}
+	if (procfs_field(l->text, "PPid", &ppid) && ppid <= INT_MAX)
+		s->ppid = (pid_t)ppid;
+	if (procfs_field(l->text, "Threads", &nr_threads) &&
+	    nr_threads <= INT_MAX)
+		s->nr_threads = (int)nr_threads;
+}
+
+/* The error of reading a process's stat. Without one, it has ended; a captured
+ * process, which has a directory all the same, lacks it. */
+static int read_stat(struct tally_process_stats *l, pid_t pid,
+		     struct tally_stat *s)
+{
+	int err = kernel_stat_read(l->reader.proc, pid, 0, s);
+	char name[16];
+
+	if (!err || l->reader.live)
+		return err;
+	snprintf(name, sizeof(name), "%d", pid);
+	if (err == -ESRCH && !faccessat(l->reader.proc, name, F_OK, 0))
+		err = -ENOENT;
+	if (err != -ESRCH)
+		status_to_stat(l, pid, s);
+	return err;
+}
+
 static int add_process(struct tally_process_stats *l, pid_t pid)
 {
 	struct tally_stat s = {.cpu = -1};
 	struct process_entry *p;
 	bool pass = true;
-	int err, ret = kernel_stat_read(l->reader.proc, pid, 0, &s);
+	int err, ret = read_stat(l, pid, &s);
 
-	if (ret && !process_asked_for(l, pid))
+	if (ret && (l->reader.live || ret == -ESRCH) &&
+	    !process_asked_for(l, pid))
 		return 0;
 	p = take(l, pid, ret ? 0 : s.start_ticks);
 	if (!p)
 		return -ENOMEM;
+	p->stat_err = ret;
 	stat_set(l, p, &s);
 	/* The error of reading its memory stays until that is read again. */
 	if (ret)
 		p->row.err = ret;
-	err = ret ? 0 : passes(l, p, &pass);
+	err = ret == -ESRCH ? 0 : passes(l, p, &pass);
 	if (!err && pass)
 		err = process_list_add(&l->next, p);
 	/* A process with a row stays in the rows. */

@@ -345,7 +345,7 @@ int process_read_memory(struct tally_process_stats *l, struct process_entry *p)
 	err = process_read_user(l, p);
 	/* A captured process may have no status. */
 	if (err == -ESRCH && !l->reader.live) {
-		p->row.has_memory = p->row.rss_bytes != 0;
+		p->row.has_memory = !p->stat_err && p->row.rss_bytes != 0;
 		p->row.swap_bytes = TALLY_UNKNOWN;
 		err = 0;
 	}
@@ -366,8 +366,8 @@ int process_read_memory(struct tally_process_stats *l, struct process_entry *p)
 	if (err) {
 		p->row.err = err;
 		p->row.has_memory = false;
-	} else if (p->odd && !p->row.err) {
-		p->row.err = -EBADMSG;
+	} else if (!p->row.err) {
+		p->row.err = p->odd ? -EBADMSG : p->stat_err;
 	}
 	return show(p);
 }

@@ -239,12 +239,13 @@ static void put_charged(struct usage_table *t, const struct usage_row *row,
 static void put_cpu(const struct usage_table *t, const struct usage_row *row,
 		    char text[USAGE_CELL])
 {
-	if (!row->before || t->u->elapsed_ns <= 0 || !t->u->processes)
+	int64_t took = usage_cpu_change(row);
+
+	if (took == TALLY_UNKNOWN || t->u->elapsed_ns <= 0 || !t->u->processes)
 		snprintf(text, USAGE_CELL, "-");
 	else
 		snprintf(text, USAGE_CELL, "%.2f",
-			 (double)(usage_cpu_ns(row) - row->before->cpu_ns) /
-				 (double)t->u->elapsed_ns);
+			 (double)took / (double)t->u->elapsed_ns);
 }
 
 static void put_memory(struct usage_table *t, const struct usage_row *row,
@@ -295,17 +296,13 @@ static void put_identity(const struct usage_table *t,
 	else if (what == NUMBER)
 		snprintf(text, USAGE_CELL, "%d", (int)row->process->pid);
 	else if ((!row->process && !row->sum && !t->u->processes) ||
-		 (what != PROCESSES && row->process &&
-		  row->process->err == -ESRCH))
+		 (what != PROCESSES && usage_threads(row) == TALLY_UNKNOWN))
 		snprintf(text, USAGE_CELL, "-");
 	else if (what == PROCESSES)
 		snprintf(text, USAGE_CELL, "%u",
 			 row->sum ? row->sum->nr_processes : 0);
 	else
-		snprintf(text, USAGE_CELL, "%u",
-			 row->process ? row->process->nr_threads
-			 : row->sum   ? row->sum->nr_threads
-				      : 0);
+		snprintf(text, USAGE_CELL, "%jd", (intmax_t)usage_threads(row));
 }
 
 void usage_cell(struct usage_table *t, const struct usage_row *row,

@@ -191,8 +191,11 @@ static void put_process(struct json_writer *w, const struct usage *u,
 	char user[64], state[2] = {p->state, '\0'};
 
 	json_put_int(w, "pid", p->pid);
-	json_put_uint(w, "start_ticks", p->start_ticks);
-	json_put_int(w, "ppid", p->ppid);
+	if (p->state)
+		json_put_uint(w, "start_ticks", p->start_ticks);
+	else
+		json_put_null(w, "start_ticks");
+	json_put_int_unless(w, "ppid", p->ppid, p->state ? -1 : 0);
 	json_put_int_unless(w, "uid", p->uid, (uid_t)-1);
 	json_put_bytes(w, "user", usage_user(u, p->uid, user));
 	json_put_bytes(w, "command", p->name);
@@ -208,17 +211,23 @@ static void put_shares(struct json_writer *w, const struct usage_row *r)
 	const struct tally_mem_figure *whole =
 		r->process ? &r->process->all.total : &r->sum->all.total;
 
-	json_put_int(w, "threads",
-		     r->process ? r->process->nr_threads : r->sum->nr_threads);
-	json_put_int(w, "cpu_ns", usage_cpu_ns(r));
+	json_put_int_unless(w, "threads", usage_threads(r), TALLY_UNKNOWN);
+	json_put_int_unless(w, "cpu_ns", usage_cpu_ns(r), TALLY_UNKNOWN);
 	json_put_int_unless(w, "swap_bytes", usage_swap(r), TALLY_UNKNOWN);
-	put_figure(w, "local", r->process ? &r->process->local : &r->sum->local,
-		   whole);
-	put_figure(w, "remote",
-		   r->process ? &r->process->remote : &r->sum->remote, whole);
+	if (usage_knows(r, -1)) {
+		put_figure(w, "local",
+			   r->process ? &r->process->local : &r->sum->local,
+			   whole);
+		put_figure(w, "remote",
+			   r->process ? &r->process->remote : &r->sum->remote,
+			   whole);
+	} else {
+		json_put_null(w, "local_bytes");
+		json_put_null(w, "remote_bytes");
+	}
 	if (r->before)
-		json_put_int(w, "cpu_delta_ns",
-			     usage_cpu_ns(r) - r->before->cpu_ns);
+		json_put_int_unless(w, "cpu_delta_ns", usage_cpu_change(r),
+				    TALLY_UNKNOWN);
 }
 
 /* Its memory on all nodes, and on none. */
@@ -231,7 +240,10 @@ static void put_whole(struct json_writer *w, const struct usage_row *r)
 	put_node(w, r, -1);
 	json_close_object(w);
 	json_open_object(w, "unattributed");
-	put_memory(w, n);
+	if (usage_knows(r, -1))
+		put_memory(w, n);
+	else
+		put_no_memory(w);
 	json_put_int(w, "threads", n->nr_threads);
 	json_put_int(w, "threads_cpu_ns", n->cpu_ns);
 	json_close_object(w);
@@ -259,12 +271,12 @@ static void put_row(struct json_writer *w, const struct usage *u,
 	} else if (r->cgroup) {
 		json_put_bytes(w, "cgroup", r->cgroup);
 	} else {
-		json_put_int(w, "uid", r->sum->uid);
+		json_put_int_unless(w, "uid", r->sum->uid, (uid_t)-1);
 		json_put_bytes(w, "user", usage_user(u, r->sum->uid, user));
 	}
 	if (!r->process)
 		put_nr_processes(w, u, r);
-	json_put_string(w, "error", error ? text_error(error) : NULL);
+	json_put_string(w, "error", error ? text_process_error(error) : NULL);
 	if (r->process || r->sum) {
 		put_shares(w, r);
 		put_whole(w, r);

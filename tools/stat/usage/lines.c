@@ -49,7 +49,7 @@ static void put_csv(const struct lines *l, const struct figure *f)
 	stat_csv_time(l->u->real_ns);
 	printf(",%s,", by[l->u->o->by]);
 	stat_csv_text(l->row->cgroup ? l->row->cgroup : l->id);
-	if (p)
+	if (p && p->state)
 		printf(",%ju,", (uintmax_t)p->start_ticks);
 	else
 		fputs(",,", stdout);
@@ -245,22 +245,27 @@ static void put_row(struct lines *l)
 	unknown = row->process ? &row->process->unknown.total
 			       : &row->sum->unknown.total;
 	whole = row->process ? &row->process->all.total : &row->sum->all.total;
-	put_memory(l, "unattributed ", "memory", unknown, unknown);
+	if (usage_knows(row, -1))
+		put_memory(l, "unattributed ", "memory", unknown, unknown);
 	if (usage_swap(row) != TALLY_UNKNOWN)
 		put_number(l, "swap", "bytes", usage_swap(row));
-	put_memory(l, "local ", "memory",
-		   row->process ? &row->process->local : &row->sum->local,
-		   whole);
-	put_memory(l, "remote ", "memory",
-		   row->process ? &row->process->remote : &row->sum->remote,
-		   whole);
+	if (usage_knows(row, -1)) {
+		put_memory(l, "local ", "memory",
+			   row->process ? &row->process->local
+					: &row->sum->local,
+			   whole);
+		put_memory(l, "remote ", "memory",
+			   row->process ? &row->process->remote
+					: &row->sum->remote,
+			   whole);
+	}
 	cpu.value = cpu.lower = cpu.upper = usage_cpu_ns(row);
-	cpu.has_delta = row->before;
-	cpu.delta = row->before ? cpu.value - row->before->cpu_ns : 0;
-	put(l, &cpu);
-	put_number(l, "threads", "threads",
-		   row->process ? row->process->nr_threads
-				: row->sum->nr_threads);
+	cpu.has_delta = usage_cpu_change(row) != TALLY_UNKNOWN;
+	cpu.delta = cpu.has_delta ? usage_cpu_change(row) : 0;
+	if (cpu.value != TALLY_UNKNOWN)
+		put(l, &cpu);
+	if (usage_threads(row) != TALLY_UNKNOWN)
+		put_number(l, "threads", "threads", usage_threads(row));
 	if (!row->process)
 		put_number(l, "processes", "processes", row->sum->nr_processes);
 }
@@ -298,6 +303,8 @@ int usage_lines(struct usage *u)
 		if (l.row->process)
 			snprintf(l.id, sizeof(l.id), "%d",
 				 (int)l.row->process->pid);
+		else if (!l.row->cgroup && l.row->sum->uid == (uid_t)-1)
+			snprintf(l.id, sizeof(l.id), "?");
 		else if (!l.row->cgroup)
 			snprintf(l.id, sizeof(l.id), "%ju",
 				 (uintmax_t)l.row->sum->uid);

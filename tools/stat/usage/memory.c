@@ -233,11 +233,32 @@ bool usage_has_accounts(const struct usage *u)
 	return i < tally_kernel_groups_nr(u->groups);
 }
 
+/* A process without a state lacks its stat, which has the time, too. */
 int64_t usage_cpu_ns(const struct usage_row *row)
 {
-	return row->process ? row->process->cpu_ns
-	       : row->sum   ? row->sum->cpu_ns
-			    : 0;
+	if (row->process)
+		return row->process->state ? row->process->cpu_ns
+					   : TALLY_UNKNOWN;
+	return row->sum ? row->sum->cpu_ns : 0;
+}
+
+int64_t usage_cpu_change(const struct usage_row *row)
+{
+	int64_t now = usage_cpu_ns(row);
+
+	if (!row->before || now == TALLY_UNKNOWN ||
+	    row->before->cpu_ns == TALLY_UNKNOWN)
+		return TALLY_UNKNOWN;
+	return now - row->before->cpu_ns;
+}
+
+int64_t usage_threads(const struct usage_row *row)
+{
+	if (row->process)
+		return row->process->state || row->process->nr_threads
+			       ? row->process->nr_threads
+			       : TALLY_UNKNOWN;
+	return row->sum ? row->sum->nr_threads : 0;
 }
 
 int64_t usage_swap(const struct usage_row *row)
@@ -269,9 +290,5 @@ bool usage_is_exact(const struct tally_mem_figure *f)
 
 const char *usage_user(const struct usage *u, uid_t uid, char buf[USER_NAME])
 {
-	if (uid == (uid_t)-1) {
-		snprintf(buf, USER_NAME, "?");
-		return buf;
-	}
 	return user_name(u->o->root, uid, buf);
 }

@@ -126,10 +126,10 @@ static void report_error(const struct usage *u, unsigned int first, int error)
 	}
 	if (others)
 		warnx("processes %s and %u more: %s", list, others,
-		      text_error(error));
+		      text_process_error(error));
 	else
 		warnx("process%s %s: %s", nr_pids > 1 ? "es" : "", list,
-		      text_error(error));
+		      text_process_error(error));
 }
 
 /* A checksum of processes and their errors: report them again when it changes. */

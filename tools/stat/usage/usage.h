@@ -110,7 +110,10 @@ int64_t usage_charged(const struct usage *u, const struct usage_row *row,
  * before; TALLY_UNKNOWN. */
 int64_t usage_change(const struct usage_row *row, unsigned int index);
 
+/* Amounts; TALLY_UNKNOWN. */
 int64_t usage_cpu_ns(const struct usage_row *row);
+int64_t usage_cpu_change(const struct usage_row *row);
+int64_t usage_threads(const struct usage_row *row);
 int64_t usage_swap(const struct usage_row *row);
 int usage_row_error(const struct usage_row *row);
 bool usage_is_exact(const struct tally_mem_figure *f);

@@ -93,13 +93,14 @@ static int keep_shares(const struct top_rows *rows,
 	return 0;
 }
 
-/* @before: NULL for a new process. @ns: since the last reading, or 0. */
+/* @before: NULL for a new process. @ns: since the last reading, or 0. A process
+ * without a state lacks its stat, which has the time, too. */
 static double cpus(const struct tally_process_row *row,
 		   const struct top_taken *before, int64_t ns)
 {
 	int64_t took = row->cpu_ns - (before ? before->cpu_ns : 0);
 
-	if (ns <= 0 || took < 0)
+	if (ns <= 0 || took < 0 || !row->state)
 		return -1;
 	return (double)took / (double)ns;
 }

@@ -104,7 +104,7 @@ void top_draw_detail(struct top_grid *grid, const struct top_layout *l,
 	if (!row || row->err || !top_detail_lines(model, state)) {
 		top_grid_text(grid, 1, l->rows, l->width,
 			      !row	 ? "it has ended"
-			      : row->err ? text_error(row->err)
+			      : row->err ? text_process_error(row->err)
 					 : "it has no memory",
 			      0);
 		return;

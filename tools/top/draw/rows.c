@@ -259,7 +259,8 @@ static void draw_place(struct top_grid *grid, int y, const struct top_place *p,
 	case TOP_WHERE:
 		if (row->err)
 			top_grid_text(grid, x, y, p->width,
-				      text_error(row->err), TOP_INK_WARN);
+				      text_process_error(row->err),
+				      TOP_INK_WARN);
 		else
 			draw_where(grid, x, y, p->width, model, row);
 		break;
