@@ -139,7 +139,9 @@ numatally stat --by process --csv --interval 0.1 --count 2 --root "$m"
 [ $? -eq 1 ] && has '^,process,10,,ten,0,memory,bytes,40960' && ! has 'cpu time'
 result $? "CSV: not in it"
 numatally top --batch --count 2 --interval 0.1 --root "$m"
-[ $? -eq 1 ] && has '^ *10 7  *-  *40K .* ten$' && has ' 1 not readable$'
+[ $? -eq 1 ] && has '^ *10 7  *-  *40K .* ten$' && has ' 1 not readable$' &&
+	grep -qx 'numatally top: 1 of 1 rows are not readable: process 10: no stat' \
+		"$err"
 result $? "top: the same"
 rm "$m/proc/10/status"
 numatally stat --by process --root "$m"
@@ -152,6 +154,19 @@ result $? "top: the same"
 numatally top --json --count 1 --by user --root "$m"
 [ $? -eq 1 ] && has '"users":\[{"uid":null,"user":"?",'
 result $? "and its user is not known"
+
+machine
+rm "$m/$node/node1/meminfo" "$m/$node/node1/cpulist"
+numatally top --batch --count 1 --root "$m"
+[ $? -eq 1 ] && has '^ all -  *-  *-/-  *-  *- ' &&
+	has '^   1 No such file or directory  *-  *-  ' &&
+	grep -qx 'numatally top: node 1: meminfo: No such file or directory' \
+		"$err"
+result $? "top: a node without meminfo and CPUs, and what it is part of"
+numatally top --json --count 1 --root "$m"
+[ $? -eq 1 ] && has '{"id":1,.*"memory_bytes":null,"used_bytes":null,"cpus":null,' &&
+	[ "$(wc -l <"$err")" -eq 1 ]
+result $? "JSON: null"
 
 # ---- no files ---------------------------------------------------------------------
 

@@ -208,6 +208,40 @@ static int print(struct top *top, uint64_t n, unsigned int width,
 	return 0;
 }
 
+static void report_rows(const struct top_model *model)
+{
+	static const char *const names[TOP_NR_BY] = {"process", "cgroup",
+						     "user", "thread"};
+	const struct top_row *row = model->rows;
+	char *name, number[24];
+
+	if (!model->nr_lacking)
+		return;
+	while (!row->err)
+		row++;
+	snprintf(number, sizeof(number), "%jd", (intmax_t)row->id);
+	name = text_escape(top_has_ids(model->by)
+				   ? number
+				   : top_model_text(model, row->name));
+	warnx("%zu of %zu rows are not readable: %s %s: %s", model->nr_lacking,
+	      model->nr_rows, names[model->by], name ? name : "?",
+	      text_process_error(row->err));
+	free(name);
+}
+
+/* A screen shows the errors; in batch mode they are also told, once. */
+static void report(const struct top *top)
+{
+	for (unsigned int i = 0; i < top->model.nr_nodes; i++) {
+		const struct top_node *node = &top->model.nodes[i];
+
+		if (node->err)
+			warnx("node %d: meminfo: %s", node->node,
+			      text_error(node->err));
+	}
+	report_rows(&top->model);
+}
+
 static int run_batch(struct top *top)
 {
 	unsigned int width = output_width(stdout), height = batch_height();
@@ -219,6 +253,8 @@ static int run_batch(struct top *top)
 		width = 80;
 	for (uint64_t n = 1; !err; n++) {
 		err = read_all(top);
+		if (!err && n == 1)
+			report(top);
 		if (!err)
 			err = print(top, n, width, height);
 		if (err)

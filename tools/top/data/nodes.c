@@ -135,7 +135,7 @@ static struct top_node make_row(const struct top_nodes *nodes,
 			tally_topo_node(topo, (unsigned int)index);
 
 		row.tier = node->tier;
-		row.nr_cpus = node->nr_cpus;
+		row.nr_cpus = node->cpus ? node->nr_cpus : TOP_UNKNOWN;
 	}
 	if (before)
 		row.cpu_ppm = top_busy_ppm(before->amounts[TOP_AMOUNT_BUSY],

@@ -144,24 +144,31 @@ static void draw_field(struct top_grid *grid, int x, int y,
 			       field_look(f->id, node));
 }
 
-/* An error stands in place of the fields. */
-static void draw_node(struct top_grid *grid, int x, int y, unsigned int width,
+static bool is_memory(enum top_field_id id)
+{
+	return id == TOP_FIELD_MEMORY_BAR || id == TOP_FIELD_MEMORY_SHARE ||
+	       id == TOP_FIELD_MEMORY;
+}
+
+/* The error of reading its memory stands in place of these fields. */
+static void draw_node(struct top_grid *grid, int x, int y,
 		      const struct top_fields *fields,
 		      const struct top_node *node)
 {
-	unsigned int after;
+	unsigned int from = 0, to = 0;
 
-	if (!node->err) {
-		for (unsigned int i = 0; i < fields->nr; i++)
-			draw_field(grid, x, y, &fields->field[i], node);
-		return;
+	for (unsigned int i = 0; i < fields->nr; i++) {
+		const struct top_field *f = &fields->field[i];
+
+		if (!node->err || !is_memory(f->id)) {
+			draw_field(grid, x, y, f, node);
+			continue;
+		}
+		from = to ? from : f->x;
+		to = f->x + f->width;
 	}
-	if (!fields->nr)
-		return;
-	draw_field(grid, x, y, &fields->field[0], node);
-	after = fields->field[0].width + 1;
-	if (after < width)
-		top_grid_text(grid, x + (int)after, y, width - after,
+	if (to > from)
+		top_grid_text(grid, x + (int)from, y, to - from,
 			      text_error(node->err), TOP_INK_WARN);
 }
 
@@ -176,8 +183,7 @@ static void draw_cells(struct top_grid *grid, const struct top_layout *l,
 
 		if (first + i >= model->nr_nodes)
 			return;
-		draw_node(grid, x, y, l->cell_width, &l->cell,
-			  &model->nodes[first + i]);
+		draw_node(grid, x, y, &l->cell, &model->nodes[first + i]);
 		if (chosen == (int)(first + i) && l->cell.nr)
 			top_grid_look(grid, x, y, l->cell.field[0].width,
 				      TOP_REVERSE);
@@ -197,11 +203,10 @@ void top_draw_nodes(struct top_grid *grid, const struct top_layout *l,
 		draw_heads(grid, 0, l->node_head, &l->wide);
 	if (l->all >= 0) {
 		top_model_sum(model, &all);
-		draw_node(grid, 0, l->all, l->width, &l->wide, &all);
+		draw_node(grid, 0, l->all, &l->wide, &all);
 	}
 	if (l->chosen >= 0 && chosen >= 0)
-		draw_node(grid, 0, l->chosen, l->width, &l->wide,
-			  &model->nodes[chosen]);
+		draw_node(grid, 0, l->chosen, &l->wide, &model->nodes[chosen]);
 	if (l->cell_head >= 0)
 		for (unsigned int i = 0; i < l->cells; i++)
 			draw_heads(grid, (int)(i * (l->cell_width + 1)),

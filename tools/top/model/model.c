@@ -127,13 +127,14 @@ const struct top_part *top_model_part(const struct top_model *model,
 
 /* ---- sums ----------------------------------------------------------------- */
 
+/* A sum is not known if one of its amounts is not. */
 static void add(int64_t *sum, int64_t amount)
 {
-	if (amount == TOP_UNKNOWN)
-		return;
 	if (*sum == TOP_UNKNOWN)
-		*sum = 0;
-	if (__builtin_add_overflow(*sum, amount, sum))
+		return;
+	if (amount == TOP_UNKNOWN)
+		*sum = TOP_UNKNOWN;
+	else if (__builtin_add_overflow(*sum, amount, sum))
 		*sum = amount < 0 ? INT64_MIN + 1 : INT64_MAX;
 }
 
@@ -144,11 +145,10 @@ void top_model_sum(const struct top_model *model, struct top_node *all)
 	*all = (struct top_node){
 		.node = -1,
 		.tier = -1,
-		.total_bytes = TOP_UNKNOWN,
-		.used_bytes = TOP_UNKNOWN,
-		.nr_cpus = TOP_UNKNOWN,
 		.cpu_ppm = TOP_UNKNOWN,
 	};
+	if (!model->nr_nodes)
+		all->total_bytes = all->used_bytes = all->nr_cpus = TOP_UNKNOWN;
 	for (unsigned int i = 0; i < model->nr_nodes; i++) {
 		const struct top_node *node = &model->nodes[i];
 
