@@ -169,6 +169,10 @@ TALLY_API unsigned int tally_topo_nr_cpus(const struct tally_topo *topo);
 TALLY_API int tally_topo_cpu_node(const struct tally_topo *topo, int cpu);
 TALLY_API bool tally_topo_cpu_online(const struct tally_topo *topo, int cpu);
 
+/* Whether several nodes list the CPU, as those of numa=fake do, and some
+ * firmware's. It is on the one that sysfs links it to, else on the first. */
+TALLY_API bool tally_topo_cpu_shared(const struct tally_topo *topo, int cpu);
+
 /* Whether sysfs, of this machine or of the captured tree below @root, shows no
  * nodes although the kernel may have several: a container hides them, or the
  * capture lacks them. A topology then has node 0 alone, with everything. */

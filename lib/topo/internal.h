@@ -25,6 +25,7 @@ struct tally_topo {
 	unsigned int nr_cpus;
 	int *cpu_nodes; /* -ENOENT: not known */
 	bool *cpus_online;
+	bool *cpus_shared; /* several nodes list them; NULL: none */
 };
 
 #endif

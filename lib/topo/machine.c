@@ -303,6 +303,7 @@ void tally_topo_close(struct tally_topo *topo)
 	free(topo->names);
 	free(topo->cpu_nodes);
 	free(topo->cpus_online);
+	free(topo->cpus_shared);
 	free(topo);
 }
 
@@ -383,4 +384,10 @@ bool tally_topo_cpu_online(const struct tally_topo *topo, int cpu)
 {
 	return cpu >= 0 && (unsigned int)cpu < topo->nr_cpus &&
 	       topo->cpus_online[cpu];
+}
+
+bool tally_topo_cpu_shared(const struct tally_topo *topo, int cpu)
+{
+	return topo->cpus_shared && cpu >= 0 &&
+	       (unsigned int)cpu < topo->nr_cpus && topo->cpus_shared[cpu];
 }

@@ -297,6 +297,18 @@ int topo_read_names(struct topo_tree *tree, struct topo_set *set,
 	return err;
 }
 
+int topo_read_link(struct topo_tree *tree, int cpu, int *node)
+{
+	struct topo_set links;
+	int err = topo_read_names(tree, &links, "node", TOPO_CPU_DIR "/cpu%d",
+				  cpu);
+
+	if (err)
+		return err;
+	*node = topo_set_next(&links, 0);
+	return topo_set_count(&links) == 1 ? 0 : -ENOENT;
+}
+
 /* Parse the number behind a label in tree->text. *end is the rest. */
 static int find_number(const struct topo_tree *tree, const char *label,
 		       uint64_t max, uint64_t *number, const char **end)

@@ -94,6 +94,9 @@ int topo_read_proc_cpus(struct topo_tree *tree, struct topo_set *set);
 int topo_read_names(struct topo_tree *tree, struct topo_set *set,
 		    const char *prefix, const char *path, ...) TOPO_PRINTF(4);
 
+/* Find the node that the CPU is linked to. -ENOENT: none, or several. */
+int topo_read_link(struct topo_tree *tree, int cpu, int *node);
+
 /* Find the nodes that are memory of NVIDIA's GPUs: proc/driver/nvidia. */
 int topo_read_gpus(struct topo_tree *tree, struct topo_set *set);
 

@@ -129,22 +129,33 @@ static int read_node_cpus(struct topo_tree *tree, struct tally_topo *topo,
 		return topo_fatal(err) ? err : 0;
 	*known = true;
 	topo_set_each(&cpus, cpu) {
-		if ((unsigned int)cpu < topo->nr_cpus &&
-		    topo->cpu_nodes[cpu] < 0)
+		if ((unsigned int)cpu >= topo->nr_cpus)
+			break;
+		if (topo->cpu_nodes[cpu] < 0)
 			topo->cpu_nodes[cpu] = node;
+		else
+			topo->cpus_shared[cpu] = true;
 	}
 	return 0;
 }
 
-/* Offline CPUs are in no node's list, but may still be linked to a node. */
+/* Offline CPUs are in no node's list, but may still be linked to a node. Of nodes
+ * that list a CPU, the kernel links it to the one whose memory it prefers. */
 static int read_cpu_links(struct topo_tree *tree, struct tally_topo *topo,
 			  const struct inventory *inv)
 {
 	struct topo_set links;
 
 	for (unsigned int cpu = 0; cpu < topo->nr_cpus; cpu++) {
-		int err;
+		int err, only;
 
+		if (topo->cpus_shared[cpu]) {
+			err = topo_read_link(tree, (int)cpu, &only);
+			if (topo_fatal(err))
+				return err;
+			if (!err && topo_set_has(&inv->nodes, only))
+				topo->cpu_nodes[cpu] = only;
+		}
 		if (topo->cpu_nodes[cpu] >= 0)
 			continue;
 		err = topo_read_names(tree, &links, "node",
@@ -274,8 +285,10 @@ static struct tally_topo *allocate(const struct inventory *inv)
 	topo->cpu_nodes = calloc(topo->nr_cpus + 1, sizeof(int));
 	topo->cpus = calloc(topo->nr_cpus + 1, sizeof(int));
 	topo->cpus_online = calloc(topo->nr_cpus + 1, sizeof(bool));
+	topo->cpus_shared = calloc(topo->nr_cpus + 1, sizeof(bool));
 	if (!topo->machines || !topo->nodes || !topo->distances ||
-	    !topo->cpu_nodes || !topo->cpus || !topo->cpus_online) {
+	    !topo->cpu_nodes || !topo->cpus || !topo->cpus_online ||
+	    !topo->cpus_shared) {
 		tally_topo_close(topo);
 		return NULL;
 	}

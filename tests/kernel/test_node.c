@@ -294,6 +294,33 @@ static void cpus_come_and_go(void **state)
 	tally_kernel_nodes_close(nodes);
 }
 
+/* As with numa=fake: each counts on the node that it is linked to, else on the
+ * first. */
+static void cpus_of_several_nodes(void **state)
+{
+	struct tally_node_stats *nodes;
+	struct tree *tree = *state;
+
+	put_machine(tree);
+	tree_put(tree, "proc/stat",
+		 "cpu0 1 0 0 0 0 0 0 0 0 0\ncpu1 2 0 0 0 0 0 0 0 0 0\n"
+		 "cpu5 4 0 0 0 0 0 0 0 0 0\n");
+	node_put(tree, 2, "cpulist", "0-1,5\n");
+	node_put(tree, 7, "cpulist", "0-1,5\n");
+	nodes = read_nodes(tree, 0);
+	assert_int_equal(value_of(nodes, 2, TALLY_SOURCE_CPU, "user"),
+			 70000000);
+	assert_int_equal(value_of(nodes, 7, TALLY_SOURCE_CPU, "user"), 0);
+	tally_kernel_nodes_close(nodes);
+	tree_mkdir(tree, "sys/devices/system/cpu/cpu1/node7");
+	nodes = read_nodes(tree, 0);
+	assert_int_equal(value_of(nodes, 2, TALLY_SOURCE_CPU, "user"),
+			 50000000);
+	assert_int_equal(value_of(nodes, 7, TALLY_SOURCE_CPU, "user"),
+			 20000000);
+	tally_kernel_nodes_close(nodes);
+}
+
 /* Old kernels have only the mask. */
 static void masks_of_cpus(void **state)
 {
@@ -361,11 +388,17 @@ static void without_numa(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(all_units),	      TREE_TEST(order),
-		TREE_TEST(old_kernel_stacks), TREE_TEST(captured_pages),
-		TREE_TEST(available),	      TREE_TEST(nothing_available),
-		TREE_TEST(nodes_come_and_go), TREE_TEST(node_vanishes),
-		TREE_TEST(cpus_come_and_go),  TREE_TEST(masks_of_cpus),
+		TREE_TEST(all_units),
+		TREE_TEST(order),
+		TREE_TEST(old_kernel_stacks),
+		TREE_TEST(captured_pages),
+		TREE_TEST(available),
+		TREE_TEST(nothing_available),
+		TREE_TEST(nodes_come_and_go),
+		TREE_TEST(node_vanishes),
+		TREE_TEST(cpus_of_several_nodes),
+		TREE_TEST(cpus_come_and_go),
+		TREE_TEST(masks_of_cpus),
 		TREE_TEST(without_numa),
 	};
 

@@ -43,7 +43,7 @@ result $? "tiers and kinds"
 topo --json --root "$m"
 result $? "JSON"
 cat >"$tmp/expected" <<-END
-	{"version":1,"nodes":[{"id":1,"cpus":[0,1,2,8],"memory_bytes":1572864,"distances":{"1":10,"12":20},"tier":0,"memory_kind":null},{"id":12,"cpus":[],"memory_bytes":0,"distances":{},"tier":null,"memory_kind":"GPU"}],"cpus_without_node":[3,4],"machine":null}
+	{"version":1,"nodes":[{"id":1,"cpus":[0,1,2,8],"memory_bytes":1572864,"distances":{"1":10,"12":20},"tier":0,"memory_kind":null},{"id":12,"cpus":[],"memory_bytes":0,"distances":{},"tier":null,"memory_kind":"GPU"}],"cpus_without_node":[3,4],"cpus_of_several_nodes":[],"machine":null}
 END
 cmp -s "$out" "$tmp/expected"
 result $? "JSON, byte for byte"
@@ -61,6 +61,18 @@ put $node/node1/cpulist "${list%,}"
 COLUMNS=40 topo --root "$m" && ! grep -q '.\{41\}' "$out" &&
 	! grep -q ' $' "$out" && grep -q '^ \{30\}.*98$' "$out"
 result $? "a long list of CPUs is continued below"
+
+# As with numa=fake.
+put $cpu/online 0-4,8
+put $node/node1/cpulist 0-2,8
+put $node/node12/cpulist 1-4
+mkdir -p "$m/$cpu/cpu2/node12"
+topo --root "$m" && grep -q '  0-1,8$' "$out" && grep -q '  2-4$' "$out" &&
+	grep -q '^CPUs that several nodes list: 1-2$' "$out"
+result $? "CPUs that several nodes list"
+topo --json --root "$m" && grep -q '"cpus_of_several_nodes":\[1,2\],' "$out"
+result $? "JSON"
+rmdir "$m/$cpu/cpu2/node12"
 
 # A list that makes no sense, and CPUs that may be on its node.
 put $cpu/online 0-4,8

@@ -133,6 +133,35 @@ static void offline_cpus(void **state)
 	tally_topo_close(topo);
 }
 
+/* As with numa=fake, or as wrong firmware has it. */
+static void cpus_of_several_nodes(void **state)
+{
+	struct tree *tree = *state;
+	struct tally_topo *topo;
+
+	put_two_nodes(tree);
+	tree_put(tree, NODE "/node2/cpulist", "0-2\n");
+	tree_put(tree, NODE "/node7/cpulist", "1-3\n");
+	topo = open_tree(tree);
+	assert_cpus(topo, 2, "0,1,2");
+	assert_cpus(topo, 7, "3");
+	assert_false(tally_topo_cpu_shared(topo, 0));
+	assert_true(tally_topo_cpu_shared(topo, 1));
+	assert_false(tally_topo_cpu_shared(topo, 3));
+	assert_false(tally_topo_cpu_shared(topo, 4));
+	assert_false(tally_topo_cpu_shared(topo, -1));
+	tally_topo_close(topo);
+
+	/* The kernel's own link tells, if it is one. */
+	tree_mkdir(tree, CPU "/cpu1/node2");
+	tree_mkdir(tree, CPU "/cpu1/node7");
+	tree_mkdir(tree, CPU "/cpu2/node7");
+	topo = open_tree(tree);
+	assert_cpus(topo, 2, "0,1");
+	assert_cpus(topo, 7, "2,3");
+	tally_topo_close(topo);
+}
+
 static void cpus_of_an_offline_node(void **state)
 {
 	struct tree *tree = *state;
@@ -331,6 +360,7 @@ int main(void)
 		TREE_TEST(directories_where_lists_are_missing),
 		TREE_TEST(one_node_without_numa),
 		TREE_TEST(offline_cpus),
+		TREE_TEST(cpus_of_several_nodes),
 		TREE_TEST(cpus_of_an_offline_node),
 		TREE_TEST(a_listed_node_that_is_gone),
 		TREE_TEST(nodes_without_cpus_or_files),

@@ -42,6 +42,13 @@ static bool is_stray(const struct tally_topo *topo, int cpu)
 	       tally_topo_cpu_node(topo, cpu) < 0;
 }
 
+/* An online CPU that is on one of the nodes that list it. */
+static bool is_shared(const struct tally_topo *topo, int cpu)
+{
+	return tally_topo_cpu_online(topo, cpu) &&
+	       tally_topo_cpu_shared(topo, cpu);
+}
+
 /* ---- JSON ---------------------------------------------------------------- */
 
 static void put_node(struct json_writer *w, const struct tally_topo *topo,
@@ -72,9 +79,21 @@ static void put_node(struct json_writer *w, const struct tally_topo *topo,
 	json_close_object(w);
 }
 
-static int print_json(const struct tally_topo *topo)
+static void put_cpus(struct json_writer *w, const struct tally_topo *topo,
+		     const char *name,
+		     bool (*are)(const struct tally_topo *topo, int cpu))
 {
 	int nr_cpus = (int)tally_topo_nr_cpus(topo);
+
+	json_open_array(w, name);
+	for (int cpu = 0; cpu < nr_cpus; cpu++)
+		if (are(topo, cpu))
+			json_put_int(w, NULL, cpu);
+	json_close_array(w);
+}
+
+static int print_json(const struct tally_topo *topo)
+{
 	struct json_writer w;
 
 	json_begin(&w, stdout);
@@ -84,11 +103,8 @@ static int print_json(const struct tally_topo *topo)
 	for (unsigned int i = 0; i < tally_topo_nr_nodes(topo); i++)
 		put_node(&w, topo, tally_topo_node(topo, i));
 	json_close_array(&w);
-	json_open_array(&w, "cpus_without_node");
-	for (int cpu = 0; cpu < nr_cpus; cpu++)
-		if (is_stray(topo, cpu))
-			json_put_int(&w, NULL, cpu);
-	json_close_array(&w);
+	put_cpus(&w, topo, "cpus_without_node", is_stray);
+	put_cpus(&w, topo, "cpus_of_several_nodes", is_shared);
 	json_put_string(&w, "machine", tally_topo_machine(topo, 0)->name);
 	json_close_object(&w);
 	return json_finish(&w) ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -202,9 +218,10 @@ static void print_nodes(const struct tally_topo *topo, unsigned int width)
 	}
 }
 
-static void print_stray_cpus(const struct tally_topo *topo, unsigned int width)
+static void print_cpus(const struct tally_topo *topo, unsigned int width,
+		       const char *label,
+		       bool (*are)(const struct tally_topo *topo, int cpu))
 {
-	static const char label[] = "CPUs on none of these nodes:";
 	struct lines lines = {.indent = 2, .width = width};
 	unsigned int max = tally_topo_nr_cpus(topo), nr = 0;
 	int *cpus = calloc(max, sizeof(*cpus));
@@ -212,11 +229,11 @@ static void print_stray_cpus(const struct tally_topo *topo, unsigned int width)
 	if (!cpus)
 		err(EXIT_FAILURE, NULL);
 	for (int cpu = 0; cpu < (int)max; cpu++)
-		if (is_stray(topo, cpu))
+		if (are(topo, cpu))
 			cpus[nr++] = cpu;
 	if (nr) {
 		fputs(label, stdout);
-		lines.column = sizeof(label) - 1;
+		lines.column = (unsigned int)strlen(label);
 		put_list(&lines, " ", cpus, nr);
 		putchar('\n');
 	}
@@ -341,7 +358,8 @@ static int print_text(const struct tally_topo *topo)
 	unsigned int width = output_width(stdout);
 
 	print_nodes(topo, width);
-	print_stray_cpus(topo, width);
+	print_cpus(topo, width, "CPUs on none of these nodes:", is_stray);
+	print_cpus(topo, width, "CPUs that several nodes list:", is_shared);
 	print_distances(topo, width);
 	return EXIT_SUCCESS;
 }

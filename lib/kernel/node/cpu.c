@@ -107,32 +107,6 @@ static int read_stat(struct tally_node_stats *n, struct topo_set *seen)
 	return err;
 }
 
-/* Find the CPUs of a row's node. */
-static void map_row(struct tally_node_stats *n, struct node_row *row)
-{
-	int node = row->shown.node;
-	struct topo_set cpus;
-	int err = topo_read_cpus(n->tree, &cpus, node);
-
-	row->cpus_err = err;
-	row->nr_cpus = err ? 0 : topo_set_count(&cpus);
-	if (err)
-		return;
-	topo_set_each(&cpus, cpu) {
-		if ((unsigned int)cpu < n->cpus.max)
-			n->cpus.nodes[cpu] = node;
-	}
-}
-
-/* CPUs that are offline are on no list, and stay with their node. */
-static void map_cpus(struct tally_node_stats *n)
-{
-	for (unsigned int i = 0; n->numa && i < n->nr_rows; i++)
-		map_row(n, n->rows[i]);
-	for (unsigned int i = 0; !n->numa && i < n->cpus.max; i++)
-		n->cpus.nodes[i] = 0;
-}
-
 static struct node_row *row_of(const struct tally_node_stats *n, int node)
 {
 	unsigned int low = 0, high = n->nr_rows;
@@ -148,6 +122,48 @@ static struct node_row *row_of(const struct tally_node_stats *n, int node)
 			high = middle;
 	}
 	return NULL;
+}
+
+/* Find the CPUs of a row's node. Of nodes that list a CPU it is on the one that it
+ * is linked to, else on the first, as in a topology. */
+static void map_row(struct tally_node_stats *n, struct node_row *row,
+		    struct topo_set *taken)
+{
+	int node = row->shown.node;
+	struct topo_set cpus;
+	int err = topo_read_cpus(n->tree, &cpus, node), only;
+
+	row->cpus_err = err;
+	row->nr_cpus = err ? 0 : topo_set_count(&cpus);
+	if (err)
+		return;
+	topo_set_each(&cpus, cpu) {
+		struct node_row *other;
+
+		if ((unsigned int)cpu >= n->cpus.max)
+			break;
+		if (topo_set_has(taken, cpu)) {
+			other = row_of(n, n->cpus.nodes[cpu]);
+			if (topo_read_link(n->tree, cpu, &only) || only != node)
+				other = row;
+			other->nr_cpus--;
+			if (other == row)
+				continue;
+		}
+		n->cpus.nodes[cpu] = node;
+		topo_set_add(taken, cpu);
+	}
+}
+
+/* CPUs that are offline are on no list, and stay with their node. */
+static void map_cpus(struct tally_node_stats *n)
+{
+	struct topo_set taken = {.words = {0}};
+
+	for (unsigned int i = 0; n->numa && i < n->nr_rows; i++)
+		map_row(n, n->rows[i], &taken);
+	for (unsigned int i = 0; !n->numa && i < n->cpus.max; i++)
+		n->cpus.nodes[i] = 0;
 }
 
 static int find_figures(struct tally_node_stats *n)
