@@ -156,6 +156,17 @@ numatally top --json --count 1 --by user --root "$m"
 result $? "and its user is not known"
 
 machine
+rm "$m/proc/10/numa_maps"
+numatally stat 10 -p ten --root "$m"
+[ $? -eq 1 ] && grep -qx 'numatally stat: process 10: no numa_maps' "$err" &&
+	[ "$(wc -l <"$err")" -eq 1 ]
+result $? "numastat's table of a process without numa_maps"
+rm "$m/proc/10/status"
+numatally stat 10 --root "$m"
+[ $? -eq 1 ] && grep -qx 'numatally stat: process 10: no numa_maps' "$err"
+result $? "nor status"
+
+machine
 rm "$m/$node/node1/meminfo" "$m/$node/node1/cpulist"
 numatally top --batch --count 1 --root "$m"
 [ $? -eq 1 ] && has '^ all -  *-  *-/-  *-  *- ' &&

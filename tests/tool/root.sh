@@ -44,6 +44,8 @@ for root in nowhere empty file m; do
 	done
 	if [ $root = m ]; then
 		says "$processes" top --batch --count 1
+		says "$processes" stat -p 1
+		says "$processes" stat -p e
 		for verb in stat 'stat -m' 'stat --json' 'stat --csv' topo; do
 			# shellcheck disable=SC2086
 			run "$tool" $verb --root "$m" && [ ! -s "$err" ]

@@ -3,10 +3,13 @@
 #include "config.h"
 
 #include <err.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/array.h"
+#include "common/root.h"
 #include "stat/numastat/internal.h"
 
 static const char *const kinds[STAT_NR_KINDS] = {
@@ -163,8 +166,15 @@ void numastat_processes(struct numastat *c)
 {
 	struct stat_processes all;
 	struct columns columns;
+	int proc = numastat_open_proc(c->o->root);
 	bool each;
 
+	if (proc < 0) {
+		root_complain(c->o->root, -errno, ROOT_PROCESSES);
+		c->ok = false;
+		return;
+	}
+	close(proc);
 	c->ok &= numastat_find(c->o, &all);
 	each = c->o->verbose || all.nr == 1;
 	c->ok &= numastat_processes_read(c->o, &all);

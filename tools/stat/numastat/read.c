@@ -94,14 +94,15 @@ static int read_maps(int proc, struct stat_process *p,
 	return err;
 }
 
-/* A kernel without NUMA returns ENOENT for a process that exists. */
+/* A kernel without NUMA returns ENOENT for a process that exists. A captured one may
+ * have no other file. */
 static int gone(int proc, pid_t pid, int err)
 {
 	char path[32];
 
 	if (err != ENOENT)
 		return err;
-	snprintf(path, sizeof(path), "%d/status", pid);
+	snprintf(path, sizeof(path), "%d", pid);
 	return faccessat(proc, path, F_OK, 0) ? ESRCH : ENOENT;
 }
 
@@ -173,7 +174,8 @@ bool numastat_processes_read(const struct stat_options *o,
 		if (status) {
 			if (status != ESRCH || current->named) {
 				warnx("process %d: %s", current->pid,
-				      text_error(-status));
+				      status == ENOENT ? "no numa_maps"
+						       : text_error(-status));
 				ok = false;
 			}
 			drop(current);
