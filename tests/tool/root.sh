@@ -19,7 +19,7 @@ interleave_hit 0
 local_node 1
 other_node 0'
 nodes='it has neither sys/devices/system/node nor proc/meminfo'
-processes='it has no proc'
+processes='it has no processes in proc'
 
 # says WORDS VERB ARGUMENT…: the only line on stderr, after the name of $root
 says() {
@@ -68,7 +68,7 @@ put sys/fs/cgroup/cgroup.controllers memory
 put sys/fs/cgroup/a/memory.numa_stat 'anon N0=4096
 file N0=8192'
 run "$tool" stat --by cgroup --root "$m"
-[ $? -eq 1 ] && has '^ *-  *-  *12K  *12K .*  /a$' && has 'm: it has no proc$' err
+[ $? -eq 1 ] && has '^ *-  *-  *12K  *12K .*  /a$' && has 'm: it has no processes in proc$' err
 result $? "the kernel's account of cgroups needs no proc"
 run "$tool" stat --by cgroup --json --root "$m"
 [ $? -eq 1 ] && has '"cgroup":"/a","processes":null,' && has '"all":null,' &&
@@ -77,6 +77,37 @@ result $? "JSON: the number of processes is not known"
 run "$tool" stat --by cgroup --csv --interval 0.1 --count 2 --root "$m"
 [ $? -eq 1 ] && has '^,cgroup,/a,,,0,memory,bytes,12288,,,0$'
 result $? "CSV, repeatedly"
+
+mkdir "$m/proc"
+run "$tool" top --batch --count 1 --by cgroup --root "$m"
+[ $? -eq 1 ] && has '^ *-  *-  *12K .* /a$' && has 'm: it has no processes in proc$' err
+result $? "top: with a proc without processes, the number of processes is not known"
+run "$tool" top --json --count 1 --by cgroup --root "$m"
+[ $? -eq 1 ] && has '"cgroup":"/a","processes":null,' &&
+	has '"error":"it has no processes in proc"'
+result $? "JSON: null"
+
+# ---- files of proc, but no processes: many captures have these
+for args in 'stat --by process' 'stat --by process x' 'stat --by user' 'stat -p 1'; do
+	# shellcheck disable=SC2086
+	fails 1 "$args" "$tool" $args --root "$m"
+	echo "numatally stat: $m: it has no processes in proc" | cmp -s - "$err"
+	result $? "$args: it has no processes in proc"
+done
+run "$tool" stat --by cgroup --root "$m"
+[ $? -eq 1 ] && has '^ *-  *-  *12K  *12K .*  /a$' && has 'm: it has no processes in proc$' err
+result $? "stat --by cgroup: the kernel's account"
+run "$tool" top --batch --count 1 --root "$m"
+[ $? -eq 1 ] && has '^ *0 .*1000K' &&
+	echo "numatally top: $m: it has no processes in proc" | cmp -s - "$err"
+result $? "top: its nodes"
+
+# ---- a machine of which nothing is known is not said to have a node
+mkdir -p "$tmp/stat/proc"
+echo 'cpu 1 2 3 4' >"$tmp/stat/proc/stat"
+root=stat
+says "$nodes" stat --by node
+says "$nodes" stat -m
 
 # ---- only what is needed is read
 mkdir -p "$m/proc"

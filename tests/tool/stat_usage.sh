@@ -305,6 +305,9 @@ rm -rf "$m"
 put $node/node1/cpulist 0
 put $cpu/online 0
 mkdir -p "$m/proc/self"
+# A kernel thread.
+put proc/2/stat '2 (two) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 10 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0'
+put proc/2/status 'Uid:	0	0	0	0'
 put $group/memory/a/memory.numa_stat 'total=3 N1=3
 hierarchical_total=3 N1=3
 hierarchical_anon=3 N1=3'

@@ -511,7 +511,7 @@ static void nothing_to_show(void **state)
 	f.model.rows_err = -2;
 	top_frame_draw(&f, 80, 24, true);
 	assert_string_equal(top_frame_line(&f, f.layout.rows),
-			    " No such file or directory");
+			    " it has no processes in proc");
 	top_frame_free(&f);
 }
 

@@ -112,6 +112,12 @@ cpu0 1 2 3 4
 cpu3 1 2 3 4
 intr 7'
 mkdir -p "$m/proc/self"
+put proc/10/stat '10 (ten) S 1 0 0 0 0 0 0 0 0 0 30 12 0 0 0 0 1 0 10 0 99 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0'
+put proc/10/status 'VmSize:	100 kB
+VmRSS:	40 kB
+RssAnon:	40 kB
+RssFile:	0 kB
+RssShmem:	0 kB'
 hidden "no sysfs"
 topo --root "$m" && grep -q '^   0  *2.0 MiB  0,3$' "$out"
 result $? "no sysfs: the CPUs are those of proc/stat"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
+#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +126,24 @@ void root_complain(const char *root, int err, const char *lacks)
 		warnx("%s: %s", root_name(root), lacks);
 	else
 		warnx("%s: %s", root_name(root), text_error(err));
+}
+
+bool root_has_processes(const char *root)
+{
+	const struct dirent *entry;
+	char path[PATH_MAX];
+	bool any;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/proc", root ? root : "");
+	dir = opendir(path);
+	do
+		entry = dir ? readdir(dir) : NULL;
+	while (entry && (*entry->d_name < '1' || *entry->d_name > '9'));
+	any = entry;
+	if (dir)
+		closedir(dir);
+	return any;
 }
 
 void root_warn_hidden(const char *root, const char *what)

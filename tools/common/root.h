@@ -4,9 +4,11 @@
 #ifndef TOOL_COMMON_ROOT_H
 #define TOOL_COMMON_ROOT_H
 
+#include <stdbool.h>
+
 /* What a tree needs for nodes, or for processes. */
 #define ROOT_NODES     "it has neither sys/devices/system/node nor proc/meminfo"
-#define ROOT_PROCESSES "it has no proc"
+#define ROOT_PROCESSES "it has no processes in proc"
 
 /*
  * Open *@root if it is a regular file, an archive of a captured tree: *@root is then a
@@ -21,6 +23,9 @@ const char *root_name(const char *root);
 /* Print the error of opening @root, or this machine if it is NULL. @lacks says
  * what a tree that exists lacks if the error is -ENOENT. */
 void root_complain(const char *root, int err, const char *lacks);
+
+/* Whether it has any process: many a capture has other files of proc alone. */
+bool root_has_processes(const char *root);
 
 /* Tell once if the nodes are hidden, and with  that node 0 has instead. The
  * numa_maps of processes name the nodes of memory all the same. */

@@ -18,10 +18,6 @@ int stat_main(int argc, char **argv)
 	if (status < 0 && root_open(&line.o.root))
 		status = EXIT_FAILURE;
 	if (status < 0)
-		root_warn_hidden(line.o.root, line.o.by == STAT_BY_NODE
-						      ? ROOT_ALL
-						      : ROOT_CPUS);
-	if (status < 0)
 		status = line.o.by == STAT_BY_NODE ? stat_nodes_main(&line.o)
 						   : stat_usage_main(&line.o);
 	stat_line_end(&line);

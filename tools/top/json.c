@@ -92,12 +92,12 @@ static void put_identity(struct json_writer *w, const struct top_model *model,
 		break;
 	case TOP_CGROUPS:
 		json_put_bytes(w, "cgroup", name);
-		json_put_int(w, "processes", row->nr_processes);
+		put_known(w, "processes", row->nr_processes);
 		break;
 	default:
 		json_put_int_unless(w, "uid", row->id, (uid_t)-1);
 		json_put_bytes(w, "user", name);
-		json_put_int(w, "processes", row->nr_processes);
+		put_known(w, "processes", row->nr_processes);
 	}
 }
 
@@ -163,8 +163,7 @@ int top_json(const struct top_model *model, const struct top_list *list)
 	for (size_t i = 0; i < list->nr; i++)
 		put_row(&w, model, list->entries[i].row);
 	json_close_array(&w);
-	json_put_string(&w, "error",
-			model->rows_err ? text_error(model->rows_err) : NULL);
+	json_put_string(&w, "error", top_model_rows_error(model));
 	json_open_array(&w, "estimates");
 	json_put_string(&w, NULL, "remote_ppm");
 	json_close_array(&w);

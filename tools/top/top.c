@@ -239,6 +239,9 @@ static void report(const struct top *top)
 			warnx("node %d: meminfo: %s", node->node,
 			      text_error(node->err));
 	}
+	if (top->model.rows_err)
+		warnx("%s: %s", root_name(top->root),
+		      top_model_rows_error(&top->model));
 	report_rows(&top->model);
 }
 

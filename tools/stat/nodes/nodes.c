@@ -257,6 +257,7 @@ int stat_nodes_main(const struct stat_options *o)
 		root_complain(o->root, error, ROOT_NODES);
 		return EXIT_FAILURE;
 	}
+	root_warn_hidden(o->root, ROOT_ALL);
 	stat_again_begin(o);
 	error = repeat(&s);
 	if (error == -ENOMEM)

@@ -167,14 +167,18 @@ void numastat_processes(struct numastat *c)
 	struct stat_processes all;
 	struct columns columns;
 	int proc = numastat_open_proc(c->o->root);
+	int error = proc < 0 ? -errno : 0;
 	bool each;
 
-	if (proc < 0) {
-		root_complain(c->o->root, -errno, ROOT_PROCESSES);
+	if (proc >= 0)
+		close(proc);
+	if (!error && !root_has_processes(c->o->root))
+		error = -ENOENT;
+	if (error) {
+		root_complain(c->o->root, error, ROOT_PROCESSES);
 		c->ok = false;
 		return;
 	}
-	close(proc);
 	c->ok &= numastat_find(c->o, &all);
 	each = c->o->verbose || all.nr == 1;
 	c->ok &= numastat_processes_read(c->o, &all);

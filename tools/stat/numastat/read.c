@@ -95,14 +95,17 @@ static int read_maps(int proc, struct stat_process *p,
 }
 
 /* A kernel without NUMA returns ENOENT for a process that exists. A captured one may
- * have no other file. */
+ * lack its status. */
 static int gone(int proc, pid_t pid, int err)
 {
 	char path[32];
 
 	if (err != ENOENT)
 		return err;
-	snprintf(path, sizeof(path), "%d", pid);
+	snprintf(path, sizeof(path), "%d/status", pid);
+	if (!faccessat(proc, path, F_OK, 0))
+		return ENOENT;
+	snprintf(path, sizeof(path), "%d/stat", pid);
 	return faccessat(proc, path, F_OK, 0) ? ESRCH : ENOENT;
 }
 

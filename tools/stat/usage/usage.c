@@ -69,6 +69,11 @@ static int open_all(struct usage *u)
 		warnx("nodes of CPUs: %s", text_error(error));
 	}
 	error = open_processes(u);
+	if (!error && o->root && !root_has_processes(o->root)) {
+		tally_kernel_processes_close(u->processes);
+		u->processes = NULL;
+		error = -ENOENT;
+	}
 	if (o->by != STAT_BY_CGROUP || o->nr_names ||
 	    (error && error != -ENOENT))
 		return error;
@@ -342,6 +347,7 @@ int stat_usage_main(const struct stat_options *o)
 	if (error) {
 		root_complain(o->root, error, ROOT_PROCESSES);
 	} else if (!no_name_is_left(o)) {
+		root_warn_hidden(o->root, ROOT_CPUS);
 		stat_again_begin(o);
 		error = repeat(&u);
 		if (error == -ENOMEM)

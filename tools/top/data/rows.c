@@ -262,7 +262,7 @@ int top_rows_fill(struct top_rows *rows, enum top_by by,
 
 	/* With rows, the errors are theirs. */
 	if (!rows->nr_taken)
-		model->rows_err = rows->err;
+		model->rows_err = rows->err || rows->live ? rows->err : -ENOENT;
 	if (by == TOP_PROCESSES)
 		for (unsigned int i = 0; !err && i < rows->nr_taken; i++)
 			err = fill_process(rows, i, model);
@@ -272,7 +272,10 @@ int top_rows_fill(struct top_rows *rows, enum top_by by,
 		err = top_rows_fill_groups(rows, model);
 	else
 		err = fill_sums(rows, by, model);
-	for (size_t i = 0; i < model->nr_rows; i++)
+	for (size_t i = 0; i < model->nr_rows; i++) {
 		model->nr_lacking += model->rows[i].err != 0;
+		if (model->rows_err)
+			model->rows[i].nr_processes = TOP_UNKNOWN;
+	}
 	return err;
 }

@@ -181,8 +181,10 @@ static const char *place_text(const struct top_place *p,
 
 	switch (p->column) {
 	case TOP_ID:
-		snprintf(text, TOP_TEXT, "%" PRId64,
-			 top_has_ids(model->by) ? row->id : row->nr_processes);
+		amount = top_has_ids(model->by) ? row->id : row->nr_processes;
+		if (amount == TOP_UNKNOWN)
+			return "-";
+		snprintf(text, TOP_TEXT, "%" PRId64, amount);
 		return text;
 	case TOP_CPU:
 		return top_text_cpus(row->cpus, false, text);
@@ -277,7 +279,7 @@ static const char *nothing(const struct top_model *model,
 			   const struct top_state *state)
 {
 	if (model->rows_err)
-		return text_error(model->rows_err);
+		return top_model_rows_error(model);
 	if (model->nr_rows && *state->filter)
 		return "no row contains the filter's text";
 	return "none";

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/root.h"
+#include "common/text.h"
 #include "top/model/model.h"
 
 void top_model_clear(struct top_model *model)
@@ -91,6 +93,13 @@ int top_model_add_text(struct top_model *model, const char *text, size_t *place)
 	*place = model->nr_texts;
 	model->nr_texts += size;
 	return 0;
+}
+
+const char *top_model_rows_error(const struct top_model *model)
+{
+	if (model->rows_err == -ENOENT)
+		return ROOT_PROCESSES;
+	return model->rows_err ? text_error(model->rows_err) : NULL;
 }
 
 const char *top_model_text(const struct top_model *model, size_t place)

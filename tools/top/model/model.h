@@ -63,7 +63,7 @@ struct top_row {
 	int64_t id;	      /* pid, tid, or uid */
 	int64_t parent;	      /* pid of a process's parent, of a thread */
 	uint64_t start_ticks; /* of a process */
-	int64_t nr_processes; /* of a cgroup, or a user */
+	int64_t nr_processes; /* of a cgroup, or a user; TOP_UNKNOWN */
 	int err;	      /* of reading its memory */
 	bool estimate;	      /* of its memory */
 	size_t name, user;    /* offsets of texts, of any bytes but NUL */
@@ -94,7 +94,8 @@ struct top_model {
 	char *texts;
 	size_t nr_texts, room_texts;
 	size_t nr_lacking; /* rows with an error */
-	int rows_err;	   /* the reason that there are no rows */
+	int rows_err; /* the reason that there are no rows; -ENOENT: a capture
+			 without processes */
 };
 
 /* Empty the model, and keep its memory. */
@@ -110,6 +111,9 @@ struct top_part *top_model_add_part(struct top_model *model,
 				    unsigned int index);
 int top_model_add_text(struct top_model *model, const char *text,
 		       size_t *place);
+
+/* The words for rows_err; NULL: none. */
+const char *top_model_rows_error(const struct top_model *model);
 
 const char *top_model_text(const struct top_model *model, size_t place);
 
