@@ -502,14 +502,57 @@ static void who_was_asked_for_ends(void **state)
 	child = 0;
 }
 
+/* Children that end, and are reaped a little later, for ever. */
+static pid_t reap_zombies(void)
+{
+	pid_t last[8] = {0};
+
+	if (fork())
+		return 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (unsigned int i = 0;; i++) {
+		pid_t *p = &last[i % 8];
+
+		if (*p > 0)
+			waitpid(*p, NULL, 0);
+		*p = fork();
+		if (!*p)
+			_exit(0);
+		usleep(200);
+	}
+}
+
+/* It is no process of an unknown user. */
+static void a_zombie_is_reaped_meanwhile(void **state)
+{
+	(void)state;
+	begin(reap_zombies);
+	assert_int_equal(
+		tally_kernel_processes_open(NULL, topo, NULL, NULL, &list), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_not_equal(tally_kernel_processes_read(list),
+				     -ENOMEM);
+		for (unsigned int r = 0; r < tally_kernel_processes_nr(list);
+		     r++) {
+			const struct tally_process_row *row =
+				tally_kernel_processes_row(list, r);
+
+			assert_true(row->err || row->uid != (uid_t)-1);
+		}
+	}
+}
+
 #define LIVE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		LIVE(own_and_common),	      LIVE(bounds_hold_the_truth),
-		LIVE(threads_end_meanwhile),  LIVE(processes_end_meanwhile),
+		LIVE(own_and_common),
+		LIVE(bounds_hold_the_truth),
+		LIVE(threads_end_meanwhile),
+		LIVE(processes_end_meanwhile),
 		LIVE(who_was_asked_for_ends),
+		LIVE(a_zombie_is_reaped_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

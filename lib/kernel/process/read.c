@@ -349,11 +349,12 @@ int process_read_memory(struct tally_process_stats *l, struct process_entry *p)
 		p->row.swap_bytes = TALLY_UNKNOWN;
 		err = 0;
 	}
-	if (!err)
+	if (!err) {
 		err = process_read_cgroup(l, p);
-	/* Kernels can be built without cgroups. */
-	if (err == -ESRCH)
-		err = cgroup_set(p, "", 0);
+		/* Kernels can be built without cgroups. */
+		if (err == -ESRCH)
+			err = cgroup_set(p, "", 0);
+	}
 	if (!err && alive)
 		err = read_threads(l, p);
 	p->row.has_memory &= alive;
