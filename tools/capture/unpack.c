@@ -197,7 +197,25 @@ static bool is_inside(const char *path)
 	return true;
 }
 
-static void check(struct archive_entry *entry)
+/* Members that are not unpacked, and the first of them. */
+static unsigned int nr_left_out;
+static char left_out[300];
+
+static __attribute__((format(printf, 1, 2))) bool leave_out(const char *format,
+							    ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (!nr_left_out++)
+		vsnprintf(left_out, sizeof(left_out), format, args);
+	va_end(args);
+	return false;
+}
+
+/* Whether to unpack it. Links and files of other kinds are left out where tar has
+ * them of /proc/PID, /etc or /dev. */
+static bool check(struct archive_entry *entry)
 {
 	const char *path = archive_entry_pathname(entry);
 	const char *link = archive_entry_hardlink(entry);
@@ -206,7 +224,7 @@ static void check(struct archive_entry *entry)
 		refuse("%s%s%s leads out of the archive", readable(path),
 		       link ? ", linked to " : "", link ? readable(link) : "");
 	if (link)
-		return;
+		return true;
 	switch (archive_entry_filetype(entry)) {
 	case AE_IFREG:
 		if (archive_entry_size(entry) > CAPTURE_MOST)
@@ -218,13 +236,14 @@ static void check(struct archive_entry *entry)
 		link = archive_entry_symlink(entry);
 		if (!link || *link == '/' ||
 		    depth_of(link, depth_of(path, 0) - 1) < 0)
-			refuse("%s, linked to %s, leads out of the archive",
-			       readable(path), readable(link));
+			return leave_out("%s, linked to %s", readable(path),
+					 readable(link));
 		break;
 	default:
-		refuse("%s is neither a file, a directory nor a link",
-		       readable(path));
+		return leave_out("%s is neither a file, a directory nor a link",
+				 readable(path));
 	}
+	return true;
 }
 
 static void complain(struct archive *a, const char *path)
@@ -287,8 +306,8 @@ static void unpack(struct archive *from)
 		       ARCHIVE_OK ||
 	       status == ARCHIVE_WARN) {
 		any = true;
-		check(entry);
-		put(from, to, entry, &bytes);
+		if (check(entry))
+			put(from, to, entry, &bytes);
 		/* Of members that replace each other, too. */
 		if (archive_filter_bytes(from, 0) >
 		    2 * (la_int64_t)CAPTURE_MOST) {
@@ -334,28 +353,47 @@ static bool is_tree(const char *path)
 	return !access(name, F_OK);
 }
 
+#define MOST_DEPTH 8
+
+/* Change to the only directory here that has a tree, or else to the only one. Returns
+ * whether there is one. */
+static bool go_down(void)
+{
+	unsigned int nr_trees = 0, nr_all = 0;
+	char to[NAME_MAX + 1] = "";
+	struct dirent *entry;
+	DIR *dir = opendir(".");
+
+	while (dir && (entry = readdir(dir))) {
+		bool tree = is_tree(entry->d_name);
+
+		if (*entry->d_name == '.')
+			continue;
+		nr_trees += tree;
+		nr_all++;
+		if (tree || !nr_trees)
+			snprintf(to, sizeof(to), "%s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	if (nr_trees > 1)
+		refuse("it has %u machines: unpack it with tar, and name the "
+		       "directory of one",
+		       nr_trees);
+	return (nr_trees == 1 || nr_all == 1) && chdir(to) == 0;
+}
+
 /* Many archives have one directory, which holds all else. */
 static int open_tree_directory(void)
 {
-	char only[NAME_MAX + 2] = "";
-	struct dirent *entry;
-	DIR *dir = opendir("/");
-
-	while (!is_tree("") && dir && (entry = readdir(dir)))
-		if (*entry->d_name != '.') {
-			if (*only) {
-				*only = '\0';
-				break;
-			}
-			snprintf(only, sizeof(only), "/%s", entry->d_name);
-		}
-	if (dir)
-		closedir(dir);
-	return open(*only ? only : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < MOST_DEPTH && !is_tree(".") && go_down(); i++)
+		;
+	return open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 int unpack_main(int argc, char **argv)
 {
+	char words[400] = "";
 	struct archive *from;
 	int fd;
 
@@ -370,6 +408,10 @@ int unpack_main(int argc, char **argv)
 	fd = open_tree_directory();
 	if (fd < 0)
 		refuse("it has neither sys nor proc");
-	answer(fd, "");
+	if (nr_left_out)
+		snprintf(words, sizeof(words),
+			 "%u member%s left out, the first: %s", nr_left_out,
+			 nr_left_out == 1 ? " is" : "s are", left_out);
+	answer(fd, words);
 	return EXIT_SUCCESS;
 }

@@ -37,8 +37,8 @@ static _Noreturn void unpack(int file, int to)
 	_exit(EXIT_FAILURE);
 }
 
-/* Returns a descriptor of the directory; or -1, with @words for what is wrong, which
- * are empty after a message. */
+/* Returns a descriptor of the directory, with @words for what is not in it; or -1, with
+ * those for what is wrong. They may be empty. */
 static int receive(int from, char *words, size_t size)
 {
 	union {
@@ -107,6 +107,8 @@ int root_open(const char **root)
 		warnx("%s: %s", *root, *words ? words : "it is not unpacked");
 		return -1;
 	}
+	if (*words)
+		warnx("%s: %s", *root, words);
 	snprintf(unpacked, sizeof(unpacked), "/proc/self/fd/%d", fd);
 	archive = *root;
 	*root = unpacked;

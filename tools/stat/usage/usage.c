@@ -86,8 +86,10 @@ static int open_all(struct usage *u)
 		u->failed = true;
 		root_complain(o->root, without, ROOT_PROCESSES);
 	} else if (error == -ENOENT) {
-		warnx("no memory controller: cgroups are shown as the sums of "
-		      "their processes");
+		warnx("%s%sno memory controller%s: cgroups are shown as the "
+		      "sums of their processes",
+		      o->root ? root_name(o->root) : "", o->root ? ": " : "",
+		      o->root ? " was captured" : "");
 		error = 0;
 	}
 	return error;
