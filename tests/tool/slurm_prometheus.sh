@@ -88,12 +88,12 @@ until no_job; do
 	sleep 1
 done
 check "each had one" await answers \
-	"count(count by (account) (count_over_time(${jobs}[20m])))" $nr_jobs
+	"count(count by (account) (count_over_time(${jobs}[1d])))" $nr_jobs
 check "none has one in the end" await answers "count($jobs)" ''
-check "nor does any job count twice" answers "max(resets(${jobs}[20m]))" 0
+check "nor does any job count twice" answers "max(resets(${jobs}[1d]))" 0
 
 # The last amounts of a job, which ended before a scrape, are in the rest.
-shown=$(query "sum(max_over_time(${jobs}[20m]))")
+shown=$(query "sum(max_over_time(${jobs}[1d]))")
 rest=$(query 'sum(numatally_account_cpu_seconds_total{rest="true"})')
 printed=$(cat "$tmp"/used.* | awk '{ s += $1 } END { print s }')
 # near WHOLE SLACK: 2 %, and what a job's shell and the ends of processes take
