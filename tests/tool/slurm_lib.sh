@@ -185,11 +185,9 @@ start_slurm()
 		command -v $program >/dev/null || skip_all "no $program"
 	done
 	installed=$(mktemp -d "${TMPDIR:-/tmp}/numatally-test.XXXXXX") || exit 99
-	plugin=$installed/numatally/spank_numatally.so
-	mkdir "$installed/numatally"
+	plugin=$installed/spank_numatally.so
 	cp tools/slurm/.libs/spank_numatally.so \
-		tools/slurm/.libs/slurm_node.so "$installed/numatally"
-	cp lib/.libs/libnumatally.so.0 "$installed"
+		tools/slurm/.libs/slurm_node.so "$installed"
 	[ -n "${real_machine-}" ] || make_machine
 	# munged wants its directories closed to others.
 	mkdir -p "$tmp/munge" "$tmp/state" "$tmp/spool"
