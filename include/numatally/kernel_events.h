@@ -36,11 +36,14 @@ enum tally_event {
  *	cgroup's own clock tells the CPU time, which is then of no node.
  * SAMPLE: /proc tells what each thread has done, and where it ran last: an
  *	estimate.
+ * INHERIT_TIME: as INHERIT, but of CPU time alone: a quarter of the events. The
+ *	other counts are estimates, as those of SAMPLE.
  */
 enum tally_events_way {
 	TALLY_EVENTS_INHERIT,
 	TALLY_EVENTS_CGROUP,
 	TALLY_EVENTS_SAMPLE,
+	TALLY_EVENTS_INHERIT_TIME,
 };
 
 /* A counter of events. One thread at a time may use it. */
@@ -54,9 +57,8 @@ struct tally_event_counts {
 
 /*
  * Prepare to count the events of process @pid and of all its descendants to
- * come. The process must have one thread and no child yet. INHERIT and SAMPLE
- * begin to count at about its next execve(2), CGROUP at
- * tally_kernel_events_start().
+ * come. The process must have one thread and no child yet. CGROUP begins to count
+ * at tally_kernel_events_start(), the others at about its next execve(2).
  *
  * @cgroup_fd: CGROUP: the directory of the process's cgroup, of version 2,
  *	borrowed during the call; else ignored.
@@ -65,8 +67,8 @@ struct tally_event_counts {
  * @topo and @tree must live until the close. The caller closes *@events. It
  * holds up to 2 * TALLY_NR_EVENTS file descriptors per CPU.
  *
- * Linux may grant INHERIT for user mode alone (perf_event_paranoid 2 without
- * CAP_PERFMON): CPU time is then exact, and other events are estimates.
+ * Linux may grant inherited events for user mode alone (perf_event_paranoid 2
+ * without CAP_PERFMON): CPU time is then exact, and other events are estimates.
  *
  * -EACCES, -EPERM, -ENOSYS
  *		the kernel refuses; SAMPLE is always allowed
@@ -80,10 +82,12 @@ TALLY_API TALLY_NODISCARD int tally_kernel_events_open(
 	struct tally_tree *tree, int cgroup_fd, struct tally_events **events);
 TALLY_API void tally_kernel_events_close(struct tally_events *events);
 
-/* The number of events that INHERIT opens and that each fork clones. One takes
- * about 2 us of a fork of 130 us (Zen 5, Linux 6.18, virtual machine). */
+/* The number of events that INHERIT or INHERIT_TIME opens and that each fork
+ * clones; 0: of another way. One takes about 2 us of a fork of 130 us (Zen 5, Linux
+ * 6.18, virtual machine). */
 TALLY_API unsigned int
-tally_kernel_events_nr_inherited(const struct tally_topo *topo);
+tally_kernel_events_nr_inherited(const struct tally_topo *topo,
+				 enum tally_events_way way);
 
 /* Begin to count (CGROUP); do nothing otherwise. 0, or the -errno of
  * perf_event_open(2)'s ioctl: nothing may be counted. */
@@ -98,7 +102,7 @@ tally_kernel_events_estimates(const struct tally_events *events);
 /*
  * Read what was counted so far into the rows. Counts never fall.
  *
- * SAMPLE, and estimates of INHERIT: the call refreshes the tree and reads every
+ * SAMPLE, and estimates of the others: the call refreshes the tree and reads every
  * thread in it, about 50 us each. What a thread did since the last call goes to
  * the node where it runs now. What it did before it ended is missing until
  * tally_kernel_events_reconcile().

@@ -108,31 +108,68 @@ static unsigned int nr_open_files(void)
 }
 
 /* Each fork(2) copies all events: no more sets than nodes and CPUs need. */
-static void no_more_events_than_announced(void **state)
+static void opens_as_announced(enum tally_events_way way, unsigned int each)
 {
-	unsigned int before, nr = tally_kernel_events_nr_inherited(topo);
+	unsigned int before, nr = tally_kernel_events_nr_inherited(topo, way);
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
 	struct tally_events *events;
 	bool all_known = true;
 	struct command c;
 
-	(void)state;
 	before = nr_open_files();
 	open_way(TALLY_EVENTS_SAMPLE, &c, &events);
 	before = nr_open_files() - before; /* else than perf's */
 	tally_kernel_events_close(events);
 	command_cancel(&c);
 	before += nr_open_files();
-	open_way(TALLY_EVENTS_INHERIT, &c, &events);
+	open_way(way, &c, &events);
 	assert_int_equal(nr_open_files() - before, nr);
 	tally_kernel_events_close(events);
 	command_cancel(&c);
 	for (unsigned int cpu = 0; cpu < nr_cpus; cpu++)
 		all_known &= tally_topo_cpu_node(topo, (int)cpu) >= 0;
 	if (all_known && nr_rows == 2)
-		assert_int_equal(nr, TALLY_NR_EVENTS);
+		assert_int_equal(nr, each);
 	else
-		assert_true(nr <= (nr_cpus + 1) * TALLY_NR_EVENTS);
+		assert_true(nr <= (nr_cpus + 1) * each);
+}
+
+static void no_more_events_than_announced(void **state)
+{
+	(void)state;
+	opens_as_announced(TALLY_EVENTS_INHERIT, TALLY_NR_EVENTS);
+	opens_as_announced(TALLY_EVENTS_INHERIT_TIME, 1);
+	assert_int_equal(
+		tally_kernel_events_nr_inherited(topo, TALLY_EVENTS_SAMPLE), 0);
+}
+
+static void time_alone_leaves_the_others_to_samples(void **state)
+{
+	struct tally_event_counts *rows, totals;
+	struct tally_events *events;
+	struct command c;
+	int64_t ns;
+
+	(void)state;
+	open_way(TALLY_EVENTS_INHERIT_TIME, &c, &events);
+	assert_int_equal(tally_kernel_events_estimates(events),
+			 ALL & ~(1 << TALLY_EVENT_CPU_NS));
+	command_end(&c);
+	rows = read_rows(events);
+	ns = sum(rows, TALLY_EVENT_CPU_NS);
+	assert_in_range(ns, NR_WORKERS * 20000000, INT64_MAX);
+	free(rows);
+	totals = totals_of(&c.usage);
+	totals.count[TALLY_EVENT_CPU_NS] = -1;
+	tally_kernel_events_reconcile(events, totals.count, TALLY_NR_EVENTS,
+				      -1);
+	rows = read_rows(events);
+	assert_int_equal(sum(rows, TALLY_EVENT_CPU_NS), ns);
+	assert_in_range(sum(rows, TALLY_EVENT_PAGE_FAULTS),
+			NR_WORKERS * NR_PAGES,
+			totals.count[TALLY_EVENT_PAGE_FAULTS]);
+	free(rows);
+	tally_kernel_events_close(events);
 }
 
 /* The row of what is of no known node: where there is one node, its. */
@@ -244,6 +281,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(inherited_events_count_the_command_alone),
 		cmocka_unit_test(nothing_counts_before_the_exec),
 		cmocka_unit_test(no_more_events_than_announced),
+		cmocka_unit_test(time_alone_leaves_the_others_to_samples),
 		cmocka_unit_test(time_without_events_is_of_no_node),
 		cmocka_unit_test(a_process_that_has_ended),
 		cmocka_unit_test(no_such_cgroup),

@@ -74,7 +74,8 @@ static int try_bpf(struct run_account *a, int asked, pid_t pid)
 /* The way that was asked for, or the best one that is allowed. */
 static int choose_events(struct run_account *a, int asked, pid_t pid)
 {
-	unsigned int nr_events = tally_kernel_events_nr_inherited(a->topo);
+	unsigned int nr_events =
+		tally_kernel_events_nr_inherited(a->topo, TALLY_EVENTS_INHERIT);
 	int ret = -ENOENT;
 
 	if (!try_bpf(a, asked, pid))

@@ -285,10 +285,11 @@ int use_begin(struct book *b, uint32_t job, struct use **use)
 static int open_inherited(const struct book *b, pid_t pid,
 			  struct tally_events **events)
 {
-	if (tally_kernel_events_nr_inherited(b->topo) > MAX_EVENTS)
+	enum tally_events_way way = TALLY_EVENTS_INHERIT_TIME;
+
+	if (tally_kernel_events_nr_inherited(b->topo, way) > MAX_EVENTS)
 		return -E2BIG;
-	return tally_kernel_events_open(b->topo, TALLY_EVENTS_INHERIT, pid,
-					NULL, -1, events);
+	return tally_kernel_events_open(b->topo, way, pid, NULL, -1, events);
 }
 
 static int add_task(struct use *u, pid_t pid)
@@ -385,27 +386,22 @@ void use_end(struct use *u)
 
 /*
  * At the first perf event of a machine Linux patches its own code, which takes 1 to
- * 2 ms; after the last one it undoes that. So this process keeps one of each kind,
- * which counts nothing, and steps find the code patched.
+ * 2 ms; after the last one it undoes that. So this process keeps one, which counts
+ * nothing, and steps find the code patched.
  */
 static void keep_patched(void)
 {
-	static const uint64_t kinds[] = {
-		PERF_COUNT_SW_TASK_CLOCK, PERF_COUNT_SW_PAGE_FAULTS,
-		PERF_COUNT_SW_CONTEXT_SWITCHES, PERF_COUNT_SW_CPU_MIGRATIONS};
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_TASK_CLOCK,
+		.disabled = 1,
+	};
 	static bool kept;
 
-	for (size_t i = 0; !kept && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct perf_event_attr attr = {
-			.type = PERF_TYPE_SOFTWARE,
-			.size = sizeof(attr),
-			.config = kinds[i],
-			.disabled = 1,
-		};
-
+	if (!kept)
 		syscall(SYS_perf_event_open, &attr, 0, -1, -1,
 			PERF_FLAG_FD_CLOEXEC);
-	}
 	kept = true;
 }
 

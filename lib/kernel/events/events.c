@@ -21,7 +21,8 @@ struct tally_events {
 	unsigned int nr_rows; /* the last is of no node */
 	enum tally_events_way way;
 	unsigned int estimates;
-	unsigned int inexact;  /* estimates since the totals were told */
+	unsigned int sampled_events; /* those that the sampler counts */
+	unsigned int inexact;	     /* estimates since the totals were told */
 	int64_t lost_ns;       /* CPU time of which events were taken away */
 	struct perf_set *perf; /* NULL: all is sampled */
 	struct task_sampler *sampler;	    /* always set: it knows what went
@@ -34,11 +35,7 @@ struct tally_events {
 	struct tally_event_counts *told;   /* by the last read */
 };
 
-/* Without kernel mode, perf counts a part of the page faults, and none of the
- * others, which happen only there. */
-#define NOT_IN_USER_MODE (ALL_EVENTS & ~(1u << TALLY_EVENT_CPU_NS))
-#define SAMPLED_IN_USER_MODE \
-	(NOT_IN_USER_MODE & ~(1u << TALLY_EVENT_PAGE_FAULTS))
+#define ALL_BUT_TIME (ALL_EVENTS & ~(1u << TALLY_EVENT_CPU_NS))
 
 static bool is_refusal(int ret)
 {
@@ -48,21 +45,30 @@ static bool is_refusal(int ret)
 static int open_perf(struct tally_events *ev, const struct tally_topo *topo,
 		     pid_t pid, int cgroup_fd)
 {
+	bool time_alone = ev->way == TALLY_EVENTS_INHERIT_TIME;
+	unsigned int nr = time_alone ? 1 : TALLY_NR_EVENTS;
 	int ret;
 
 	if (ev->way == TALLY_EVENTS_SAMPLE) {
-		ev->estimates = ALL_EVENTS;
+		ev->estimates = ev->sampled_events = ALL_EVENTS;
 		return 0;
 	}
 	if (ev->way == TALLY_EVENTS_CGROUP)
-		return perf_set_open(topo, pid, cgroup_fd, false, &ev->perf);
-	ret = perf_set_open(topo, pid, -1, false, &ev->perf);
+		return perf_set_open(topo, pid, cgroup_fd, nr, false,
+				     &ev->perf);
+	if (time_alone)
+		ev->estimates = ev->sampled_events = ALL_BUT_TIME;
+	ret = perf_set_open(topo, pid, -1, nr, false, &ev->perf);
 	if (!is_refusal(ret))
 		return ret;
-	ret = perf_set_open(topo, pid, -1, true, &ev->perf);
-	if (!ret)
-		ev->estimates = NOT_IN_USER_MODE;
-	return ret;
+	ret = perf_set_open(topo, pid, -1, nr, true, &ev->perf);
+	if (ret || time_alone)
+		return ret;
+	/* Without kernel mode, perf counts a part of the page faults, and none of
+	 * the others, which happen only there. */
+	ev->estimates = ALL_BUT_TIME;
+	ev->sampled_events = ALL_BUT_TIME & ~(1u << TALLY_EVENT_PAGE_FAULTS);
+	return 0;
 }
 
 int tally_kernel_events_open(const struct tally_topo *topo,
@@ -137,8 +143,7 @@ static int count_by_perf(struct tally_events *ev)
 /* Bring counted up to date. */
 static int count(struct tally_events *ev)
 {
-	unsigned int sampled = ev->perf ? ev->estimates & SAMPLED_IN_USER_MODE
-					: ALL_EVENTS;
+	unsigned int sampled = ev->sampled_events;
 	int ret = 0, err = 0;
 
 	if (ev->perf)
@@ -325,7 +330,7 @@ void tally_kernel_events_reconcile(struct tally_events *ev,
 	struct tally_event_counts before, living, total;
 
 	count(ev);
-	if (ev->perf && !(ev->estimates & SAMPLED_IN_USER_MODE))
+	if (!ev->sampled_events)
 		task_sampler_read(ev->sampler, ev->sampled);
 	task_sampler_before(ev->sampler, &before);
 	task_sampler_living(ev->sampler, &living);

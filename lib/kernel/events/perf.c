@@ -29,7 +29,8 @@ struct perf_group {
 struct perf_set {
 	unsigned int nr_rows;
 	pid_t pid;
-	int cgroup_fd; /* -1: the events are a task's */
+	int cgroup_fd;		/* -1: the events are a task's */
+	unsigned int nr_events; /* the first ones */
 	bool user_only;
 	bool has_gaps;
 	int64_t before_ns; /* CPU time of the cgroup when its events began;
@@ -87,7 +88,7 @@ static int group_open(const struct perf_set *set, struct perf_group *group)
 
 	if (!of_task)
 		flags |= PERF_FLAG_PID_CGROUP;
-	for (int e = 0; e < TALLY_NR_EVENTS; e++) {
+	for (unsigned int e = 0; e < set->nr_events; e++) {
 		/* The leader gates the group. */
 		attr.disabled = e == 0;
 		attr.enable_on_exec = e == 0 && of_task;
@@ -140,11 +141,12 @@ static int read_group(int fd, int64_t *counts, uint64_t max)
 	return (int)buf[0];
 }
 
-static int read_inherited(const struct perf_group *group, int64_t *counts)
+static int read_inherited(const struct perf_group *group,
+			  unsigned int nr_events, int64_t *counts)
 {
 	int ret = 0;
 
-	for (int e = 0; e < TALLY_NR_EVENTS && !ret; e++)
+	for (unsigned int e = 0; e < nr_events && !ret; e++)
 		ret = read_one(group->fds[e], &counts[e]);
 	return ret;
 }
@@ -187,7 +189,7 @@ static int group_read(const struct perf_set *set,
 	if (!group_is_open(group))
 		return 0;
 	if (set->cgroup_fd < 0)
-		return read_inherited(group, counts->count);
+		return read_inherited(group, set->nr_events, counts->count);
 	return read_of_cgroup(group, counts, dead);
 }
 
@@ -236,11 +238,15 @@ static bool is_complete(const struct tally_topo *topo, unsigned int nr_apart)
 	return nr_apart == tally_topo_nr_cpus(topo);
 }
 
-unsigned int tally_kernel_events_nr_inherited(const struct tally_topo *topo)
+unsigned int tally_kernel_events_nr_inherited(const struct tally_topo *topo,
+					      enum tally_events_way way)
 {
 	unsigned int nr_apart = nr_cpus_apart(topo);
+	unsigned int each = way == TALLY_EVENTS_INHERIT	       ? TALLY_NR_EVENTS
+			    : way == TALLY_EVENTS_INHERIT_TIME ? 1
+							       : 0;
 
-	return (nr_apart + !is_complete(topo, nr_apart)) * TALLY_NR_EVENTS;
+	return (nr_apart + !is_complete(topo, nr_apart)) * each;
 }
 
 static int set_open(struct perf_set *set, bool complete)
@@ -263,7 +269,7 @@ static int set_open(struct perf_set *set, bool complete)
 }
 
 int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
-		  bool user_only, struct perf_set **set)
+		  unsigned int nr_events, bool user_only, struct perf_set **set)
 {
 	unsigned int nr_nodes = tally_topo_nr_nodes(topo);
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
@@ -277,6 +283,7 @@ int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
 	s->nr_rows = nr_nodes + 1;
 	s->pid = pid;
 	s->cgroup_fd = -1;
+	s->nr_events = nr_events;
 	s->user_only = user_only;
 	s->has_gaps = false;
 	s->before_ns = -1;

@@ -27,11 +27,13 @@ struct perf_set;
 /*
  * Open a set on the task pid, which its children inherit, and which its next
  * execve(2) enables; or, if cgroup_fd >= 0, on that cgroup, enabled by
- * perf_set_enable(). user_only: count nothing in kernel mode, except that CPU
- * time is complete.
+ * perf_set_enable(). nr_events: count the first ones of enum tally_event; a cgroup's
+ * are all counted. user_only: count nothing in kernel mode, except that CPU time is
+ * complete.
  */
 int perf_set_open(const struct tally_topo *topo, pid_t pid, int cgroup_fd,
-		  bool user_only, struct perf_set **set);
+		  unsigned int nr_events, bool user_only,
+		  struct perf_set **set);
 void perf_set_close(struct perf_set *set);
 int perf_set_enable(struct perf_set *set);
 
