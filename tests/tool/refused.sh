@@ -54,6 +54,32 @@ check "processes of two users" settled
 as $user cat "/proc/$(of $other | head -n 1)/numa_maps" >/dev/null 2>&1 &&
 	skip_all "a user may read numa_maps of others"
 
+# ---- processes that are hidden --------------------------------------------------
+
+# hidden NAME ARGUMENT…: the verb says so, once, and shows the user's own
+hidden() {
+	name=$1
+	shift
+	for how in 1 2; do
+		unshare -m sh -c 'mount -t proc -o hidepid="$0" proc /proc || exit
+			user=$1
+			shift
+			exec setpriv --reuid="$user" --regid="$user" --clear-groups \
+				--inh-caps=-all --bounding-set=-all "$@"' \
+			$how $user "$tool" "$@" >"$out" 2>"$err"
+		[ "$(grep -c ': /proc hides processes of other users (hidepid)$' \
+			"$err")" -eq 1 ] && grep -q '\<eat\>' "$out"
+		result $? "$name: hidepid=$how"
+	done
+}
+if unshare -m sh -c 'mount -t proc -o hidepid=1 proc /proc' 2>"$err"; then
+	hidden "stat by process" stat --by process
+	hidden "stat -p" stat -p eat
+	hidden "top" top --batch --count 1
+else
+	skip "hidepid" "no mount namespaces"
+fi
+
 # ---- what root and the user are told -------------------------------------------
 
 # told NAME ARGUMENT…: as JSON, in NAME.root and NAME.user

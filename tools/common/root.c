@@ -154,3 +154,11 @@ void root_warn_hidden(const char *root, const char *what)
 		warnx("%s: sys/devices/system shows no nodes: %s on node 0",
 		      root_name(root), what);
 }
+
+void root_warn_hidepid(const char *root)
+{
+	/* Each PID namespace has a process 1. */
+	if (!root && !access("/proc/self/stat", R_OK) &&
+	    access("/proc/1/stat", R_OK))
+		warnx("/proc hides processes of other users (hidepid)");
+}

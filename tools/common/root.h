@@ -34,4 +34,7 @@ bool root_has_processes(const char *root);
 
 void root_warn_hidden(const char *root, const char *what);
 
+/* Tell once if /proc hides processes of others from this user (hidepid). */
+void root_warn_hidepid(const char *root);
+
 #endif

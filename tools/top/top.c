@@ -351,8 +351,10 @@ static int run(struct top *top)
 	if (root_open(&top->root))
 		return EXIT_FAILURE;
 	err = top_data_open(top->root, &top->wanted, &top->data, &what);
-	if (!err)
+	if (!err) {
 		root_warn_hidden(top->root, ROOT_ALL);
+		root_warn_hidepid(top->root);
+	}
 	if (!err)
 		err = top->batch ? run_batch(top) : run_interactive(top);
 	if (err && err != -ENOTTY)

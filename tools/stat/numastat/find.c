@@ -193,8 +193,10 @@ bool numastat_find(const struct stat_options *o, struct stat_processes *all)
 	}
 	if (proc >= 0)
 		close(proc);
-	if (patterns)
+	if (patterns) {
+		root_warn_hidepid(o->root);
 		search(o, all, found);
+	}
 	for (size_t i = 0; i < o->nr_names; i++) {
 		if (found[i])
 			continue;

@@ -350,6 +350,7 @@ int stat_usage_main(const struct stat_options *o)
 		root_complain(o->root, error, ROOT_PROCESSES);
 	} else if (!no_name_is_left(o)) {
 		root_warn_hidden(o->root, ROOT_CPUS);
+		root_warn_hidepid(o->root);
 		stat_again_begin(o);
 		error = repeat(&u);
 		if (error == -ENOMEM)
