@@ -69,7 +69,7 @@ check "and the machine takes jobs" await node_is_idle
 with_slurm sbatch -o /dev/null -n4 --mem=400 --wrap "srun -n2 --mem=100 --exact $until_go" \
 	>"$tmp/submitted"
 check "a job with a step" await ledger_is '.accounts | length == 2'
-pkill -KILL -f "slurmstepd: \[$(tr -dc 0-9 <"$tmp/submitted")\.0\]"
+kill -KILL $(steps_of "$(tr -dc 0-9 <"$tmp/submitted").0")
 with_slurm scancel "$(tr -dc 0-9 <"$tmp/submitted")"
 check "nothing is held after kill -9 of a step and the end of its job" await no_job
 with_slurm sbatch -o /dev/null -n4 --mem=400 --wrap "$until_go" >/dev/null

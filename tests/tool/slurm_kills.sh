@@ -28,7 +28,7 @@ mv "$tmp/before" "$tmp/state"
 start_slurmctld
 has_no_step()
 {
-	! pgrep -f "^slurmstepd: \[$forgotten\." >/dev/null
+	[ -z "$(steps_of "$forgotten.")" ]
 }
 await has_no_step
 rm "$tmp/go"
@@ -47,7 +47,7 @@ until=0
 bad=
 one_of()
 {
-	pgrep -f "$1" | awk -v n="$round" '{ p[NR] = $1 } END { if (NR) print p[n % NR + 1] }'
+	"$@" | awk -v n="$round" '{ p[NR] = $1 } END { if (NR) print p[n % NR + 1] }'
 }
 submit()
 {
@@ -61,8 +61,8 @@ kill_one()
 {
 	victim=
 	case $1 in
-	0) victim=$(one_of '^slurmstepd: \[[0-9]*\.') ;;
-	1) victim=$(one_of "^sleep 2\.$$") ;;
+	0) victim=$(one_of steps_of '') ;;
+	1) victim=$(one_of pgrep -f "^sleep 2\.$$") ;;
 	2) stop KILL "$slurmd"; start_slurmd ;;
 	3) stop TERM "$slurmctld"; start_slurmctld ;;
 	esac

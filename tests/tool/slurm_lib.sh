@@ -12,6 +12,8 @@
 #   is_empty                     the ledger holds nothing
 #   no_job                       and Slurm knows no job
 #   go                           ends the jobs of $until_go, a command
+#   steps_of JOB                 PIDs of this Slurm's slurmstepd, of JOB.STEP, of all of
+#                                JOB., or of any ('')
 #
 # A test's before_slurmctld is called once munged runs, and may add to slurm.conf.
 # The ledger is $ledger, the records of jobs that ended are in $record; the daemons
@@ -166,6 +168,15 @@ node_is_idle()
 {
 	[ "$(with_slurm sinfo -h -o %t)" = idle ]
 }
+# Another test's Slurm may run beside this one, with jobs of the same numbers.
+steps_of()
+{
+	for pid in $(pgrep -f "^slurmstepd: \[$1"); do
+		! tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" |
+			grep -qx "SLURM_CONF=$tmp/slurm.conf" || echo "$pid"
+	done
+}
+
 node_is_up()
 {
 	case $(with_slurm sinfo -h -o %t) in
