@@ -60,8 +60,10 @@ const char *user_name(const char *root, uid_t uid, char name[USER_NAME])
 	const struct passwd *entry;
 
 	/* Nobody has this number: it is of a process whose user is not known. */
-	if (uid == (uid_t)-1)
-		return strcpy(name, "?");
+	if (uid == (uid_t)-1) {
+		snprintf(name, USER_NAME, "?");
+		return name;
+	}
 	entry = root ? NULL : getpwuid(uid);
 	if (entry)
 		snprintf(name, USER_NAME, "%s", entry->pw_name);

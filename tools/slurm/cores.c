@@ -48,7 +48,7 @@ static bool read_line(const char *root, int cpu, const char *name, char *line,
 /*
  * The first of the CPUs that share a core or package with @cpu, as a file of its
  * topology lists them; @otherwise without a list. firsts[nr_cpus] keeps what one
- * look tells of all of them, and has -1 before.
+ * look tells of all of them, one more than its number; 0: nothing yet.
  */
 static int first_of(int *firsts, unsigned int nr_cpus, const char *root,
 		    int cpu, const char *name, int otherwise)
@@ -57,16 +57,16 @@ static int first_of(int *firsts, unsigned int nr_cpus, const char *root,
 	char line[4096];
 	const char *list = line;
 
-	if (firsts[cpu] >= 0)
-		return firsts[cpu];
+	if (firsts[cpu])
+		return firsts[cpu] - 1;
 	if (!read_line(root, cpu, name, line, sizeof(line)) ||
 	    !take_range(&list, &from, &to) || from >= nr_cpus)
 		return otherwise;
 	first = from;
 	do {
 		for (; from <= to && from < nr_cpus; from++)
-			if (firsts[from] < 0)
-				firsts[from] = (int)first;
+			if (!firsts[from])
+				firsts[from] = (int)first + 1;
 		list += *list == ',';
 	} while (take_range(&list, &from, &to));
 	return (int)first;
@@ -87,7 +87,7 @@ int cores_read(struct cores *cores, const char *root,
 	       const struct tally_topo *topo)
 {
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
-	int *in_core = malloc(2 * (size_t)nr_cpus * sizeof(int));
+	int *in_core = calloc(2 * (size_t)nr_cpus + 1, sizeof(int));
 	int *in_package = in_core + nr_cpus;
 
 	*cores = (struct cores){calloc(nr_cpus + 1, sizeof(struct core)), 0};
@@ -95,8 +95,6 @@ int cores_read(struct cores *cores, const char *root,
 		free(in_core);
 		return -ENOMEM;
 	}
-	for (unsigned int i = 0; i < 2 * nr_cpus; i++)
-		in_core[i] = -1;
 	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
 		int node = tally_topo_cpu_node(topo, cpu);
 		int index = tally_topo_index(topo, node);
