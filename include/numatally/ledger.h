@@ -157,10 +157,9 @@ TALLY_API TALLY_NODISCARD int tally_ledger_open(const char *path,
  * Open the ledger at @path if it is usable, and complete what dead writers
  * left unfinished; otherwise create it. A ledger that is opened keeps its own
  * limits and spare columns: options, but few_adds, are for one that is created.
- * @resources may
- * have those that were declared later, or lack them; @topo may lack nodes that
- * the ledger has, as those that went offline. If @why is not NULL, set *why to 0
- * or, if the ledger was created, to the reason:
+ * @resources may have those that were declared later, or lack them; @topo may
+ * lack nodes that the ledger has, as those that went offline. If @why is not
+ * NULL, set *why to 0 or, if the ledger was created, to the reason:
  *
  *	-ENOENT		there was none
  *	-ESTALE, -EPROTO, -EBADMSG	as from tally_ledger_open(); the old
