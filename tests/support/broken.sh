@@ -100,13 +100,13 @@ broken_fails()
 		timeout -k 1 150 "$tmp/${1##*/}" >"$tmp/said" 2>&1 &
 	broken_test=$!
 	timeout 160 sed -u '/FAILED/q' <"$tmp/said" >"$tmp/log"
-	! grep -q FAILED "$tmp/log" || kill -KILL -- "-$broken_test" 2>/dev/null
-	wait $broken_test
+	! grep -q FAILED "$tmp/log" || kill -s KILL -- "-$broken_test" 2>/dev/null
+	wait $broken_test 2>/dev/null
 	case $? in
 	124) echo "FAILED: it hangs" ;;
 	134 | 135 | 136 | 139) echo "FAILED: it crashes" ;;
 	esac >>"$tmp/log"
-	kill -KILL -- "-$broken_test" 2>/dev/null
+	kill -s KILL -- "-$broken_test" 2>/dev/null
 	grep -q FAILED "$tmp/log"
 }
 
