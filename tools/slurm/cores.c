@@ -88,13 +88,14 @@ int cores_read(struct cores *cores, const char *root,
 {
 	unsigned int nr_cpus = tally_topo_nr_cpus(topo);
 	int *in_core = calloc(2 * (size_t)nr_cpus + 1, sizeof(int));
-	int *in_package = in_core + nr_cpus;
+	int *in_package;
 
 	*cores = (struct cores){calloc(nr_cpus + 1, sizeof(struct core)), 0};
 	if (!cores->core || !in_core) {
 		free(in_core);
 		return -ENOMEM;
 	}
+	in_package = in_core + nr_cpus;
 	for (int cpu = 0; cpu < (int)nr_cpus; cpu++) {
 		int node = tally_topo_cpu_node(topo, cpu);
 		int index = tally_topo_index(topo, node);
