@@ -168,6 +168,7 @@ node_is_idle()
 {
 	[ "$(with_slurm sinfo -h -o %t)" = idle ]
 }
+
 # Another test's Slurm may run beside this one, with jobs of the same numbers.
 steps_of()
 {

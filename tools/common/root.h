@@ -27,7 +27,7 @@ void root_complain(const char *root, int err, const char *lacks);
 /* Whether it has any process: many a capture has other files of proc alone. */
 bool root_has_processes(const char *root);
 
-/* Tell once if the nodes are hidden, and with  that node 0 has instead. The
+/* Tell once if the nodes are hidden, and @what is on node 0 instead. The
  * numa_maps of processes name the nodes of memory all the same. */
 #define ROOT_ALL  "everything is"
 #define ROOT_CPUS "all CPUs are"
