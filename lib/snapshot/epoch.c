@@ -179,29 +179,43 @@ static void describe(const struct layout *layout, struct pin_info *info)
 	info->age_ns = pin_age(layout);
 }
 
+/* Take this process's lock and the epoch lock. */
+static int begin(struct tally_ledger *l, struct wait *w)
+{
+	int err = ledger_join(l);
+
+	if (err)
+		return err;
+	if (lock(l, w))
+		return -EAGAIN;
+	err = own(l, w);
+	if (err)
+		pthread_mutex_unlock(&l->lock);
+	return err;
+}
+
+static void end(struct tally_ledger *l)
+{
+	disown(l);
+	pthread_mutex_unlock(&l->lock);
+}
+
 int epoch_pin(struct tally_ledger *l, bool join, int64_t timeout_ns,
 	      struct pin_info *info)
 {
 	struct wait w = wait_for(timeout_ns);
-	int err;
+	int err = begin(l, &w);
 
-	err = ledger_join(l);
 	if (err)
 		return err;
-	if (lock(l, &w))
-		return -EAGAIN;
-	err = own(l, &w);
+	err = move_on(l, join, &w);
+	if (!layout_is_whole(l->layout))
+		err = -EBADMSG;
 	if (!err) {
-		err = move_on(l, join, &w);
-		if (!layout_is_whole(l->layout))
-			err = -EBADMSG;
-		if (!err) {
-			writer_set_pins(l->layout, ++l->pins);
-			describe(l->layout, info);
-		}
-		disown(l);
+		writer_set_pins(l->layout, ++l->pins);
+		describe(l->layout, info);
 	}
-	pthread_mutex_unlock(&l->lock);
+	end(l);
 	return err;
 }
 
@@ -222,18 +236,12 @@ static int with_lock(struct tally_ledger *l, int64_t timeout_ns,
 		     int (*what)(struct tally_ledger *, struct wait *))
 {
 	struct wait w = wait_for(timeout_ns);
-	int err = ledger_join(l);
+	int err = begin(l, &w);
 
 	if (err)
 		return err;
-	if (lock(l, &w))
-		return -EAGAIN;
-	err = own(l, &w);
-	if (!err) {
-		err = what(l, &w);
-		disown(l);
-	}
-	pthread_mutex_unlock(&l->lock);
+	err = what(l, &w);
+	end(l);
 	return err;
 }
 
@@ -259,34 +267,29 @@ int epoch_reclaim(struct tally_ledger *l, int64_t timeout_ns)
 	return with_lock(l, timeout_ns, reclaim);
 }
 
-/* Take the snapshot that a reader asks for; else fold what is not pinned. */
-static int serve(struct tally_ledger *l, struct wait *w)
-{
-	uint64_t epoch = layout_control(l->layout)->epoch;
-
-	return pin_is_locked(l->layout, epoch + 1, PIN_BYTE)
-		       ? move_on(l, false, w)
-		       : finish_fold(l, w);
-}
-
-static uint64_t load(const uint64_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_RELAXED);
-}
-
 bool epoch_serve(struct tally_ledger *l)
 {
 	struct layout_control *control = layout_control(l->layout);
-	uint64_t epoch = load(&control->epoch);
-	uint64_t frozen = load(&control->frozen);
-	uint64_t folded = load(&control->folded);
-	int err = with_lock(l, SECOND_NS, serve);
+	uint64_t epoch = __atomic_load_n(&control->epoch, __ATOMIC_ACQUIRE);
+	struct wait w = wait_for(SECOND_NS);
+	int err = 0;
 
-	if (load(&control->frozen) != frozen)
-		futex_wake(ask_answer(l->layout), INT_MAX);
-	return !err && layout_is_whole(l->layout) &&
-	       (load(&control->epoch) != epoch ||
-		load(&control->folded) != folded);
+	if (!pin_is_locked(l->layout, epoch + 1, PIN_BYTE) || begin(l, &w))
+		return false;
+	if (control->epoch == epoch)
+		err = move_on(l, false, &w);
+	end(l);
+	futex_wake(ask_answer(l->layout), INT_MAX);
+	return !err && layout_is_whole(l->layout);
+}
+
+bool epoch_may_fold(const struct tally_ledger *l)
+{
+	const struct layout_control *control = layout_control(l->layout);
+	uint64_t epoch = __atomic_load_n(&control->epoch, __ATOMIC_RELAXED);
+
+	return __atomic_load_n(&control->folded, __ATOMIC_RELAXED) != epoch &&
+	       !pin_is_pinned(l->layout, epoch);
 }
 
 void epoch_close(struct tally_ledger *l)

@@ -47,9 +47,12 @@ int epoch_pin(struct tally_ledger *ledger, bool join, int64_t timeout_ns,
 /* Unpin. A process that serves folds then, or else the next epoch_pin(). */
 void epoch_unpin(struct tally_ledger *ledger);
 
-/* Take the snapshot that a reader asks for; or, if none does, fold what no
- * process has pinned. Return whether anything was done. */
+/* Take the snapshot that a reader asks for. Return whether one did, and another
+ * may. */
 bool epoch_serve(struct tally_ledger *ledger);
+
+/* Whether a frozen bank waits for its fold, which no process has pinned. */
+bool epoch_may_fold(const struct tally_ledger *ledger);
 
 /*
  * Advance epochs until the rows of all accounts that are gone by now are free.

@@ -98,6 +98,11 @@ static bool is_pinned_by_readers(const struct layout *layout, uint64_t epoch)
 	       !pin_is_old(layout);
 }
 
+bool pin_is_pinned(const struct layout *layout, uint64_t epoch)
+{
+	return is_pinned_by_readers(layout, epoch) || writer_pins(layout);
+}
+
 int pin_try_close(const struct layout *layout, uint64_t epoch)
 {
 	struct layout_control *control = layout_control(layout);

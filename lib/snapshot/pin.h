@@ -55,12 +55,16 @@ bool pin_is_locked(const struct layout *layout, uint64_t epoch,
 int64_t pin_age(const struct layout *layout);
 bool pin_is_old(const struct layout *layout);
 
+/* Whether the present epoch is pinned: by a writer, or by a reader for not too
+ * long. */
+bool pin_is_pinned(const struct layout *layout, uint64_t epoch);
+
 /* Let no reader pin epochs up to this one any more. */
 void pin_close(const struct layout *layout, uint64_t epoch);
 
 /*
- * The same for the present epoch, unless it is pinned: by a writer, or by a
- * reader for not too long. The caller must hold the epoch lock.
+ * The same for the present epoch, unless it is pinned. The caller must hold the
+ * epoch lock.
  *
  * -EBUSY	it is pinned
  */

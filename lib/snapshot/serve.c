@@ -17,30 +17,53 @@
 #include "snapshot/epoch.h"
 #include "snapshot/serve.h"
 
+/* So long after the last snapshot was closed it is folded: a process that closed
+ * it, or wants the next one, goes on first where both share a CPU. */
+#define FOLD_AFTER_NS 1000000
+
 struct server {
 	struct tally_ledger *ledger;
 	pthread_t thread;
 	bool stop;
 };
 
+static int sleep_at(const uint32_t *bell, uint32_t value,
+		    const struct timespec *nap)
+{
+	return futex_wait(bell, value, nap) ? errno : 0;
+}
+
+/* Sleep until the bell rings; and fold, if that takes long enough. False: the
+ * file is gone, and can't be slept at. */
+static bool idle(struct tally_ledger *l, uint32_t value)
+{
+	const uint32_t *bell = &layout_control(l->layout)->bell;
+	const struct timespec nap = {0, FOLD_AFTER_NS};
+	int err;
+
+	if (epoch_may_fold(l)) {
+		err = sleep_at(bell, value, &nap);
+		if (err != ETIMEDOUT)
+			return err != EFAULT;
+		if (!tally_ledger_fold(l, SECOND_NS))
+			return true;
+	}
+	return sleep_at(bell, value, NULL) != EFAULT;
+}
+
 static void *serve(void *arg)
 {
 	struct server *s = arg;
 	struct tally_ledger *l = s->ledger;
-	struct layout_control *control = layout_control(l->layout);
+	const struct layout_control *control = layout_control(l->layout);
+	uint32_t bell;
 
-	for (;;) {
-		uint32_t bell =
-			__atomic_load_n(&control->bell, __ATOMIC_ACQUIRE);
-
+	do {
+		bell = __atomic_load_n(&control->bell, __ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
-			return NULL;
-		if (epoch_serve(l))
-			continue;
-		/* What is gone of a file can't be slept at. */
-		if (futex_wait(&control->bell, bell, NULL) && errno == EFAULT)
-			return NULL;
-	}
+			break;
+	} while (epoch_serve(l) || idle(l, bell));
+	return NULL;
 }
 
 int tally_ledger_serve(struct tally_ledger *l, int64_t keep_ns)
