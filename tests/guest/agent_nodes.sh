@@ -81,6 +81,12 @@ check "it is not missed" await short
 children="$children $!"
 check "memory is on the node that it was bound to" await has_memory
 check "and is memory.numa_stat's" await same
+# On node 1 the cgroup never ran.
+remote() {
+	[ "$(amount '"1"' remote_bytes)" -ge 16777216 ] &&
+		[ "$(amount '"1"' local_bytes)" -eq 0 ]
+}
+check "it is remote, where no thread runs" await remote
 "$tool" show --json $name | jq -e '.accounts[] | select(.key == "machine") |
 	.nodes["3"].node_total_bytes > 0 and .nodes["0"].node_idle_ns > 0' >/dev/null
 result $? "the account of the machine's nodes"

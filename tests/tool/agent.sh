@@ -305,15 +305,34 @@ same_memory() {
 has_8_mib() {
 	[ "$(amount "/$name" anon_bytes)" -ge 8388608 ]
 }
+is_counted() {
+	[ "$(amount "/$name" cpu_ns)" -gt 0 ]
+}
+is_local() {
+	[ "$(amount "/$name" local_bytes)" -eq $(($(amount "/$name" anon_bytes) + \
+		$(amount "/$name" file_bytes))) ] &&
+		[ "$(amount "/$name" remote_bytes)" -eq 0 ]
+}
 if [ -n "$memory" ] && make "$memory/$name" "$memory/$name/part"; then
 	agent --no-bpf
-	inside "$memory/$name" "$eat" hold 8 1000000 &
+	[ -z "$v1" ] || [ "$v1" = "$memory" ] || make "$v1/$name"
+	(
+		[ -z "$v1" ] || echo 0 >"$v1/$name/cgroup.procs"
+		inside "$memory/$name" "$eat" hold 8 1000000
+	) &
 	eater=$!
 	children="$children $eater"
 	check "memory of a cgroup is seen" await has_8_mib
 	check "it is memory.numa_stat's" await same_memory
+	if [ "$(cat /sys/devices/system/node/online)" = 0 ] && [ -n "$v1" ]; then
+		check "its CPU time is counted" await is_counted
+		check "it is local, on the only node" await is_local
+	else
+		skip "memory is local" "several nodes, or no CPU time"
+	fi
 	kill -KILL $(cat "$memory/$name/cgroup.procs")
 	wait $eater 2>/dev/null
+	[ ! -d "$v1/$name" ] || [ "$v1" = "$memory" ] || await unmake "$v1/$name"
 	unmake "$memory/$name/part"
 	await unmake "$memory/$name"
 	await phase "/$name" terminating

@@ -83,15 +83,19 @@ static void stay(void)
 	CPU_FREE(set);
 }
 
-static int open_machine(struct agent *a)
+static int open_topo(struct agent *a)
 {
 	int err = tally_topo_open(NULL, &a->topo);
 
-	if (err) {
+	if (err)
 		warnx("nodes: %s", tally_strerror_of("tally_topo_open", err));
-		return err;
-	}
-	err = memory_open(a);
+	return err;
+}
+
+static int open_figures(struct agent *a)
+{
+	int err = memory_open(a);
+
 	return err ? err : node_open(a);
 }
 
@@ -115,7 +119,9 @@ static int reread(struct agent *a)
 	close_machine(a);
 	free(a->cpus);
 	a->cpus = NULL;
-	err = open_machine(a);
+	err = open_topo(a);
+	if (!err)
+		err = open_figures(a);
 	return err ? err : book_declare(&a->book);
 }
 
@@ -181,10 +187,12 @@ static int repeat(struct agent *a)
 
 static int begin(struct agent *a)
 {
-	int err = open_machine(a);
+	int err = open_topo(a);
 
 	if (!err)
 		err = cpu_open(a);
+	if (!err)
+		err = open_figures(a);
 	if (err)
 		return err;
 	err = book_open(&a->book, a->name, a->topo);

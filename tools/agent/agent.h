@@ -58,6 +58,8 @@ struct group {
 	bool has_parts;		     /* there are cgroups in it */
 	struct tally_events *events; /* NULL: others used more */
 	int64_t *seen, *weights;     /* by node: in events; for spreading */
+	int64_t *ran;	 /* by node: CPU time, that of late with more weight */
+	int64_t ran_ns;	 /* on all nodes, when it was weighed last */
 	int64_t *memory; /* by node and kind, as the account has it; NULL: not
 			    known */
 };

@@ -109,12 +109,15 @@ static int charge(struct agent *a, const struct group *g, unsigned int node,
 	struct tally_amount charge[NR_CPU];
 	unsigned int nr = 0;
 
-	for (int i = 0; i < NR_CPU; i++)
-		if (amounts[i] > 0 && a->cpu_columns[i] >= 0)
-			charge[nr++] = (struct tally_amount){
-				(unsigned int)a->book.columns[a->cpu_columns[i]]
-					.number,
-				amounts[i]};
+	for (int i = 0; i < NR_CPU; i++) {
+		if (amounts[i] <= 0 || a->cpu_columns[i] < 0)
+			continue;
+		charge[nr++] = (struct tally_amount){
+			(unsigned int)a->book.columns[a->cpu_columns[i]].number,
+			amounts[i]};
+		if (i == CPU_NS || i == CPU_ESTIMATE)
+			g->ran[node] += amounts[i];
+	}
 	return nr ? tally_ledger_charge(a->book.ledger, g->account,
 					a->book.nodes[node], charge, nr)
 		  : 0;

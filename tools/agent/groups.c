@@ -141,13 +141,14 @@ static int add(struct agent *a, uint64_t id, const char *path,
 		return -ENOMEM;
 	LIST_INSERT_HEAD(&a->groups, g, link);
 	g->cpu = calloc(a->book.nr_nodes, sizeof(*g->cpu));
-	g->usage = calloc(4 * (size_t)a->book.nr_nodes, sizeof(*g->usage));
+	g->usage = calloc(5 * (size_t)a->book.nr_nodes, sizeof(*g->usage));
 	g->path = path ? strdup(path) : NULL;
 	if (!g->cpu || !g->usage || (path && !g->path))
 		goto fail;
 	g->change = g->usage + a->book.nr_nodes;
 	g->seen = g->change + a->book.nr_nodes;
 	g->weights = g->seen + a->book.nr_nodes;
+	g->ran = g->weights + a->book.nr_nodes;
 	if (path && !tsearch(g, &a->by_path, by_path)) {
 		free(g->path);
 		g->path = NULL;

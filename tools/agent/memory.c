@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* Memory of cgroups by node and kind, from memory.numa_stat. */
+/*
+ * Memory of cgroups by node and kind, from memory.numa_stat.
+ *
+ * The last two kinds are an estimate: of what is on a node, as much is local as of
+ * the cgroup's CPU time of late was on that node, and the rest remote. So much would
+ * be, if all its threads used all its memory alike.
+ */
 #include "config.h"
 
 #include <err.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +19,8 @@
 #include "common/array.h"
 
 struct memory_kind {
-	unsigned int figure;
+	const char *name;
+	unsigned int figure; /* or ESTIMATED */
 	int column;
 };
 
@@ -30,7 +38,9 @@ static const char *const names[] = {
 	"slab_unreclaimable",
 	"unevictable",
 };
-#define NR_NAMES (sizeof(names) / sizeof(*names))
+#define NR_NAMES   (sizeof(names) / sizeof(*names))
+#define MOST_KINDS (NR_NAMES + 2)
+#define ESTIMATED  UINT_MAX
 
 /* ---- opening -------------------------------------------------------------- */
 
@@ -41,30 +51,57 @@ static void tell(struct agent *a, int err, const char *what)
 	a->memory_err = err;
 }
 
+/* The kind of that name, or -1. */
+static int find(const struct agent *a, const char *name)
+{
+	for (unsigned int k = 0; k < a->nr_kinds; k++)
+		if (!strcmp(a->kinds[k].name, name))
+			return (int)k;
+	return -1;
+}
+
+static int add_kind(struct agent *a, const char *name, unsigned int figure)
+{
+	char column[32];
+	int at;
+
+	snprintf(column, sizeof(column), "%s_bytes", name);
+	at = book_column(&a->book, column, "bytes", TALLY_GAUGE);
+	if (at < 0)
+		return at;
+	a->kinds[a->nr_kinds++] = (struct memory_kind){name, figure, at};
+	return 0;
+}
+
+/* How near memory is: where memory and CPU time are known. */
+static int add_estimates(struct agent *a)
+{
+	int err = 0;
+
+	if (find(a, "anon") < 0 || find(a, "file") < 0 ||
+	    (a->cpu_columns[CPU_NS] < 0 && a->cpu_columns[CPU_ESTIMATE] < 0))
+		return 0;
+	err = add_kind(a, "local", ESTIMATED);
+	return err ? err : add_kind(a, "remote", ESTIMATED);
+}
+
 static int add_kinds(struct agent *a)
 {
-	a->kinds = calloc(NR_NAMES, sizeof(*a->kinds));
+	a->kinds = calloc(MOST_KINDS, sizeof(*a->kinds));
 	a->nr_kinds = 0;
 	if (!a->kinds)
 		return -ENOMEM;
 	for (size_t i = 0; i < NR_NAMES; i++) {
 		int figure =
 			tally_kernel_groups_find_figure(a->memory, names[i]);
-		char name[32];
-		int column;
+		int err = figure < 0
+				  ? 0
+				  : add_kind(a, names[i], (unsigned int)figure);
 
-		if (figure < 0)
-			continue;
-		snprintf(name, sizeof(name), "%s_bytes", names[i]);
-		column = book_column(&a->book, name, "bytes", TALLY_GAUGE);
-		if (column < 0)
-			return column;
-		a->kinds[a->nr_kinds++] = (struct memory_kind){
-			(unsigned int)figure,
-			column,
-		};
+		if (err)
+			return err;
 	}
-	return 0;
+	return add_estimates(a);
 }
 
 int memory_open(struct agent *a)
@@ -107,19 +144,19 @@ static size_t width(const struct agent *a)
 static int64_t value(const struct agent *a, const struct tally_group_row *row,
 		     int at, unsigned int kind)
 {
-	const struct tally_figure *figure =
-		tally_kernel_groups_figure(a->memory, a->kinds[kind].figure);
-	int64_t v =
-		at < 0 || !row->values
-			? TALLY_UNKNOWN
-			: row->values[(unsigned int)at *
-					      tally_kernel_groups_nr_figures(
-						      a->memory) +
-				      a->kinds[kind].figure];
+	unsigned int figure = a->kinds[kind].figure;
+	const struct tally_figure *f;
+	int64_t v;
 
-	if (v == TALLY_UNKNOWN || figure->unit != TALLY_UNIT_PAGES)
+	if (at < 0 || !row->values || figure == ESTIMATED)
+		return TALLY_UNKNOWN;
+	f = tally_kernel_groups_figure(a->memory, figure);
+	v = row->values[(unsigned int)at *
+				tally_kernel_groups_nr_figures(a->memory) +
+			figure];
+	if (v == TALLY_UNKNOWN || f->unit != TALLY_UNIT_PAGES)
 		return v;
-	return figure->page_bytes ? v * figure->page_bytes : TALLY_UNKNOWN;
+	return f->page_bytes ? v * f->page_bytes : TALLY_UNKNOWN;
 }
 
 static int index_of(const struct agent *a, int node)
@@ -178,6 +215,46 @@ static void take_parts(const struct agent *a)
 	free(at);
 }
 
+/* The sum over nodes. Once it has run again, what was before counts half. */
+static int64_t weigh(const struct agent *a, struct group *g)
+{
+	int64_t sum = 0;
+
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++)
+		sum += g->ran[n];
+	if (sum == g->ran_ns)
+		return sum;
+	g->ran_ns = 0;
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++)
+		g->ran_ns += g->ran[n] = (g->ran[n] + 1) / 2;
+	return g->ran_ns;
+}
+
+static int64_t known(int64_t bytes)
+{
+	return bytes > 0 ? bytes : 0;
+}
+
+/* Before it has run, neither is known. */
+static void estimate(const struct agent *a, struct group *g, int64_t *own)
+{
+	int local = find(a, "local"), remote = find(a, "remote");
+	int anon = find(a, "anon"), file = find(a, "file");
+	int64_t sum = weigh(a, g);
+
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++) {
+		int64_t *at = own + n * a->nr_kinds, bytes;
+
+		if (remote < 0 || !sum || at[anon] == TALLY_UNKNOWN ||
+		    at[file] == TALLY_UNKNOWN)
+			continue;
+		bytes = known(at[anon]) + known(at[file]);
+		at[local] = (int64_t)((double)bytes * (double)g->ran[n] /
+				      (double)sum);
+		at[remote] = bytes - at[local];
+	}
+}
+
 /* What is not known stays as it was. */
 static int set(struct agent *a, struct group *g, const int64_t *own)
 {
@@ -189,7 +266,7 @@ static int set(struct agent *a, struct group *g, const int64_t *own)
 	if (!g->memory)
 		return -ENOMEM;
 	for (unsigned int n = 0; n < a->book.nr_nodes && !err; n++) {
-		struct tally_amount amounts[NR_NAMES];
+		struct tally_amount amounts[MOST_KINDS];
 		unsigned int nr = 0;
 
 		for (unsigned int k = 0; k < a->nr_kinds; k++) {
@@ -242,8 +319,10 @@ int memory_read(struct agent *a)
 		if (err)
 			return err;
 		g->has_memory = true;
-		if (!g->shares)
-			err = set(a, g, a->own + row * width(a));
+		if (g->shares)
+			continue;
+		estimate(a, g, a->own + row * width(a));
+		err = set(a, g, a->own + row * width(a));
 		if (err)
 			return err;
 	}
