@@ -193,6 +193,9 @@ static int window_close(struct peak_windows *w, const struct peak_late *late,
 	struct peak_window *last = &w->last;
 	struct peak_waiting *p;
 	struct bound base = {0}, start = {0};
+	/* Some that were seen can be in no count for now: that they are missing
+	 * there says nothing of this window. */
+	int64_t late_faults = max(late->fault_bytes, 0);
 
 	if (!w->used)
 		return 0;
@@ -207,7 +210,7 @@ static int window_close(struct peak_windows *w, const struct peak_late *late,
 	 * a window is known at the end of the next one. */
 	p = &w->waiting[w->nr++];
 	p->unseen = last->unseen;
-	p->unseen.fault_bytes += late->fault_bytes;
+	p->unseen.fault_bytes += late_faults;
 	p->gained_late = late->gained;
 	p->lost_before = w->lost;
 	base.bytes = saturate_add(last->base, late->base);
@@ -217,7 +220,7 @@ static int window_close(struct peak_windows *w, const struct peak_late *late,
 	if (w->started) {
 		start.bytes = saturate_add(w->start, late->gained);
 		start.unseen = w->start_unseen;
-		start.unseen.fault_bytes += late->fault_bytes;
+		start.unseen.fault_bytes += late_faults;
 		take_least(w, &p->best, &start, largest);
 	}
 	w->lost = saturate_add(w->lost, last->lost);
