@@ -35,6 +35,9 @@
 /* What a new process can have mapped that is worth reading its mappings. */
 #define MAPPED_BYTES (8 << 20)
 
+/* Looks at a tree in which processes end meanwhile. */
+#define MOST_TRIES 3
+
 struct peak_processes {
 	struct peak_process *p; /* ascending by pid */
 	unsigned int nr;
@@ -287,35 +290,56 @@ static const struct peak_process *find(const struct peak_processes *l,
 	return *at < l->nr && l->p[*at].pid == pid ? &l->p[*at] : NULL;
 }
 
-int tally_kernel_peak_look(struct tally_peak *p, const struct tally_tree *tree,
-			   bool last)
+/* Returns how many processes of the tree are gone; or -errno. */
+static int look_at_all(struct tally_peak *p, const struct tally_tree *tree,
+		       bool last, struct peak_processes *to)
 {
 	unsigned int i, at = 0, nr = tally_kernel_tree_nr(tree);
-	struct peak_processes swap = p->before;
-	int err;
+	int gone = 0, err;
 
-	if (array_reserve(swap.p, swap.cap, nr)) {
-		p->before = swap;
-		p->unknown = true;
-		return -ENOMEM;
-	}
-	swap.nr = 0;
+	to->nr = 0;
 	for (i = 0; i < nr; i++) {
-		struct peak_process *to = &swap.p[swap.nr];
+		struct peak_process *q = &to->p[to->nr];
 		const struct tally_process *row =
 			tally_kernel_tree_row(tree, i);
 
 		err = peak_process_look(p->proc, row->pid,
-					find(&p->now, &at, row->pid), to);
+					find(&p->now, &at, row->pid), q);
 		/* Once it is waited for, more is known of it. */
-		if (!err && !to->peak_bytes && row->ppid == getpid() && !last) {
-			p->before = swap;
+		if (!err && !q->peak_bytes && row->ppid == getpid() && !last)
 			return -EAGAIN;
-		}
 		if (!err)
-			swap.nr++;
-		else if (err != -ESRCH)
+			to->nr++;
+		else if (err == -ESRCH)
+			gone++;
+		else
 			p->unknown = true;
+	}
+	return gone;
+}
+
+int tally_kernel_peak_look(struct tally_peak *p, const struct tally_tree *tree,
+			   bool last)
+{
+	struct peak_processes swap = p->before;
+	int gone = 0, before, err;
+
+	if (array_reserve(swap.p, swap.cap, tally_kernel_tree_nr(tree))) {
+		p->before = swap;
+		p->unknown = true;
+		return -ENOMEM;
+	}
+	/* One that was waited for after its parent was looked at is in no count
+	 * until that is looked at again. */
+	for (int tries = 0; tries < MOST_TRIES; tries++) {
+		before = gone;
+		gone = look_at_all(p, tree, last, &swap);
+		if (gone <= before)
+			break;
+	}
+	if (gone < 0) {
+		p->before = swap;
+		return gone;
 	}
 	p->before = p->now;
 	p->now = swap;
