@@ -281,8 +281,9 @@ tally_kernel_peak_look(struct tally_peak *peak, const struct tally_tree *tree,
 /* Whether processes can have a tenth more by now than they had at a sample. */
 TALLY_API bool tally_kernel_peak_grew(const struct tally_peak *peak);
 
-/* Whether much was done before the last look by processes that no look saw: more
- * looks would make bounds nearer. */
+/* Whether much was done before the last look by processes that no look saw, or by
+ * faults that say little: a fault maps one page, or many. More looks would make
+ * bounds nearer. */
 TALLY_API bool tally_kernel_peak_missed(const struct tally_peak *peak);
 
 /* Tell of a sample that began after the last look: it makes bounds nearer where

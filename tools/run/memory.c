@@ -11,11 +11,15 @@
 #define NS_PER_MS INT64_C(1000000)
 
 /* Looks are frequent while memory grows, and take at most one part of the time
- * in so many; samples for growth the same, beyond the sampler's own budget. */
+ * in so many; samples for growth the same, beyond the sampler's own budget. Looks
+ * that miss much come sooner, and take the larger part of the time, as long as
+ * all looks took no more than that and LOOK_MISSED_NS. */
 #define LOOK_FIRST_NS  NS_PER_MS
 #define LOOK_GROWS_NS  (2 * NS_PER_MS)
 #define LOOK_LAST_NS   (40 * NS_PER_MS)
 #define LOOK_COST_PART 50
+#define LOOK_MISSED_NS (10 * NS_PER_MS)
+#define MISSED_PART    12
 
 /* For how long a sample waits until memory grows no more. */
 #define SETTLE_NS (50 * NS_PER_MS)
@@ -106,7 +110,8 @@ static void note_growth(struct run_memory *m)
 /* False: a child has ended, and is to be waited for first. */
 static bool look(struct run_memory *m, bool last)
 {
-	int64_t before = cpu_ns(), cost;
+	int64_t before = cpu_ns(), cost, spare;
+	bool missed;
 	int ret = tally_kernel_tree_refresh(m->tree);
 
 	if (!ret)
@@ -116,13 +121,18 @@ static bool look(struct run_memory *m, bool last)
 	if (ret)
 		run_note(m->notes, "memory: %s", strerror(-ret));
 	note_growth(m);
-	cost = (cpu_ns() - before) * LOOK_COST_PART;
+	missed = tally_kernel_peak_missed(m->peak);
+	cost = cpu_ns() - before;
+	m->look_ns += cost;
 	m->step_ns *= 2;
 	if (m->step_ns > LOOK_LAST_NS)
 		m->step_ns = LOOK_LAST_NS;
-	if (m->step_ns > LOOK_GROWS_NS && (tally_kernel_peak_grew(m->peak) ||
-					   tally_kernel_peak_missed(m->peak)))
+	if (m->step_ns > LOOK_GROWS_NS &&
+	    (missed || tally_kernel_peak_grew(m->peak)))
 		m->step_ns = LOOK_GROWS_NS;
+	spare = (now_ns() - m->start_ns) / LOOK_COST_PART + LOOK_MISSED_NS -
+		m->look_ns;
+	cost *= missed && spare > 0 ? MISSED_PART : LOOK_COST_PART;
 	if (m->step_ns < cost)
 		m->step_ns = cost;
 	m->look_due_ns = now_ns() + m->step_ns;

@@ -23,7 +23,8 @@ struct run_memory {
 	int64_t start_ns;
 	int64_t step_ns; /* from one look to the next */
 	int64_t look_due_ns;
-	int64_t sample_ns;  /* CPU time of all samples */
+	int64_t look_ns;    /* CPU time of all looks */
+	int64_t sample_ns;  /* and samples */
 	int64_t rss_bytes;  /* of all processes at the last look */
 	bool grows;	    /* by a tenth since the look before */
 	int64_t settled_ns; /* the last look of one process, or without that */

@@ -362,7 +362,8 @@ bool tally_kernel_peak_grew(const struct tally_peak *p)
 
 bool tally_kernel_peak_missed(const struct tally_peak *p)
 {
-	int64_t bytes = p->windows.last.unseen.fault_bytes;
+	const struct peak_window *w = &p->windows.last;
+	int64_t bytes = max(w->unseen.fault_bytes, w->doubt);
 
 	return bytes > COPIED_BYTES && bytes > p->sampled_bytes / 10;
 }

@@ -137,5 +137,6 @@ int64_t peak_window_put(struct peak_window *w, const struct peak_growth *g,
 		lost = min(lost, base);
 	}
 	put(w, base, gained, lost);
+	w->doubt = saturate_add(w->doubt, min(excess, base));
 	return faults;
 }

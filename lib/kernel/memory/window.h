@@ -33,6 +33,7 @@ struct peak_unseen {
 struct peak_window {
 	int64_t base;
 	int64_t gained, lost; /* at most, by processes that were seen */
+	int64_t doubt;	      /* of it, what only their faults can have */
 	int64_t end;	      /* what there was at its end, at most; -1 */
 	int64_t sampled;      /* what a sample in it saw, at most; -1: none */
 	struct peak_unseen unseen;
