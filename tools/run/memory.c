@@ -182,6 +182,8 @@ bool run_memory_tick(struct run_memory *m)
 	if (m->peak)
 		tally_kernel_peak_sampled(m->peak,
 					  tally_kernel_mem_result(m->mem));
+	/* What is given up until the next look can have been there before. */
+	m->look_due_ns = now_ns();
 	return true;
 }
 
