@@ -114,6 +114,7 @@ check "each has an account" await has_all
 echo >&3
 sleep "$(awk -v s="$seconds" 'BEGIN { print s / 4 }')"
 begin=$(ticks) was_kib=$(kib) was_files=$(files) from=$(date +%s.%N)
+sleep "$(awk -v s="$seconds" 'BEGIN { print s * 3 / 4 }')"
 await has '^[0-9]' crowd
 end=$(ticks) to=$(date +%s.%N)
 born=$(tail -n 1 "$tmp/crowd")

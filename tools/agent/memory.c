@@ -243,7 +243,7 @@ static void estimate(const struct agent *a, struct group *g, int64_t *own)
 	int64_t sum = weigh(a, g);
 
 	for (unsigned int n = 0; n < a->book.nr_nodes; n++) {
-		int64_t *at = own + n * a->nr_kinds, bytes;
+		int64_t *at = own + (size_t)n * a->nr_kinds, bytes;
 
 		if (remote < 0 || !sum || at[anon] == TALLY_UNKNOWN ||
 		    at[file] == TALLY_UNKNOWN)
