@@ -191,23 +191,17 @@ for way in $bpf inherit cgroup; do
 done
 
 # ---- a CPU that sysfs did not have at the start (here: hidden)
-hide='cd /sys/devices/system
-for list in cpu/possible cpu/present cpu/online node/node'$cpu_node'/cpulist; do
-	sed "s/[-,]'$nr'$//" $list >'$tmp'/list.${list##*/}
+cp -r /sys/devices/system/cpu /sys/devices/system/node "$tmp" 2>/dev/null
+for list in cpu/possible cpu/present cpu/online "node/node$cpu_node/cpulist"; do
+	sed "s/[-,]$nr$//" "/sys/devices/system/$list" >"$tmp/$list"
 done
-for sub in cpu node; do
-	cp -r $sub '$tmp'/ 2>/dev/null
-	mount --bind '$tmp'/$sub $sub
-done
-rm -rf cpu/cpu'$nr' node/node'$cpu_node'/cpu'$nr'
-for list in cpu/possible cpu/present cpu/online node/node'$cpu_node'/cpulist; do
-	cp '$tmp'/list.${list##*/} $list
-done
-cd "$OLDPWD" || exit 99'
-mkdir "$tmp/cpu" "$tmp/node"
+rm -rf "$tmp/cpu/cpu$nr" "$tmp/node/node$cpu_node/cpu$nr"
 # unknown WAY MS: work of MS, with what taskset takes before it is on that CPU
 unknown() {
-	unshare -m sh -c "$hide
+	unshare -m sh -c "
+		for sub in cpu node; do
+			mount --bind '$tmp'/\$sub /sys/devices/system/\$sub
+		done
 		\"$tool\" topo --json >$tmp/topo
 		\"$tool\" run --json --events=$1 -o \"$tmp/json\" \
 			taskset -c $nr tests/support/spin $2"

@@ -18,7 +18,7 @@ cat >"$tmp/work" <<END
 #!/bin/sh
 taskset -p \$\$
 i=0
-while [ \$i -lt 200000 ]; do i=\$((i + 1)); done
+while [ \$i -lt 50000 ]; do i=\$((i + 1)); done
 $PWD/tests/support/eat hold 24 1000000 &
 while [ ! -e $tmp/go ]; do sleep 0.1; done
 kill \$!

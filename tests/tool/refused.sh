@@ -26,10 +26,7 @@ as $user "$tool" stat --help >"$out" 2>&1 ||
 eat=$tests/support/eat
 # of USER: his processes
 of() {
-	for dir in /proc/[0-9]*; do
-		[ "$(stat -c %u "$dir" 2>/dev/null)" != "$1" ] ||
-			echo "${dir#/proc/}"
-	done
+	stat -c '%u %n' /proc/[0-9]* 2>/dev/null | sed -n "s,^$1 /proc/,,p"
 }
 at_end() {
 	for pid in $(of $other; of $user); do
@@ -45,9 +42,8 @@ as $user "$eat" hold 6 1000000 &
 settled() {
 	held=$(of $other; of $user)
 	[ "$(echo "$held" | wc -l)" -eq 14 ] &&
-		[ "$(for pid in $held; do
-			cat "/proc/$pid/stat"
-		done | grep -c ') S ')" -eq 14 ]
+		[ "$(cd /proc && echo "$held" | sed 's,$,/stat,' | xargs cat |
+			grep -c ') S ')" -eq 14 ]
 }
 await settled
 check "processes of two users" settled
