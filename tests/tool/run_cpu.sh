@@ -94,16 +94,22 @@ other=$!
 counted bpf sh -c 'sleep 0.3'
 kill $other 2>/dev/null
 wait $other
-check "what others take is theirs" is_rusage
+check "what others take is theirs" awk -v a="$(sum cpu_ns)" -v b="$(rusage_ns)" \
+	-v ms=$slack 'BEGIN { exit a > b * 1.01 + ms * 1e6 }'
 
-# Where the kernel maps huge pages, there are fewer faults.
-counted bpf "$eat" hold 16 0
-faults=$(sum page_faults)
-counted inherit "$eat" hold 16 0
-has '"estimates":\["page_faults"' json || ! has '"events":"inherit"' json ||
-	check "page faults are those of perf events" test \
-		$((faults - $(sum page_faults))) -ge -100 -a \
-		$((faults - $(sum page_faults))) -le 100
+# Two runs: where the kernel balances nodes, one that lasts has more faults.
+same_faults() {
+	counted bpf "$eat" hold 16 0
+	faults=$(sum page_faults)
+	counted inherit "$eat" hold 16 0
+	off=$((faults - $(sum page_faults)))
+	has '"estimates":\["page_faults"' json || ! has '"events":"inherit"' json ||
+		[ $off -ge -100 -a $off -le 100 ]
+}
+for _ in 1 2 3 4 5; do
+	same_faults && break
+done
+result $? "page faults are those of perf events"
 
 # Not on a file system mounted nosuid, nor in a user namespace of one user.
 has_no_root() {
