@@ -74,19 +74,20 @@ short() {
 }
 check "it is not missed" await short
 
-(
-	echo 0 >"$groups/$name/cgroup.procs"
-	exec numactl --cpunodebind=0 --membind=1 tests/support/eat hold 16 1000000
-) &
+# shellcheck disable=SC2016 # the other shell's
+numactl --cpunodebind=0 sh -c 'echo 0 >"$1/cgroup.procs" &&
+	exec numactl --membind=1 tests/support/eat hold 16 1000000' \
+	sh "$groups/$name" &
 children="$children $!"
 check "memory is on the node that it was bound to" await has_memory
 check "and is memory.numa_stat's" await same
-# On node 1 the cgroup never ran.
-remote() {
-	[ "$(amount '"1"' remote_bytes)" -ge 16777216 ] &&
-		[ "$(amount '"1"' local_bytes)" -eq 0 ]
+# The cgroup came to be on any node, but hardly ran on that one.
+is_remote() {
+	near=$(amount '"1"' local_bytes)
+	far=$(amount '"1"' remote_bytes)
+	[ $((near + far)) -ge 16777216 ] && [ "$far" -ge $((2 * near)) ]
 }
-check "it is remote, where no thread runs" await remote
+check "it is remote, where no thread runs" await is_remote
 "$tool" show --json $name | jq -e '.accounts[] | select(.key == "machine") |
 	.nodes["3"].node_total_bytes > 0 and .nodes["0"].node_idle_ns > 0' >/dev/null
 result $? "the account of the machine's nodes"
