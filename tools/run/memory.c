@@ -95,13 +95,14 @@ void run_memory_start(struct run_memory *m)
 	m->look_due_ns = m->start_ns;
 }
 
-static void note_growth(struct run_memory *m)
+/* What is copied after a fork shows in no process's total: faults tell of it. */
+static void note_growth(struct run_memory *m, bool missed)
 {
 	int64_t bytes = 0;
 
 	for (unsigned int i = 0; i < tally_kernel_tree_nr(m->tree); i++)
 		bytes += tally_kernel_tree_row(m->tree, i)->rss_bytes;
-	m->grows = bytes > m->rss_bytes / 10 * 11;
+	m->grows = missed || bytes > m->rss_bytes / 10 * 11;
 	m->rss_bytes = bytes;
 	if (!m->grows || tally_kernel_tree_nr(m->tree) == 1)
 		m->settled_ns = now_ns();
@@ -120,8 +121,8 @@ static bool look(struct run_memory *m, bool last)
 		return false;
 	if (ret)
 		run_note(m->notes, "memory: %s", strerror(-ret));
-	note_growth(m);
 	missed = tally_kernel_peak_missed(m->peak);
+	note_growth(m, missed);
 	cost = cpu_ns() - before;
 	m->look_ns += cost;
 	m->step_ns *= 2;
