@@ -73,7 +73,10 @@ static int check_totals(struct check *check, const struct tally_view *view)
 		int node = tally_view_node(view, n);
 		int err = tally_view_totals(view, node, amounts);
 
-		if (err && err != -EAGAIN) /* see check_limits() */
+		/* Not to wait for each node: see check_limits(). */
+		if (err == -EAGAIN)
+			break;
+		if (err)
 			check_problem(check,
 				      "node %d: a slice header is damaged",
 				      node);
