@@ -5,7 +5,6 @@
 
 #include <numatally/reader.h>
 
-#include "support/cluster.h"
 #include "support/inside.h"
 #include "support/limits.h"
 #include "support/machine.h"
@@ -476,85 +475,6 @@ static void a_change_in_progress_is_no_problem(void **state)
 	tally_ledger_close(w.ledger);
 }
 
-/* Runs numatally check on the ledger: its exit status and its output. */
-static int check(const struct machine *m, const char *option, char *said)
-{
-	char command[512];
-	size_t used;
-	FILE *f;
-
-	if (!getenv("NUMATALLY"))
-		skip();
-	snprintf(command, sizeof(command), "timeout 150 '%s' check %s '%s'",
-		 getenv("NUMATALLY"), option, m->path);
-	f = popen(command, "r"); /* NOLINT(cert-env33-c) */
-	assert_non_null(f);
-	used = fread(said, 1, 8191, f);
-	said[used] = '\0';
-	return pclose(f);
-}
-
-static void the_command_reports_it(void **state)
-{
-	static const char problem[] =
-		"node 5: memory: its capacity counts 29, but 28 is held";
-	struct machine *m = *state;
-	char said[8192], line[128];
-	struct world w;
-
-	make(&w, m);
-	check(m, "", said);
-	assert_null(strstr(said, "problem:"));
-	layout_capacity(w.inside, 1, MEMORY)->held++;
-	snprintf(line, sizeof(line), "problem: %s\n", problem);
-	assert_int_not_equal(check(m, "", said), 0);
-	assert_non_null(strstr(said, line));
-	snprintf(line, sizeof(line), "\"%s\"", problem);
-	assert_int_not_equal(check(m, "--json", said), 0);
-	assert_non_null(strstr(said, line));
-	layout_capacity(w.inside, 1, MEMORY)->held--;
-	layout_limits(w.inside)->sequence |= 1;
-	assert_int_not_equal(check(m, "", said), 0);
-	assert_non_null(
-		strstr(said, "problem: reservations change all the time"));
-	assert_null(strstr(said, "damaged"));
-	inside_close(w.inside);
-	tally_ledger_close(w.ledger);
-}
-
-/* What waits 0.2 s for a change that never ends waits once, not for each node. */
-static void the_command_waits_once(void **state)
-{
-	static const struct tally_resource cores = {"cores", "",
-						    TALLY_RESERVABLE};
-	const struct tally_demand demand = {cluster_node(1, 0), 0, 1};
-	const struct tally_request request = {
-		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
-	struct machine *m = *state;
-	struct tally_account account;
-	struct tally_topo *topo = NULL;
-	struct tally_ledger *l;
-	struct tally_token token;
-	struct layout *inside;
-	char said[8192];
-
-	assert_int_equal(cluster_create(NULL, 1500, 1, &topo), 0);
-	assert_int_equal(
-		tally_ledger_create(m->path, topo, &cores, 1, NULL, &l), 0);
-	assert_int_equal(tally_limit_set_capacity(l, demand.node, 0, 4), 0);
-	account = machine_account(l, "a");
-	assert_int_equal(
-		tally_limit_reserve(l, account, &request, &token, NULL), 0);
-	inside = inside_open(m->path);
-	layout_limits(inside)->sequence |= 1;
-	assert_int_not_equal(check(m, "", said), 0);
-	assert_non_null(
-		strstr(said, "problem: reservations change all the time"));
-	inside_close(inside);
-	tally_ledger_close(l);
-	tally_topo_close(topo);
-}
-
 static void derived_words_are_repaired(void **state)
 {
 	struct world w;
@@ -606,8 +526,6 @@ int main(void)
 		MACHINE_TEST(leases_are_repaired),
 		MACHINE_TEST(the_callback_can_stop_the_check),
 		MACHINE_TEST(a_change_in_progress_is_no_problem),
-		MACHINE_TEST(the_command_reports_it),
-		MACHINE_TEST(the_command_waits_once),
 		MACHINE_TEST(derived_words_are_repaired),
 	};
 
