@@ -44,11 +44,12 @@ int epoch_barrier(const struct tally_ledger *ledger);
 int epoch_pin(struct tally_ledger *ledger, bool join, int64_t timeout_ns,
 	      struct pin_info *info);
 
-/* Unpin. A process that serves folds then, or else the next epoch_pin(). */
+/* Unpin. A process that serves folds a moment later, or else the next
+ * epoch_pin(). */
 void epoch_unpin(struct tally_ledger *ledger);
 
-/* Take the snapshot that a reader asks for. Return whether one did, and another
- * may. */
+/* Take the snapshot that a reader asks for. Return whether one asked: then another
+ * may ask, too. */
 bool epoch_serve(struct tally_ledger *ledger);
 
 /* Whether a frozen bank waits for its fold, which no process has pinned. */
