@@ -225,8 +225,10 @@ static int64_t weigh(const struct agent *a, struct group *g)
 	if (sum == g->ran_ns)
 		return sum;
 	g->ran_ns = 0;
-	for (unsigned int n = 0; n < a->book.nr_nodes; n++)
-		g->ran_ns += g->ran[n] = (g->ran[n] + 1) / 2;
+	for (unsigned int n = 0; n < a->book.nr_nodes; n++) {
+		g->ran[n] = (g->ran[n] + 1) / 2;
+		g->ran_ns += g->ran[n];
+	}
 	return g->ran_ns;
 }
 
