@@ -87,6 +87,7 @@ struct tally_process_row {
 	 * -EBADMSG	a line makes no sense; what the others tell is known
 	 * -ENOENT	a captured process without stat: what its other files
 	 *		tell is known, and state is 0
+	 * -ENODATA	a captured process of which no file tells the memory
 	 * other	as reading its files
 	 */
 	int err;

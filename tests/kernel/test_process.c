@@ -255,6 +255,38 @@ static void parts_of_status(void **state)
 		    TALLY_UNKNOWN);
 }
 
+/* A captured process that lacks files is there all the same. */
+static void lacks_files(void **state)
+{
+	(void)state;
+	/* stat has its RSS in pages, whose size no file tells. */
+	put_stat(10, "x", 1, 1010, 0);
+	/* status tells that it has memory, not how much. */
+	put(11, "status", "Name:\tx\nUid:\t7\t33\nVmSize:\t 99 kB\n");
+	open_list(NULL, NULL);
+	assert_int_equal(tally_kernel_processes_read(list), -ENODATA);
+	assert_int_equal(tally_kernel_processes_nr(list), 2);
+	assert_int_equal(row(10)->err, -ENODATA);
+	assert_false(row(10)->has_memory);
+	assert_int_equal(row(10)->nr_threads, 1);
+	assert_int_equal(row(11)->err, -ENOENT);
+	assert_int_equal(row(11)->uid, 33);
+	tally_kernel_processes_close(list);
+	/* Without stat, lines that numa_maps lacks are no sign of its end. */
+	put(11, "maps",
+	    "1000-9000 rw-p 00000000 00:00 0 \n"
+	    "10000-20000 r-xp 00000000 08:01 77 /lib/x\n");
+	put(11, "numa_maps", ANON("1000", "N2=9 kernelpagesize_kB=4"));
+	open_list(NULL, NULL);
+	assert_int_equal(tally_kernel_processes_read(list), -ENOENT);
+	assert_int_equal(tally_kernel_processes_nr(list), 2);
+	assert_int_equal(row(11)->err, -ENOENT);
+	exactly(&row(11)->all.total, 9);
+	/* Now the size of pages is known. */
+	assert_int_equal(row(10)->err, 0);
+	exactly(&row(10)->all.total, 9);
+}
+
 /* The number of a thread stands for its process, which has one row. */
 static void numbers_of_threads(void **state)
 {
@@ -368,7 +400,7 @@ int main(void)
 		WITH_TREE(without_memory),  WITH_TREE(garbage),
 		WITH_TREE(parts_of_status), WITH_TREE(numbers_of_threads),
 		WITH_TREE(other_pages),	    WITH_TREE(ended_halfway),
-		WITH_TREE(come_and_go),
+		WITH_TREE(come_and_go),	    WITH_TREE(lacks_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,9 @@ const char *text_error(int err)
 
 const char *text_process_error(int err)
 {
-	return err == -ENOENT ? "no stat" : text_error(err);
+	return err == -ENOENT	 ? "no stat"
+	       : err == -ENODATA ? "no file tells its memory"
+				 : text_error(err);
 }
 
 unsigned int text_width(const char *escaped)

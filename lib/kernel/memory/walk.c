@@ -201,7 +201,8 @@ static bool still_there(struct mem_reader *r)
 {
 	struct tally_stat s;
 
-	if (r->nr_lines >= r->vmas.nr)
+	/* One without a state was captured without stat, which can't tell. */
+	if (r->nr_lines >= r->vmas.nr || (!r->live && !r->process->state))
 		return true;
 	return !kernel_stat_read(r->proc, r->process->pid, 0, &s) &&
 	       s.start_ticks == r->process->start_ticks && s.state != 'Z' &&

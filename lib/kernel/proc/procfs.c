@@ -43,6 +43,14 @@ int procfs_opendir(int dir, const char *name)
 	return fd < 0 ? gone(-errno) : fd;
 }
 
+bool procfs_has(int proc, pid_t pid)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", pid);
+	return !faccessat(proc, name, F_OK, 0);
+}
+
 ssize_t procfs_read_some(int fd, char *buf, size_t size)
 {
 	ssize_t n;

@@ -18,6 +18,9 @@ int procfs_open(const char *root);
 int procfs_openat(int dir, const char *name);
 int procfs_opendir(int dir, const char *name);
 
+/* Whether the process has a directory. */
+bool procfs_has(int proc, pid_t pid);
+
 /* Iterates over the numeric names in a directory. */
 struct procfs_list {
 	int fd;

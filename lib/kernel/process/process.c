@@ -165,12 +165,10 @@ static int read_stat(struct tally_process_stats *l, pid_t pid,
 		     struct tally_stat *s)
 {
 	int err = kernel_stat_read(l->reader.proc, pid, 0, s);
-	char name[16];
 
 	if (!err || l->reader.live)
 		return err;
-	snprintf(name, sizeof(name), "%d", pid);
-	if (err == -ESRCH && !faccessat(l->reader.proc, name, F_OK, 0))
+	if (err == -ESRCH && procfs_has(l->reader.proc, pid))
 		err = -ENOENT;
 	if (err != -ESRCH)
 		status_to_stat(l, pid, s);

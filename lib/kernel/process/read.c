@@ -328,6 +328,24 @@ static int read_amounts(struct tally_process_stats *l, struct process_entry *p)
 	return keep(l, p);
 }
 
+/* A captured process can lack every file that tells its memory, and is there all
+ * the same: why nobody knows it. -ESRCH: it ended since it was listed. */
+static int why_unknown(struct tally_process_stats *l,
+		       const struct process_entry *p)
+{
+	struct tally_stat s;
+
+	if (l->reader.live)
+		return -ESRCH;
+	if (p->stat_err)
+		return procfs_has(l->reader.proc, p->row.pid) ? p->stat_err
+							      : -ESRCH;
+	if (kernel_stat_read(l->reader.proc, p->row.pid, 0, &s) ||
+	    s.state == 'Z' || s.state == 'X')
+		return -ESRCH;
+	return -ENODATA;
+}
+
 int process_read_memory(struct tally_process_stats *l, struct process_entry *p)
 {
 	bool alive = !process_has_ended(p);
@@ -362,6 +380,8 @@ int process_read_memory(struct tally_process_stats *l, struct process_entry *p)
 		err = read_amounts(l, p);
 	if (err == -ENOMEM)
 		return err;
+	if (err == -ESRCH)
+		err = why_unknown(l, p);
 	if (err == -ESRCH && !process_asked_for(l, p->row.pid))
 		p->gone = true;
 	if (err) {
