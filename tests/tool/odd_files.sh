@@ -154,6 +154,37 @@ result $? "top: the same"
 numatally top --json --count 1 --by user --root "$m"
 [ $? -eq 1 ] && has '"users":\[{"uid":null,"user":"?",'
 result $? "and its user is not known"
+numatally top --json --count 1 --root "$m"
+[ $? -eq 1 ] && has '{"pid":10,"ppid":null,"start_ticks":null,'
+result $? "nor its parent and its start"
+
+# Process 10, in /a, tells nothing but its cgroup; nor do files of /a tell anything.
+machine
+rm "$m/proc/10/stat" "$m/proc/10/status" "$m/proc/10/maps" \
+	"$m/proc/10/numa_maps" "$m/sys/fs/cgroup/a/memory.numa_stat"
+put sys/fs/cgroup/b/memory.numa_stat 'anon N0=40960 N1=0
+file N0=8192 N1=4096'
+for by in cgroup user; do
+	numatally stat --by $by --root "$m"
+	[ $? -eq 1 ] && has '^ *1\(  *-\)*  *\(/a\|?\)$'
+	result $? "--by $by: - for what none of its processes tells"
+done
+numatally stat --by cgroup --json --root "$m"
+[ $? -eq 1 ] && sed 's/.*"cgroup":"\/a",//; s/"\(id\|left_out\)":0//g' "$out" >"$tmp/a" &&
+	grep -q '^"processes":1,"error":"no stat","threads":null,"cpu_ns":null,' \
+		"$tmp/a" && ! grep -q ':0[,}]' "$tmp/a"
+result $? "JSON: null"
+numatally stat --by user --csv --root "$m"
+[ $? -eq 1 ] && has ',processes,processes,1,' && [ "$(wc -l <"$out")" -eq 2 ]
+result $? "CSV: not in it"
+numatally top --batch --count 1 --by cgroup --root "$m"
+[ $? -eq 1 ] && has '^ *1  *-  *-  *-  .*- /a$' &&
+	grep -q '^numatally top: .* rows are not readable: cgroup /.*: no stat$' "$err"
+result $? "top --by cgroup: the same"
+numatally top --json --count 1 --by cgroup --root "$m"
+[ $? -eq 1 ] && sed 's/.*"cgroup":"\/a",//; s/"id":0//g' "$out" >"$tmp/a" &&
+	grep -q '"error":"no stat"' "$tmp/a" && ! grep -q ':0[,}]' "$tmp/a"
+result $? "its JSON: null"
 
 machine
 rm "$m/proc/10/numa_maps"

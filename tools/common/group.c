@@ -36,6 +36,12 @@ bool group_is_in(const char *name, const char *of)
 	       (name[n] == '/' || !name[n]);
 }
 
+bool group_sum_knows(const struct tally_process_sum *sum)
+{
+	return !sum->nr_failed || sum->nr_failed < sum->nr_processes ||
+	       sum->all.total.upper_bytes;
+}
+
 const struct tally_process_sum *
 group_sum(const struct tally_process_stats *processes, const char *name)
 {

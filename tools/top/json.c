@@ -80,9 +80,13 @@ static void put_identity(struct json_writer *w, const struct top_model *model,
 	case TOP_THREADS:
 		json_put_int(w, model->by == TOP_PROCESSES ? "pid" : "tid",
 			     row->id);
-		json_put_int(w, model->by == TOP_PROCESSES ? "ppid" : "pid",
-			     row->parent);
-		json_put_uint(w, "start_ticks", row->start_ticks);
+		json_put_int_unless(w,
+				    model->by == TOP_PROCESSES ? "ppid" : "pid",
+				    row->parent, row->no_stat ? 0 : -1);
+		if (row->no_stat)
+			json_put_null(w, "start_ticks");
+		else
+			json_put_uint(w, "start_ticks", row->start_ticks);
 		json_put_bytes(w, "user", top_model_text(model, row->user));
 		json_put_bytes(w, "command", name);
 		json_put_bytes(w, "command_line",

@@ -95,6 +95,19 @@ static void put_no_memory(struct json_writer *w)
 		json_put_null(w, names[i]);
 }
 
+static void put_threads(struct json_writer *w, const struct usage_row *row,
+			const struct tally_process_node *n)
+{
+	if (usage_threads(row) == TALLY_UNKNOWN)
+		json_put_null(w, "threads");
+	else
+		json_put_int(w, "threads", n->nr_threads);
+	if (usage_cpu_ns(row) == TALLY_UNKNOWN)
+		json_put_null(w, "threads_cpu_ns");
+	else
+		json_put_int(w, "threads_cpu_ns", n->cpu_ns);
+}
+
 /* The use of a node, or of all (-1), by a row. */
 static void put_node(struct json_writer *w, const struct usage_row *row,
 		     int node)
@@ -107,8 +120,7 @@ static void put_node(struct json_writer *w, const struct usage_row *row,
 		put_memory(w, &n);
 	else
 		put_no_memory(w);
-	json_put_int(w, "threads", n.nr_threads);
-	json_put_int(w, "threads_cpu_ns", n.cpu_ns);
+	put_threads(w, row, &n);
 }
 
 /* ---- the kernel's account of a cgroup -------------------------------------- */
@@ -244,8 +256,7 @@ static void put_whole(struct json_writer *w, const struct usage_row *r)
 		put_memory(w, n);
 	else
 		put_no_memory(w);
-	json_put_int(w, "threads", n->nr_threads);
-	json_put_int(w, "threads_cpu_ns", n->cpu_ns);
+	put_threads(w, r, n);
 	json_close_object(w);
 }
 

@@ -196,8 +196,10 @@ static void put_processes(const struct lines *l,
 		put_memory(l, "private ", "memory", &n->total_own, &n->total);
 		put_memory(l, "shared ", "memory", &n->total_common, &n->total);
 	}
-	put_number(l, "threads", "threads", n->nr_threads);
-	put_number(l, "threads' cpu time", "ns", n->cpu_ns);
+	if (usage_threads(l->row) != TALLY_UNKNOWN)
+		put_number(l, "threads", "threads", n->nr_threads);
+	if (usage_cpu_ns(l->row) != TALLY_UNKNOWN)
+		put_number(l, "threads' cpu time", "ns", n->cpu_ns);
 }
 
 static void put_account(const struct lines *l)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/group.h"
 #include "stat/usage/usage.h"
 
 static const struct tally_process_node *
@@ -193,7 +194,7 @@ bool usage_knows(const struct usage_row *row, int node)
 	const struct tally_process_row *p = row->process;
 
 	if (!p)
-		return true;
+		return !row->sum || group_sum_knows(row->sum);
 	if (node >= 0 && p->unknown.total.upper_bytes)
 		return false;
 	return !p->err || p->has_memory || p->all.total.upper_bytes;
@@ -233,12 +234,21 @@ bool usage_has_accounts(const struct usage *u)
 	return i < tally_kernel_groups_nr(u->groups);
 }
 
+/* Each process that tells anything of them has a thread. */
+static bool knows_threads(const struct tally_process_sum *sum)
+{
+	return !sum->nr_failed || sum->nr_failed < sum->nr_processes ||
+	       sum->nr_threads;
+}
+
 /* A process without a state lacks its stat, which has the time, too. */
 int64_t usage_cpu_ns(const struct usage_row *row)
 {
 	if (row->process)
 		return row->process->state ? row->process->cpu_ns
 					   : TALLY_UNKNOWN;
+	if (row->sum && !knows_threads(row->sum))
+		return TALLY_UNKNOWN;
 	return row->sum ? row->sum->cpu_ns : 0;
 }
 
@@ -258,6 +268,8 @@ int64_t usage_threads(const struct usage_row *row)
 		return row->process->state || row->process->nr_threads
 			       ? row->process->nr_threads
 			       : TALLY_UNKNOWN;
+	if (row->sum && !knows_threads(row->sum))
+		return TALLY_UNKNOWN;
 	return row->sum ? row->sum->nr_threads : 0;
 }
 

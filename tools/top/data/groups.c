@@ -96,6 +96,14 @@ static void add(int64_t *sum, int64_t amount)
 		*sum = INT64_MAX;
 }
 
+/* Nothing is known of it. */
+static void empty_part(struct top_part *part)
+{
+	part->bytes = TOP_UNKNOWN;
+	for (int k = 0; k < TALLY_NR_MEM; k++)
+		part->kinds[k] = TOP_UNKNOWN;
+}
+
 static void fill_part(const struct figures *f, const int64_t *values,
 		      struct top_row *row, struct top_part *part)
 {
@@ -103,9 +111,7 @@ static void fill_part(const struct figures *f, const int64_t *values,
 	int64_t file = bytes(f, values, f->file);
 
 	if (anonymous < 0 || file < 0) {
-		part->bytes = TOP_UNKNOWN;
-		for (int k = 0; k < TALLY_NR_MEM; k++)
-			part->kinds[k] = TOP_UNKNOWN;
+		empty_part(part);
 		return;
 	}
 	if (__builtin_add_overflow(anonymous, file, &part->bytes))
@@ -167,10 +173,12 @@ static int fill_group(const struct top_rows *rows, const struct figures *f,
 			fill_part(f, from->values + (size_t)n * f->nr, row,
 				  part);
 		else if (!from->values)
-			part->bytes = TOP_UNKNOWN;
+			empty_part(part);
 	}
-	if (sum)
+	if (sum && group_sum_knows(sum))
 		fill_mapped(sum, model, row);
+	else if (sum && !row->err)
+		row->err = sum->err;
 	return 0;
 }
 

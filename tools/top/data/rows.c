@@ -185,6 +185,7 @@ static int fill_process(struct top_rows *rows, unsigned int index,
 	row->id = from->pid;
 	row->parent = from->ppid;
 	row->start_ticks = from->start_ticks;
+	row->no_stat = !from->state;
 	row->nr_processes = 1;
 	row->err = from->err;
 	row->swap_bytes = from->swap_bytes;

@@ -63,6 +63,7 @@ struct top_row {
 	int64_t id;	      /* pid, tid, or uid */
 	int64_t parent;	      /* pid of a process's parent, of a thread */
 	uint64_t start_ticks; /* of a process */
+	bool no_stat; /* of a captured process: what stat tells is unknown */
 	int64_t nr_processes; /* of a cgroup, or a user; TOP_UNKNOWN */
 	int err;	      /* of reading its memory */
 	bool estimate;	      /* of its memory */
