@@ -43,7 +43,16 @@ for root in nowhere empty file m; do
 		says "$words" stat --by $by
 	done
 	if [ $root = m ]; then
-		says "$processes" top --batch --count 1
+		for by in process cgroup user thread; do
+			run "$tool" top --batch --count 1 --by $by --root "$m"
+			[ $? -eq 1 ] && has '^ *0 .*1000K' &&
+				echo "numatally top: $m: $processes" |
+				cmp -s - "$err"
+			result $? "top --by $by: its nodes need no proc"
+		done
+		run "$tool" top --json --count 2 --interval 0.1 --root "$m"
+		[ $? -eq 1 ] && has '"nodes":.{"id":0,.*"processes":..,"error":"it has'
+		result $? "top --json: the same"
 		says "$processes" stat -p 1
 		says "$processes" stat -p e
 		for verb in stat 'stat -m' 'stat --json' 'stat --csv' topo; do
@@ -78,6 +87,9 @@ run "$tool" stat --by cgroup --csv --interval 0.1 --count 2 --root "$m"
 [ $? -eq 1 ] && has '^,cgroup,/a,,,0,memory,bytes,12288,,,0$'
 result $? "CSV, repeatedly"
 
+run "$tool" top --batch --count 1 --by cgroup --root "$m"
+[ $? -eq 1 ] && has '^ *-  *-  *12K .* /a$' && has 'm: it has no processes in proc$' err
+result $? "top: nor does it"
 mkdir "$m/proc"
 run "$tool" top --batch --count 1 --by cgroup --root "$m"
 [ $? -eq 1 ] && has '^ *-  *-  *12K .* /a$' && has 'm: it has no processes in proc$' err

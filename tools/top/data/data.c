@@ -103,7 +103,8 @@ static void renew_topo(struct top_data *data)
 
 	if (tally_topo_open(data->root, &topo))
 		return;
-	tally_kernel_processes_set_topo(data->rows.processes, topo);
+	if (data->rows.processes)
+		tally_kernel_processes_set_topo(data->rows.processes, topo);
 	tally_topo_close(data->topo);
 	data->topo = topo;
 	data->rows.topo = topo;

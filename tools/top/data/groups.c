@@ -160,7 +160,9 @@ static int fill_group(const struct top_rows *rows, const struct figures *f,
 		return -ENOMEM;
 	row->user = row->name;
 	row->err = from->err == -ENOENT ? 0 : from->err;
-	sum = from->values ? NULL : group_sum(rows->processes, from->path);
+	sum = from->values || !rows->processes
+		      ? NULL
+		      : group_sum(rows->processes, from->path);
 	for (unsigned int i = 0; i < model->nr_nodes; i++) {
 		struct top_part *part = top_model_add_part(model, i);
 
@@ -266,10 +268,11 @@ int top_rows_fill_groups(struct top_rows *rows, struct top_model *model)
 	unsigned int nr = tally_kernel_groups_nr(rows->groups);
 	struct figures figures = find_figures(rows->groups);
 	struct remote *remotes = calloc(nr + 1, sizeof(*remotes));
-	int err = remotes ? tally_kernel_processes_sum(rows->processes,
-						       TALLY_BY_CGROUP)
-			  : -ENOMEM;
+	int err = remotes ? 0 : -ENOMEM;
 
+	if (!err && rows->processes)
+		err = tally_kernel_processes_sum(rows->processes,
+						 TALLY_BY_CGROUP);
 	for (unsigned int i = 0; !err && i < nr; i++)
 		err = fill_group(rows, &figures, i, model);
 	if (!err) {

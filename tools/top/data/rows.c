@@ -20,7 +20,8 @@ int top_rows_open(struct top_rows *rows, const char *root,
 	*rows = (struct top_rows){.live = !root, .root = root, .topo = topo};
 	err = tally_kernel_processes_open(root, topo, NULL, NULL,
 					  &rows->processes);
-	if (err)
+	/* The nodes and cgroups of a tree without proc are shown all the same. */
+	if (err && (!root || (err != -ENOENT && err != -ENOTDIR)))
 		return err;
 	err = tally_kernel_groups_open(root, NULL, 0, &rows->groups);
 	return err == -ENOMEM ? err : 0;
@@ -39,12 +40,13 @@ void top_rows_close(struct top_rows *rows)
 
 int top_rows_read(struct top_rows *rows)
 {
-	rows->err = tally_kernel_processes_read(rows->processes);
+	if (rows->processes)
+		rows->err = tally_kernel_processes_read(rows->processes);
 	if (rows->err == -ENOMEM)
 		return -ENOMEM;
 	if (rows->groups && tally_kernel_groups_read(rows->groups) == -ENOMEM)
 		return -ENOMEM;
-	return top_rows_account(rows);
+	return rows->processes ? top_rows_account(rows) : 0;
 }
 
 /* ---- rows of a model -------------------------------------------------------*/
@@ -267,11 +269,11 @@ int top_rows_fill(struct top_rows *rows, enum top_by by,
 	if (by == TOP_PROCESSES)
 		for (unsigned int i = 0; !err && i < rows->nr_taken; i++)
 			err = fill_process(rows, i, model);
-	else if (by == TOP_THREADS)
+	else if (by == TOP_THREADS && rows->processes)
 		err = top_rows_fill_threads(rows, model);
 	else if (by == TOP_CGROUPS && top_rows_have_groups(rows))
 		err = top_rows_fill_groups(rows, model);
-	else
+	else if (rows->processes)
 		err = fill_sums(rows, by, model);
 	for (size_t i = 0; i < model->nr_rows; i++) {
 		model->nr_lacking += model->rows[i].err != 0;

@@ -50,11 +50,11 @@ struct top_rows {
 	const char *root;
 	const struct tally_topo *topo;
 	bool wants_commands;
-	struct tally_process_stats *processes;
-	struct tally_groups *groups; /* NULL: no memory controller */
-	int err;		     /* of the last reading of processes */
-	bool live;		     /* this machine: users have names */
-	struct top_taken *taken;     /* by PID, like the rows */
+	struct tally_process_stats *processes; /* NULL: a capture without proc */
+	struct tally_groups *groups;	       /* NULL: no memory controller */
+	int err;		 /* of the last reading of processes */
+	bool live;		 /* this machine: users have names */
+	struct top_taken *taken; /* by PID, like the rows */
 	unsigned int nr_taken;
 	struct top_share *shares;
 	int64_t time_ns;
