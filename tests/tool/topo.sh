@@ -80,7 +80,7 @@ put $node/node1/cpulist 0-2,8
 put $node/node12/cpulist 3-x
 topo --root "$m"
 [ $? -eq 1 ] && grep -q '^  12  *0 B     -  GPU   -$' "$out" &&
-	grep -q '^CPUs on none of these nodes: 3-4$' "$out" &&
+	grep -q '^CPUs of which no node is known: 3-4$' "$out" &&
 	grep -qx 'numatally topo: node 12: its CPUs are not known' "$err"
 result $? "a list of CPUs that makes no sense"
 topo --json --root "$m"

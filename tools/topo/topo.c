@@ -353,12 +353,24 @@ static void print_distances(const struct tally_topo *topo, unsigned int width)
 	}
 }
 
+/* Where a node's CPUs are not known, they may be among those of no node. */
+static bool knows_all_cpus(const struct tally_topo *topo)
+{
+	for (unsigned int i = 0; i < tally_topo_nr_nodes(topo); i++)
+		if (!tally_topo_node(topo, i)->cpus)
+			return false;
+	return true;
+}
+
 static int print_text(const struct tally_topo *topo)
 {
 	unsigned int width = output_width(stdout);
 
 	print_nodes(topo, width);
-	print_cpus(topo, width, "CPUs on none of these nodes:", is_stray);
+	print_cpus(topo, width,
+		   knows_all_cpus(topo) ? "CPUs on none of these nodes:"
+					: "CPUs of which no node is known:",
+		   is_stray);
 	print_cpus(topo, width, "CPUs that several nodes list:", is_shared);
 	print_distances(topo, width);
 	return EXIT_SUCCESS;
