@@ -123,6 +123,14 @@ numatally stat --by cgroup --root "$m"
 	grep -qx 'numatally stat: cgroup /a: malformed' "$err"
 result $? "a known name without a value costs its figure"
 
+machine
+put proc/zoneinfo 'Node 0, zone Normal
+  low x'
+numatally stat --by node --root "$m"
+[ $? -eq 1 ] && grep -qx 'numatally stat: proc/zoneinfo: malformed' "$err" &&
+	[ "$(wc -l <"$err")" -eq 1 ]
+result $? "one line for a file that the estimates of all nodes are made of"
+
 # ---- what is not there ----------------------------------------------------------
 
 machine

@@ -116,9 +116,23 @@ static bool was_reported(const struct nodes_stat *s,
 	       s->before->rows[row->before].err[source] == row->err[source];
 }
 
+/* The estimate of every node is made of one file of the machine. */
+static void report_row(const struct nodes_row *row, int source, bool *told)
+{
+	const char *why = text_error(row->err[source]);
+
+	if (source != TALLY_SOURCE_ESTIMATE)
+		warnx("node %d: %s: %s", row->id, nodes_group(source), why);
+	else if (!*told)
+		warnx("proc/zoneinfo: %s", why);
+	*told |= source == TALLY_SOURCE_ESTIMATE;
+}
+
 /* Report each error once, until it changes. */
 static void report_rows(struct nodes_stat *s)
 {
+	bool told = false;
+
 	for (unsigned int i = 0; i < s->now->nr; i++) {
 		const struct nodes_row *row = &s->now->rows[i];
 
@@ -128,8 +142,7 @@ static void report_rows(struct nodes_stat *s)
 				continue;
 			s->failed = true;
 			if (!was_reported(s, row, g))
-				warnx("node %d: %s: %s", row->id,
-				      nodes_group(g), text_error(row->err[g]));
+				report_row(row, g, &told);
 		}
 	}
 }
