@@ -69,8 +69,7 @@ static int64_t figure_bytes(const struct tally_figure *f, int64_t value)
 	return bytes;
 }
 
-/* Whether accounts are in pages of unknown size. */
-static bool lacks_size(const struct usage *u)
+bool usage_lacks_size(const struct usage *u)
 {
 	return tally_kernel_groups_version(u->groups) == 1 &&
 	       tally_kernel_groups_nr_figures(u->groups) &&
@@ -212,7 +211,7 @@ bool usage_memory(const struct usage *u, const struct usage_row *row, int node,
 	}
 	/* An account without this node has no memory there. */
 	if (row->group && row->group->values && !row->group->err &&
-	    !lacks_size(u)) {
+	    !usage_lacks_size(u)) {
 		*figure = (struct tally_mem_figure){.bytes = 0};
 		return true;
 	}

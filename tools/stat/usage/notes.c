@@ -34,6 +34,10 @@ static void note_accounts(const struct usage_table *t, bool *noted)
 	       "rest is the sum of processes, with those of cgroups below\n",
 	       lead(noted),
 	       all ? ", with cgroups below" : " of the cgroup alone");
+	if (usage_lacks_size(t->u))
+		printf("%san account in pages, whose size no file tells, is "
+		       "not known in bytes\n",
+		       lead(noted));
 	if (lacking)
 		printf("%sa cgroup without memory.numa_stat has what processes "
 		       "have mapped\n",

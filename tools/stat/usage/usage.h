@@ -123,6 +123,9 @@ bool usage_is_exact(const struct tally_mem_figure *f);
 bool usage_is_open(const struct tally_mem_figure *f,
 		   const struct tally_mem_figure *whole);
 
+/* Whether accounts are in pages of unknown size. */
+bool usage_lacks_size(const struct usage *u);
+
 /* Whether the kernel keeps an account of any cgroup. */
 bool usage_has_accounts(const struct usage *u);
 
