@@ -7,6 +7,7 @@
  *	name_bytes characters, one a number
  *	for each node: id, kind, bandwidth, memory_bytes, nr_cpus, its CPUs
  *	if has_distances: nr_nodes rows of nr_nodes
+ *	how many CPUs are on none of the nodes, and these
  */
 #include "config.h"
 
@@ -87,11 +88,18 @@ static void put_name(int fd, hwloc_topology_t t)
 		put(fd, name[i]);
 }
 
+static void put_cpus(int fd, hwloc_const_bitmap_t cpus)
+{
+	put(fd, hwloc_bitmap_weight(cpus));
+	for (int cpu = hwloc_bitmap_first(cpus); cpu >= 0;
+	     cpu = hwloc_bitmap_next(cpus, cpu))
+		put(fd, cpu);
+}
+
 static void put_node(int fd, hwloc_topology_t t, hwloc_obj_t node)
 {
 	struct hwloc_location initiator;
 	hwloc_uint64_t bandwidth = 0;
-	hwloc_bitmap_t cpus = node->userdata;
 
 	hwloc_memattr_get_best_initiator(t, HWLOC_MEMATTR_ID_BANDWIDTH, node, 0,
 					 &initiator, &bandwidth);
@@ -99,10 +107,7 @@ static void put_node(int fd, hwloc_topology_t t, hwloc_obj_t node)
 	put(fd, topo_kind_of(node->subtype));
 	put(fd, (int64_t)(bandwidth & INT64_MAX));
 	put(fd, (int64_t)(node->attr->numanode.local_memory & INT64_MAX));
-	put(fd, hwloc_bitmap_weight(cpus));
-	for (int cpu = hwloc_bitmap_first(cpus); cpu >= 0;
-	     cpu = hwloc_bitmap_next(cpus, cpu))
-		put(fd, cpu);
+	put_cpus(fd, node->userdata);
 }
 
 static hwloc_uint64_t distance(const struct hwloc_distances_s *d,
@@ -154,6 +159,7 @@ static void work(void *arg, int fd)
 		for (unsigned int j = 0; j < nr; j++)
 			put(fd, (int64_t)(distance(d, nodes[i], nodes[j]) &
 					  INT64_MAX));
+	put_cpus(fd, left);
 }
 
 /* ---- the answer ---------------------------------------------------------- */
@@ -202,7 +208,7 @@ static int *take_node(struct answer *a, struct tally_node *node,
 }
 
 /* A matrix with a distance that is none means nothing. */
-static void take_distances(struct answer *a, struct tally_node *nodes,
+static int *take_distances(struct answer *a, struct tally_node *nodes,
 			   unsigned int nr, int *distances)
 {
 	bool known = true;
@@ -215,6 +221,51 @@ static void take_distances(struct answer *a, struct tally_node *nodes,
 	}
 	for (unsigned int i = 0; known && i < nr; i++)
 		nodes[i].distances = distances + (size_t)i * nr;
+	return a->bad ? distances : distances + (size_t)nr * nr;
+}
+
+/* hwloc drops nodes without memory of a file that an old one wrote: their CPUs
+ * are the machine's all the same. */
+static int add_strays(struct tally_topo *topo, const int *cpus, unsigned int nr)
+{
+	unsigned int nr_cpus = topo->nr_cpus;
+	int *nodes;
+	bool *online;
+
+	for (unsigned int i = 0; i < nr; i++)
+		if ((unsigned int)cpus[i] >= nr_cpus)
+			nr_cpus = (unsigned int)cpus[i] + 1;
+	nodes = reallocarray(topo->cpu_nodes, nr_cpus, sizeof(*nodes));
+	if (nodes)
+		topo->cpu_nodes = nodes;
+	online = reallocarray(topo->cpus_online, nr_cpus, sizeof(*online));
+	if (online)
+		topo->cpus_online = online;
+	if (!nodes || !online)
+		return -ENOMEM;
+	for (; topo->nr_cpus < nr_cpus; topo->nr_cpus++) {
+		nodes[topo->nr_cpus] = -ENOENT;
+		online[topo->nr_cpus] = false;
+	}
+	for (unsigned int i = 0; i < nr; i++)
+		online[cpus[i]] = true;
+	return 0;
+}
+
+static int create(const struct tally_machine *machine, const int *strays,
+		  unsigned int nr_strays, struct tally_topo **topo)
+{
+	struct tally_topo *made;
+	int err = tally_topo_create(machine, 1, &made);
+
+	if (err)
+		return err;
+	err = add_strays(made, strays, nr_strays);
+	if (err)
+		tally_topo_close(made);
+	else
+		*topo = made;
+	return err;
 }
 
 static int answer_read(struct answer *a, struct tally_topo **topo)
@@ -224,6 +275,7 @@ static int answer_read(struct answer *a, struct tally_topo **topo)
 	struct tally_node *nodes = calloc(nr, sizeof(*nodes));
 	uint64_t *bandwidths = calloc(nr, sizeof(*bandwidths));
 	int *numbers = calloc(a->left + 1, sizeof(*numbers)), *end = numbers;
+	unsigned int nr_strays = 0;
 	char name[MAX_NAME + 1];
 	struct tally_machine machine = {
 		.size = sizeof(machine),
@@ -240,13 +292,16 @@ static int answer_read(struct answer *a, struct tally_topo **topo)
 		for (unsigned int i = 0; i < nr && !a->bad; i++)
 			end = take_node(a, &nodes[i], &bandwidths[i], end);
 		if (has_distances && !a->bad)
-			take_distances(a, nodes, nr, end);
+			end = take_distances(a, nodes, nr, end);
+		nr_strays = (unsigned int)take(a, 0, TOPO_IDS);
+		for (unsigned int i = 0; i < nr_strays && !a->bad; i++)
+			end[i] = (int)take(a, 0, TOPO_IDS - 1);
 		if (a->bad || a->left)
 			err = -EINVAL;
 	}
 	if (!err) {
 		topo_rank_by_bandwidth(nodes, nr, bandwidths);
-		err = tally_topo_create(&machine, 1, topo);
+		err = create(&machine, end, nr_strays, topo);
 	}
 	free(nodes);
 	free(bandwidths);

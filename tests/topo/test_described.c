@@ -392,6 +392,64 @@ static void described_by_xml(void **state)
 	tally_topo_close(topo);
 }
 
+/* As hwloc 1 wrote it: node 1 has no memory, so it is in no nodeset. */
+static const char old_xml[] =
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	"<!DOCTYPE topology SYSTEM \"hwloc.dtd\">\n"
+	"<topology>\n"
+	" <object type=\"Machine\" os_index=\"0\" cpuset=\"0x2f\""
+	"  complete_cpuset=\"0x2f\" online_cpuset=\"0x2f\" allowed_cpuset=\"0x2f\""
+	"  nodeset=\"0x1\" complete_nodeset=\"0x3\" allowed_nodeset=\"0x1\">\n"
+	"  <object type=\"NUMANode\" os_index=\"0\" cpuset=\"0x3\""
+	"   complete_cpuset=\"0x3\" online_cpuset=\"0x3\" allowed_cpuset=\"0x3\""
+	"   nodeset=\"0x1\" complete_nodeset=\"0x1\" allowed_nodeset=\"0x1\""
+	"   local_memory=\"4096\">\n"
+	"   <object type=\"PU\" os_index=\"0\" cpuset=\"0x1\" complete_cpuset=\"0x1\""
+	"    online_cpuset=\"0x1\" allowed_cpuset=\"0x1\" nodeset=\"0x1\""
+	"    complete_nodeset=\"0x1\" allowed_nodeset=\"0x1\"/>\n"
+	"   <object type=\"PU\" os_index=\"1\" cpuset=\"0x2\" complete_cpuset=\"0x2\""
+	"    online_cpuset=\"0x2\" allowed_cpuset=\"0x2\" nodeset=\"0x1\""
+	"    complete_nodeset=\"0x1\" allowed_nodeset=\"0x1\"/>\n"
+	"  </object>\n"
+	"  <object type=\"NUMANode\" os_index=\"1\" cpuset=\"0x2c\""
+	"   complete_cpuset=\"0x2c\" online_cpuset=\"0x2c\" allowed_cpuset=\"0x2c\""
+	"   nodeset=\"0x0\" complete_nodeset=\"0x2\" allowed_nodeset=\"0x0\">\n"
+	"   <object type=\"PU\" os_index=\"2\" cpuset=\"0x4\" complete_cpuset=\"0x4\""
+	"    online_cpuset=\"0x4\" allowed_cpuset=\"0x4\" nodeset=\"0x0\""
+	"    complete_nodeset=\"0x2\" allowed_nodeset=\"0x0\"/>\n"
+	"   <object type=\"PU\" os_index=\"3\" cpuset=\"0x8\" complete_cpuset=\"0x8\""
+	"    online_cpuset=\"0x8\" allowed_cpuset=\"0x8\" nodeset=\"0x0\""
+	"    complete_nodeset=\"0x2\" allowed_nodeset=\"0x0\"/>\n"
+	"   <object type=\"PU\" os_index=\"5\" cpuset=\"0x20\" complete_cpuset=\"0x20\""
+	"    online_cpuset=\"0x20\" allowed_cpuset=\"0x20\" nodeset=\"0x0\""
+	"    complete_nodeset=\"0x2\" allowed_nodeset=\"0x0\"/>\n"
+	"  </object>\n"
+	" </object>\n"
+	"</topology>\n";
+
+/* hwloc drops the node. Its CPUs are there, on no node. */
+static void dropped_by_hwloc(void **state)
+{
+	static const bool online[] = {true, true, true, true, false, true};
+	const struct tree *tree = *state;
+	struct tally_topo *topo = NULL;
+	char path[512];
+
+	tree_put(tree, "m.xml", old_xml);
+	snprintf(path, sizeof(path), "%s/m.xml", tree->root);
+	assert_int_equal(tally_topo_open_xml(path, &topo), 0);
+	assert_sound(topo);
+	assert_int_equal(tally_topo_nr_nodes(topo), 1);
+	assert_cpus(topo, 0, "0,1");
+	assert_int_equal(tally_topo_nr_cpus(topo), 6);
+	for (int cpu = 0; cpu < 6; cpu++) {
+		assert_int_equal(tally_topo_cpu_online(topo, cpu), online[cpu]);
+		assert_int_equal(tally_topo_cpu_node(topo, cpu),
+				 cpu < 2 ? 0 : -ENOENT);
+	}
+	tally_topo_close(topo);
+}
+
 /* A file cut anywhere, and other kinds of files. */
 static void bad_xml(void **state)
 {
@@ -432,6 +490,7 @@ int main(void)
 		cmocka_unit_test(synthetic),
 		cmocka_unit_test(bad_synthetic),
 		TREE_TEST(described_by_xml),
+		TREE_TEST(dropped_by_hwloc),
 		TREE_TEST(bad_xml),
 	};
 
