@@ -195,6 +195,17 @@ numatally top --json --count 1 --by cgroup --root "$m"
 result $? "its JSON: null"
 
 machine
+rm "$m/proc/10/status" "$m/proc/10/numa_maps" "$m/$node"/node?/vmstat
+numatally stat --by process --root "$m"
+[ $? -eq 1 ] && has '^ *10  *?  *1  *-  *-  .* ten$' &&
+	grep -qx 'numatally stat: process 10: no file tells its memory' "$err"
+result $? "pages of an unknown size: the process stays"
+rm "$m/proc/10/cmdline"
+numatally stat ten --root "$m"
+[ $? -eq 1 ] && grep -qx 'numatally stat: process 10: no numa_maps' "$err"
+result $? "its stat has a name to look for"
+
+machine
 rm "$m/proc/10/numa_maps"
 numatally stat 10 -p ten --root "$m"
 [ $? -eq 1 ] && grep -qx 'numatally stat: process 10: no numa_maps' "$err" &&

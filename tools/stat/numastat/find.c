@@ -79,14 +79,10 @@ static void reserve(struct words *w, size_t bytes)
 
 static void take_name(struct words *w, int proc, pid_t pid)
 {
-	char path[32], text[512];
-	const char *name;
+	char text[512];
+	const char *name = numastat_process_name(proc, pid, text, sizeof(text));
 	size_t len;
 
-	snprintf(path, sizeof(path), "%d/status", pid);
-	if (numastat_read_file(proc, path, text, sizeof(text)) < 0)
-		return;
-	name = numastat_process_name(text);
 	if (!name)
 		return;
 	len = strlen(name);

@@ -100,8 +100,8 @@ ssize_t numastat_read(int fd, char *buf, size_t size);
  * bytes, or -1 with errno. */
 ssize_t numastat_read_file(int proc, const char *name, char *buf, size_t size);
 
-/* Find the process's name in the text of its status file, and end it there.
- * The kernel's escapes stay. NULL: it has none. */
-char *numastat_process_name(char *text);
+/* Read a process's name, which then lies in @buf; a captured process may lack its
+ * status. The kernel's escapes stay. NULL: it has none. */
+char *numastat_process_name(int proc, pid_t pid, char *buf, size_t size);
 
 #endif

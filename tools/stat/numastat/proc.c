@@ -62,7 +62,7 @@ ssize_t numastat_read_file(int proc, const char *name, char *buf, size_t size)
 	return n;
 }
 
-char *numastat_process_name(char *text)
+static char *name_in_status(char *text)
 {
 	static const char tag[] = "Name:";
 
@@ -72,6 +72,31 @@ char *numastat_process_name(char *text)
 	text += strspn(text, " \t");
 	text[strcspn(text, "\n")] = '\0';
 	return text;
+}
+
+static char *name_in_stat(char *text)
+{
+	char *begin = strchr(text, '('), *end = strrchr(text, ')');
+
+	if (!begin || !end || end < begin)
+		return NULL;
+	*end = '\0';
+	return begin + 1;
+}
+
+char *numastat_process_name(int proc, pid_t pid, char *buf, size_t size)
+{
+	char path[32], *name = NULL;
+
+	snprintf(path, sizeof(path), "%d/status", pid);
+	if (numastat_read_file(proc, path, buf, size) >= 0)
+		name = name_in_status(buf);
+	if (name)
+		return name;
+	snprintf(path, sizeof(path), "%d/stat", pid);
+	return numastat_read_file(proc, path, buf, size) >= 0
+		       ? name_in_stat(buf)
+		       : NULL;
 }
 
 pid_t numastat_process_of(int proc, pid_t pid)

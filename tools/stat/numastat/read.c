@@ -125,12 +125,10 @@ static void need_locale(const char *text)
 
 static void read_name(int proc, struct stat_process *p)
 {
-	char path[32], text[512];
-	const char *name = NULL;
+	char text[512];
+	const char *name =
+		numastat_process_name(proc, p->pid, text, sizeof(text));
 
-	snprintf(path, sizeof(path), "%d/status", p->pid);
-	if (numastat_read_file(proc, path, text, sizeof(text)) >= 0)
-		name = numastat_process_name(text);
 	name = name ? name : "?";
 	need_locale(name);
 	p->name = text_printable(name);
