@@ -15,8 +15,8 @@ bool group_is_in(const char *name, const char *of);
 const struct tally_process_sum *
 group_sum(const struct tally_process_stats *processes, const char *name);
 
-/* Whether its processes tell of any memory, or that there is none: not if all of
- * them failed, and none has a total. */
+/* Whether the sum's memory is known: not where reading failed for each of its
+ * processes, and none has a total. */
 bool group_sum_knows(const struct tally_process_sum *sum);
 
 #endif

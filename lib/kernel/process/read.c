@@ -328,8 +328,8 @@ static int read_amounts(struct tally_process_stats *l, struct process_entry *p)
 	return keep(l, p);
 }
 
-/* A captured process can lack every file that tells its memory, and is there all
- * the same: why nobody knows it. -ESRCH: it ended since it was listed. */
+/* Why a process's memory is not known: a captured one may lack every file that
+ * tells it. -ESRCH: it ended since it was listed. */
 static int why_unknown(struct tally_process_stats *l,
 		       const struct process_entry *p)
 {
