@@ -232,6 +232,8 @@ static int add_strays(struct tally_topo *topo, const int *cpus, unsigned int nr)
 	int *nodes;
 	bool *online;
 
+	if (!nr)
+		return 0;
 	for (unsigned int i = 0; i < nr; i++)
 		if ((unsigned int)cpus[i] >= nr_cpus)
 			nr_cpus = (unsigned int)cpus[i] + 1;

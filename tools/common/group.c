@@ -36,10 +36,14 @@ bool group_is_in(const char *name, const char *of)
 	       (name[n] == '/' || !name[n]);
 }
 
+bool group_sum_failed(const struct tally_process_sum *sum)
+{
+	return sum->nr_failed && sum->nr_failed >= sum->nr_processes;
+}
+
 bool group_sum_knows(const struct tally_process_sum *sum)
 {
-	return !sum->nr_failed || sum->nr_failed < sum->nr_processes ||
-	       sum->all.total.upper_bytes;
+	return !group_sum_failed(sum) || sum->all.total.upper_bytes;
 }
 
 const struct tally_process_sum *

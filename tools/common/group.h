@@ -15,8 +15,11 @@ bool group_is_in(const char *name, const char *of);
 const struct tally_process_sum *
 group_sum(const struct tally_process_stats *processes, const char *name);
 
-/* Whether the sum's memory is known: not where reading failed for each of its
- * processes, and none has a total. */
+/* Whether reading failed for each of the sum's processes. */
+bool group_sum_failed(const struct tally_process_sum *sum);
+
+/* Whether the sum's memory is known: not where it failed, and no process has a
+ * total. */
 bool group_sum_knows(const struct tally_process_sum *sum);
 
 #endif

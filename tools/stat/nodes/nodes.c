@@ -116,16 +116,18 @@ static bool was_reported(const struct nodes_stat *s,
 	       s->before->rows[row->before].err[source] == row->err[source];
 }
 
-/* The estimate of every node is made of one file of the machine. */
+/* The estimates of all nodes are made of one file, which is named once. */
 static void report_row(const struct nodes_row *row, int source, bool *told)
 {
 	const char *why = text_error(row->err[source]);
 
-	if (source != TALLY_SOURCE_ESTIMATE)
+	if (source != TALLY_SOURCE_ESTIMATE) {
 		warnx("node %d: %s: %s", row->id, nodes_group(source), why);
-	else if (!*told)
+		return;
+	}
+	if (!*told)
 		warnx("proc/zoneinfo: %s", why);
-	*told |= source == TALLY_SOURCE_ESTIMATE;
+	*told = true;
 }
 
 /* Report each error once, until it changes. */

@@ -236,8 +236,7 @@ bool usage_has_accounts(const struct usage *u)
 /* Each process that tells anything of them has a thread. */
 static bool knows_threads(const struct tally_process_sum *sum)
 {
-	return !sum->nr_failed || sum->nr_failed < sum->nr_processes ||
-	       sum->nr_threads;
+	return !group_sum_failed(sum) || sum->nr_threads;
 }
 
 /* A process without a state lacks its stat, which has the time, too. */
