@@ -6,10 +6,10 @@ set -u
 . "${srcdir:-.}/tests/support/broken.sh"
 
 broken_builds "limit/cells limit/transaction limit/wait" <<'EOF_LIST'
-whole|limit/test_wait limit/test_wait_race||
+whole|limit/test_wait limit/test_wait_race limit/test_wait_steps||
 no bit is set|limit/test_wait|limit/wait|s/if (awaited)/if (0)/
-a bit is set after it was asked|limit/test_wait_race|limit/wait|s/if (bits != awaited) {/if (0) {/;s/err = sleep_at(.*/__atomic_fetch_or(\&limits->awaited, bits, __ATOMIC_RELAXED); &/
-made is read after it was asked|limit/test_wait_race|limit/wait|s/bits = bits_of(.*/& made = __atomic_load_n(\&limits->made, __ATOMIC_ACQUIRE);/
+a bit is set after it was asked|limit/test_wait_steps|limit/wait|s/if (bits != awaited) {/if (0) {/;s/err = sleep_at(.*/__atomic_fetch_or(\&limits->awaited, bits, __ATOMIC_RELAXED); &/
+made is read after it was asked|limit/test_wait_steps|limit/wait|s/bits = bits_of(.*/& made = __atomic_load_n(\&limits->made, __ATOMIC_ACQUIRE);/
 nobody is woken|limit/test_wait|limit/transaction|s/if (awaited)/if (0)/
 made stays|limit/test_wait|limit/room.h|s/__atomic_fetch_add(&limits->made, 1,/__atomic_fetch_add(\&limits->made, 0,/
 what is given back is not told|limit/test_wait|limit/cells|s/if (amount < 0)/if (0)/

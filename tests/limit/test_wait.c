@@ -115,28 +115,13 @@ static void *wait_there(void *arg)
 	return NULL;
 }
 
-static bool is_asleep(pid_t tid)
-{
-	char path[64], state = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	assert_int_equal(fscanf(f, "%*d (%*[^)]) %c", &state), 1);
-	fclose(f);
-	return state == 'S';
-}
-
 /* Start it, and wait until nothing but a wake ends its sleep. */
 static void start(struct waiter *w)
 {
 	unsigned int before = __atomic_load_n(&nr_sleeps, __ATOMIC_ACQUIRE);
 
 	assert_int_equal(pthread_create(&w->thread, NULL, wait_there, w), 0);
-	while (__atomic_load_n(&nr_sleeps, __ATOMIC_ACQUIRE) == before ||
-	       !is_asleep(w->tid))
-		usleep(100);
+	await_sleep(&w->tid, before);
 }
 
 static int end(struct waiter *w)

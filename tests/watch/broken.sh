@@ -6,10 +6,10 @@ set -u
 . "${srcdir:-.}/tests/support/broken.sh"
 
 broken_builds "limit/cells limit/transaction watch/wait" <<'EOF_LIST'
-whole|watch/test_watch watch/test_watch_fd watch/test_race watch/test_model||
+whole|watch/test_watch watch/test_watch_fd watch/test_race watch/test_watch_steps watch/test_model||
 no bit is set|watch/test_watch|watch/wait|s/if (told)/if (0)/
-a bit is set after it looked|watch/test_race|watch/wait|s/err = ask(w);/;/;s/err = check(w);/err = told ? ask(w) : 0;/
-made is read after it looked|watch/test_race|watch/wait|s/err = sleep_well(w, told, made,/made = __atomic_load_n(word, __ATOMIC_ACQUIRE); &/
+a bit is set after it looked|watch/test_watch_steps|watch/wait|s/err = ask(w);/;/;s/err = check(w);/err = told ? ask(w) : 0;/
+made is read after it looked|watch/test_watch_steps|watch/wait|s/err = sleep_well(w, told, made,/made = __atomic_load_n(word, __ATOMIC_ACQUIRE); &/
 each change wakes it|watch/test_watch|watch/wait|s/woken = told \&\& err;/woken = 0;/
 what is taken is not told|watch/test_watch|limit/cells|s/room_made(c->ledger, ROOM_WATCHED);//
 a capacity is not told|watch/test_watch|limit/quota|/^int tally_limit_set_capacity/,/^}/s/room_made(.*;//

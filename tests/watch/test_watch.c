@@ -95,6 +95,7 @@ struct sleeper {
 	struct tally_watch *watch;
 	struct tally_watch_event event;
 	pthread_t thread;
+	pid_t tid;
 	int err;
 };
 
@@ -102,20 +103,20 @@ static void *sleep_there(void *arg)
 {
 	struct sleeper *s = arg;
 
+	__atomic_store_n(&s->tid, gettid(), __ATOMIC_RELEASE);
 	s->event.size = sizeof(s->event);
 	s->err = tally_watch_wait(s->watch, -1, &s->event);
 	return NULL;
 }
 
-/* Start it, and wait until it has asked to be woken. */
-static void start(struct sleeper *s, struct layout *inside)
+/* Start it, and wait until nothing but what wakes it, or its next look, ends its
+ * sleep. */
+static void start(struct sleeper *s)
 {
-	uint32_t *awaited = &layout_limits(inside)->awaited;
+	unsigned int before = __atomic_load_n(&nr_sleeps, __ATOMIC_ACQUIRE);
 
-	__atomic_store_n(awaited, 0, __ATOMIC_RELAXED);
 	assert_int_equal(pthread_create(&s->thread, NULL, sleep_there, s), 0);
-	while (!(__atomic_load_n(awaited, __ATOMIC_ACQUIRE) & ROOM_WATCHED))
-		usleep(100);
+	await_sleep(&s->tid, before);
 }
 
 static void ends(struct sleeper *s)
@@ -220,7 +221,6 @@ static void each_change_wakes_it(void **state)
 	t[1].account = "has";
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		struct tally_ledger *l = with_ten(m);
-		struct layout *inside = inside_open(m->path);
 		struct tally_view *view = view_of(l);
 		struct ways w = {.l = l};
 		struct sleeper s;
@@ -232,13 +232,12 @@ static void each_change_wakes_it(void **state)
 				 0);
 		s.watch = watch(view, l, t, 2, TALLY_WATCH_ANY);
 		endless = ROOM_WATCHED;
-		start(&s, inside);
+		start(&s);
 		assert_int_equal(ways[i](&w), 0);
 		ends(&s);
 		endless = 0;
 		tally_watch_close(s.watch);
 		tally_view_close(view);
-		inside_close(inside);
 		tally_ledger_close(l);
 		unlink(m->path);
 	}
@@ -250,7 +249,6 @@ static void a_release_wakes_it(void **state)
 	struct tally_watch_threshold t = free_below(TALLY_VIEW_ALL, 27, 0);
 	struct machine *m = *state;
 	struct tally_ledger *l = with_ten(m);
-	struct layout *inside = inside_open(m->path);
 	struct tally_token token = has(l, "a", machine_nodes[2], 4);
 	struct tally_view *view = view_of(l);
 	struct sleeper s;
@@ -258,14 +256,13 @@ static void a_release_wakes_it(void **state)
 	t.side = TALLY_WATCH_ABOVE;
 	s.watch = watch(view, l, &t, 1, 0);
 	endless = ROOM_WATCHED;
-	start(&s, inside);
+	start(&s);
 	assert_int_equal(release(l, token), 0);
 	ends(&s);
 	assert_int_equal(s.event.amounts[0], 30);
 	endless = 0;
 	tally_watch_close(s.watch);
 	tally_view_close(view);
-	inside_close(inside);
 	tally_ledger_close(l);
 }
 
@@ -284,7 +281,7 @@ static void it_sleeps_on_after_a_change(void **state)
 	uint32_t *awaited = &layout_limits(inside)->awaited;
 
 	endless = ROOM_WATCHED;
-	start(&s, inside);
+	start(&s);
 	for (int i = 0; i < 20; i++) {
 		unsigned int paused =
 			__atomic_load_n(&nr_pauses, __ATOMIC_ACQUIRE);
@@ -314,7 +311,6 @@ static void changes_seldom_wake(void **state)
 	struct machine *m = *state;
 	struct tally_ledger *l = with_ten(m);
 	struct tally_account a = machine_account(l, "a");
-	struct layout *inside = inside_open(m->path);
 	struct tally_view *view = view_of(l);
 	struct sleeper s = {.watch = watch(view, l, &t, 1, 0)};
 	struct tally_token token;
@@ -327,7 +323,7 @@ static void changes_seldom_wake(void **state)
 	}
 	assert_int_equal(nr_wakes, 0);
 	begun = now_ns();
-	start(&s, inside);
+	start(&s);
 	for (int i = 0; i < 20000; i++) {
 		assert_int_equal(reserve(l, a, machine_nodes[0], 5, &token), 0);
 		assert_int_equal(release(l, token), 0);
@@ -337,7 +333,6 @@ static void changes_seldom_wake(void **state)
 	ends(&s);
 	tally_watch_close(s.watch);
 	tally_view_close(view);
-	inside_close(inside);
 	tally_ledger_close(l);
 }
 
@@ -349,20 +344,18 @@ static void an_add_is_found_by_looking(void **state)
 	const struct tally_watch_threshold t = events_above("t/", 10, 0);
 	struct machine *m = *state;
 	struct tally_ledger *l = with_ten(m);
-	struct layout *inside = inside_open(m->path);
 	struct tally_account x = machine_account(l, "t/x");
 	struct tally_account y = machine_account(l, "t/y");
 	struct tally_view *view = view_of(l);
 	struct sleeper s = {.watch = watch(view, l, &t, 1, 0)};
 
-	start(&s, inside);
+	start(&s);
 	add_events(l, x, machine_nodes[0], 5);
 	add_events(l, y, machine_nodes[1], 6);
 	ends(&s);
 	assert_int_equal(s.event.amounts[0], 11);
 	tally_watch_close(s.watch);
 	tally_view_close(view);
-	inside_close(inside);
 	tally_ledger_close(l);
 }
 
