@@ -2,13 +2,13 @@
 #include "config.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fork_lock.h"
 #include "file/sigbus.h"
 
 /* The signal may interrupt TSan within an atomic access of ours, where it can't
@@ -31,7 +31,7 @@ struct guarded {
 	struct guarded *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+FORK_LOCK(list);
 static struct guarded *list;
 
 static struct sigaction before; /* installed when ours was */
@@ -183,7 +183,7 @@ int sigbus_guard(char *origin, size_t bytes, bool writable)
 	struct guarded *g;
 	int err;
 
-	pthread_mutex_lock(&lock);
+	list_take();
 	err = install();
 	g = err ? NULL : take_free();
 	if (g) {
@@ -194,15 +194,15 @@ int sigbus_guard(char *origin, size_t bytes, bool writable)
 	} else if (!err) {
 		err = -ENOMEM;
 	}
-	pthread_mutex_unlock(&lock);
+	list_leave();
 	return err;
 }
 
 void sigbus_unguard(const char *origin)
 {
-	pthread_mutex_lock(&lock);
+	list_take();
 	for (struct guarded *g = list; g; g = g->next)
 		if (g->bytes && g->origin == (uintptr_t)origin)
 			__atomic_store_n(&g->bytes, 0, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&lock);
+	list_leave();
 }

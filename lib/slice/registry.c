@@ -27,7 +27,29 @@ struct range {
  * here, so it is not used on them. */
 static struct tally_slice_ref registry;
 static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 static uint64_t nr_ended;
+
+/* A fork doesn't wait for the lock, whose owner may wait for a reader: the thread
+ * that forks. What it was about to free stays. */
+static void after_fork(void)
+{
+	pthread_mutex_init(&registering, NULL);
+	registry.retired = NULL;
+	registry.nr_retired = 0;
+}
+
+static void init(void)
+{
+	/* It fails without memory alone. */
+	pthread_atfork(NULL, NULL, after_fork);
+}
+
+static void lock(void)
+{
+	pthread_once(&once, init);
+	pthread_mutex_lock(&registering);
+}
 
 static struct range *ranges_of(const struct tally_slice *s)
 {
@@ -204,7 +226,7 @@ int tally_slice_register(const void *base, size_t bytes)
 
 	if (bytes == 0 || __builtin_add_overflow(added.base, bytes, &added.end))
 		return -EINVAL;
-	pthread_mutex_lock(&registering);
+	lock();
 	err = add(added);
 	pthread_mutex_unlock(&registering);
 	return err;
@@ -216,7 +238,7 @@ int tally_slice_unregister(const void *base)
 	const struct tally_slice *all;
 	int err = -ENOENT;
 
-	pthread_mutex_lock(&registering);
+	lock();
 	all = registry.current;
 	if (all) {
 		struct range *ranges = ranges_of(all);

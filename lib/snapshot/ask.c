@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fork_lock.h"
 #include "base/futex.h"
 #include "file/robust.h"
 #include "file/writer.h"
@@ -28,18 +29,19 @@ struct ask_pin {
 	pid_t pid; /* a child of fork(2) shares the open file with its parent */
 };
 
+/* Of all readers. */
+FORK_LOCK(pins);
+
 void ask_init(struct asker *a, const struct layout *layout)
 {
 	a->layout = layout;
 	a->first = NULL;
-	pthread_mutex_init(&a->lock, NULL);
 }
 
 void ask_destroy(struct asker *a)
 {
 	while (a->first)
 		ask_unpin(a, a->first->epoch);
-	pthread_mutex_destroy(&a->lock);
 }
 
 void ask_ring(const struct layout *l, int nr)
@@ -75,13 +77,13 @@ static int lock(struct asker *a, uint64_t epoch)
 	struct ask_pin *pin;
 	int err = 0;
 
-	pthread_mutex_lock(&a->lock);
+	pins_take();
 	pin = *find(a, epoch);
 	if (pin)
 		pin->nr++;
 	else
 		err = lock_new(a, epoch);
-	pthread_mutex_unlock(&a->lock);
+	pins_leave();
 	return err;
 }
 
@@ -89,7 +91,7 @@ static void unlock(struct asker *a, uint64_t epoch)
 {
 	struct ask_pin **at, *pin;
 
-	pthread_mutex_lock(&a->lock);
+	pins_take();
 	at = find(a, epoch);
 	pin = *at;
 	if (pin && !--pin->nr) {
@@ -101,7 +103,7 @@ static void unlock(struct asker *a, uint64_t epoch)
 		}
 		free(pin);
 	}
-	pthread_mutex_unlock(&a->lock);
+	pins_leave();
 }
 
 void ask_unpin(struct asker *a, uint64_t epoch)
@@ -132,9 +134,9 @@ static bool is_pinned(struct asker *a, uint64_t epoch)
 {
 	bool own;
 
-	pthread_mutex_lock(&a->lock);
+	pins_take();
 	own = *find(a, epoch) != NULL;
-	pthread_mutex_unlock(&a->lock);
+	pins_leave();
 	return own || writer_pins(a->layout) ||
 	       pin_is_locked(a->layout, epoch, PIN_BYTE);
 }
@@ -213,12 +215,12 @@ static int lock_still(struct asker *a, uint64_t epoch)
 	struct ask_pin *pin;
 	int err;
 
-	pthread_mutex_lock(&a->lock);
+	pins_take();
 	pin = *find(a, epoch);
 	err = pin_lock(a->layout, epoch, PIN_BYTE_STILL);
 	if (pin && !err)
 		pin->still = true;
-	pthread_mutex_unlock(&a->lock);
+	pins_leave();
 	return err;
 }
 

@@ -4,7 +4,6 @@
 #ifndef SNAPSHOT_ASK_H
 #define SNAPSHOT_ASK_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,7 +16,6 @@ struct ask_pin;
  * in the structure of another. */
 struct asker {
 	const struct layout *layout;
-	pthread_mutex_t lock;
 	struct ask_pin *first;
 };
 
