@@ -64,13 +64,18 @@ enum tally_phase {
 /*
  * Find the account with this key in any phase, or add it in phase ready. The
  * key is a string of any bytes; it is copied. The call waits for other threads
- * only if every free row belonged to a gone account: for at most 0.3 s.
+ * only if every free row belonged to a gone account, or 128 accounts of this key
+ * are gone: for at most 0.3 s.
  *
  * -EINVAL		the key is empty
  * -ENAMETOOLONG	the key is longer than max_key_bytes of the ledger
  * -ENOSPC		no row is free, gone accounts' included: end accounts, or
  *			create a larger ledger; or the file system is full; or 128
- *			keys were chosen to have the hash of this one
+ *			keys were chosen to have the hash of this one; or 128
+ *			accounts of this key are gone, and a snapshot that is
+ *			open has them
+ * -EPERM		this process is a child of fork(2), and the ledger has a
+ *			single writer
  * -EROFS		the directory is a reader's, and has no such key
  */
 TALLY_API TALLY_NODISCARD int

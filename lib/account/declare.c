@@ -48,8 +48,14 @@ static int add(struct tally_accounts *a, const struct key *key, uint32_t phase,
 	uint32_t row;
 	int err;
 
-	if (added->steps >= CHAIN_FULL)
-		return -ENOSPC;
+	if (added->steps >= CHAIN_FULL) {
+		reclaim_chain(a);
+		err = search_find(a, key, &head, added);
+		if (err != -ENOENT)
+			return err;
+		if (added->steps >= CHAIN_FULL)
+			return -ENOSPC;
+	}
 	err = reclaim_claim(a, phase, &row);
 	/* Another process may have added this key, in the last row. */
 	if (err == -ENOSPC && !search_find(a, key, &head, added))

@@ -157,6 +157,16 @@ int reclaim_claim(struct tally_accounts *accounts, uint32_t phase,
  * try again when twice as many are. */
 void reclaim_some(struct tally_accounts *accounts);
 
+/* Reclaim rows of gone accounts, and wait for it: a chain may be full of them.
+ * Return whether that was done. */
+bool reclaim_chain(struct tally_accounts *accounts);
+
+/* ---- directory.c ---- */
+
+/* Whether the row's account was linked before the epoch began; any, if it is 0. */
+bool directory_is_born(const struct tally_accounts *accounts, uint32_t row,
+		       uint64_t epoch);
+
 /* ---- accessors ---- */
 
 static inline struct record *record_in(const struct layout *l, uint32_t row)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/clock.h"
 #include "account/internal.h"
 
 /* The gone rows that start a reclaim: advancing epochs takes time by the rows
@@ -13,31 +14,43 @@
 
 #define RECLAIM_NS    INT64_C(100000000)
 
-/* Every row is used: reclaim, and wait for it. */
-static void make_room(struct tally_accounts *a)
+bool reclaim_chain(struct tally_accounts *a)
 {
-	if (!a->hooks.join)
-		return;
-	if (__atomic_load_n(&directory_at(a->layout)->nr_gone,
-			    __ATOMIC_RELAXED))
-		a->hooks.reclaim(a->hooks.ledger, RECLAIM_NS);
-	if (__atomic_load_n(&directory_at(a->layout)->nr_free,
+	return a->hooks.join &&
+	       __atomic_load_n(&directory_at(a->layout)->nr_gone,
+			       __ATOMIC_RELAXED) &&
+	       !a->hooks.reclaim(a->hooks.ledger, RECLAIM_NS);
+}
+
+/* Every row is used: reclaim, and wait for it. Return whether rows of gone
+ * accounts were reclaimed. */
+static bool make_room(struct tally_accounts *a)
+{
+	bool reclaimed = reclaim_chain(a);
+
+	if (!a->hooks.join ||
+	    __atomic_load_n(&directory_at(a->layout)->nr_free,
 			    __ATOMIC_RELAXED) ||
 	    directory_lock(a, RECLAIM_NS))
-		return;
+		return reclaimed;
 	lock_find_free(a);
 	directory_unlock(a);
+	return reclaimed;
 }
 
 int reclaim_claim(struct tally_accounts *a, uint32_t phase, uint32_t *row)
 {
 	int err = rows_claim(a, phase, row);
+	int64_t end_ns = err == -ENOSPC ? now_ns() + RECLAIM_NS : 0;
+	bool again = true;
 
-	if (err != -ENOSPC ||
-	    directory_nr_rows(a) < a->layout->header.params.max_accounts)
-		return err;
-	make_room(a);
-	return rows_claim(a, phase, row);
+	/* Others may take all that was reclaimed. */
+	while (err == -ENOSPC && again &&
+	       directory_nr_rows(a) >= a->layout->header.params.max_accounts) {
+		again = make_room(a) && now_ns() < end_ns;
+		err = rows_claim(a, phase, row);
+	}
+	return err;
 }
 
 /* Count a change of a chain, so that searches of it repeat. */

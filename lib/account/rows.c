@@ -200,11 +200,12 @@ bool rows_claimer_is_dead(const struct tally_accounts *a, uint32_t lifecycle)
 
 int rows_claim(struct tally_accounts *a, uint32_t phase, uint32_t *row)
 {
-	int err;
+	int err = a->hooks.join ? a->hooks.join(a->hooks.ledger) : 0;
 
-	/* A process without a slot claims all the same. */
-	if (a->hooks.join)
-		a->hooks.join(a->hooks.ledger);
+	/* A process without a slot claims all the same, unless another one alone
+	 * may write. */
+	if (err == -EPERM)
+		return err;
 	err = claim_free(a, phase, row);
 	return err == -ENOSPC ? claim_fresh(a, phase, row) : err;
 }

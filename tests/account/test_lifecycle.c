@@ -351,20 +351,37 @@ static void a_process_stopped_in_an_end_is_waited_for(void **state)
 	tally_ledger_close(ledger);
 }
 
-static int end_in_child(struct tally_ledger *ledger, struct tally_account a)
+static int end_it(struct tally_ledger *ledger, struct tally_account a)
+{
+	return tally_account_end(of(ledger), a);
+}
+
+static int open_that(struct tally_ledger *ledger, struct tally_account a)
+{
+	(void)a;
+	return tally_account_open(of(ledger), "a", &a);
+}
+
+static int open_another(struct tally_ledger *ledger, struct tally_account a)
+{
+	return tally_account_open(of(ledger), "another", &a);
+}
+
+static int in_child(struct tally_ledger *ledger, struct tally_account a,
+		    int (*what)(struct tally_ledger *, struct tally_account))
 {
 	int status;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (!pid)
-		_exit(-tally_account_end(of(ledger), a));
+		_exit(-what(ledger, a));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	return -WEXITSTATUS(status);
 }
 
-static void a_child_of_fork_can_end_accounts(void **state)
+static void a_child_of_fork_opens_and_ends_accounts(void **state)
 {
 	const struct tally_ledger_options options = {.size = sizeof(options),
 						     .exclusive = 1};
@@ -375,18 +392,20 @@ static void a_child_of_fork_can_end_accounts(void **state)
 
 	for (unsigned int i = 0; i < LAYOUT_NR_WRITERS - 1; i++)
 		assert_int_equal(tally_ledger_open(m->path, &others[i]), 0);
-	assert_int_equal(end_in_child(ledger, a), -EUSERS);
+	assert_int_equal(in_child(ledger, a, end_it), -EUSERS);
 	for (unsigned int i = 0; i < LAYOUT_NR_WRITERS - 1; i++)
 		tally_ledger_close(others[i]);
 	assert_phase(ledger, a, TALLY_PHASE_READY);
-	assert_int_equal(end_in_child(ledger, a), 0);
+	assert_int_equal(in_child(ledger, a, end_it), 0);
 	assert_phase(ledger, a, -ESTALE);
 	tally_ledger_close(ledger);
 	assert_int_equal(tally_ledger_create(NULL, m->topo, machine_resources,
 					     2, &options, &alone),
 			 0);
 	a = machine_account(alone, "a");
-	assert_int_equal(end_in_child(alone, a), -EPERM);
+	assert_int_equal(in_child(alone, a, end_it), -EPERM);
+	assert_int_equal(in_child(alone, a, open_another), -EPERM);
+	assert_int_equal(in_child(alone, a, open_that), 0);
 	assert_int_equal(tally_account_end(of(alone), a), 0);
 	tally_ledger_close(alone);
 }
@@ -402,7 +421,7 @@ int main(void)
 		MACHINE_TEST(a_walk_can_choose_a_phase),
 		MACHINE_TEST(a_reader_changes_nothing),
 		MACHINE_TEST(a_process_stopped_in_an_end_is_waited_for),
-		MACHINE_TEST(a_child_of_fork_can_end_accounts),
+		MACHINE_TEST(a_child_of_fork_opens_and_ends_accounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
