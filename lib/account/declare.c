@@ -32,8 +32,14 @@ static void fill(const struct tally_accounts *a, uint32_t row,
 static bool link_row(const struct tally_accounts *a, uint32_t row,
 		     uint32_t hash, uint64_t head)
 {
-	__atomic_store_n(&record_at(a, row)->next, (uint32_t)head,
+	struct record *r = record_at(a, row);
+
+	/* After the search: no earlier than the end of one that had the key. */
+	__atomic_store_n(&r->born,
+			 __atomic_load_n(&layout_control(a->layout)->epoch,
+					 __ATOMIC_RELAXED),
 			 __ATOMIC_RELAXED);
+	__atomic_store_n(&r->next, (uint32_t)head, __ATOMIC_RELAXED);
 	return __atomic_compare_exchange_n(head_of(a, hash), &head,
 					   head_after(head, row + 1), false,
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);

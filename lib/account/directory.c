@@ -132,6 +132,13 @@ uint64_t directory_gone(const struct layout *l, uint64_t bucket, uint64_t epoch)
 	return gone;
 }
 
+bool directory_is_born(const struct tally_accounts *a, uint32_t row,
+		       uint64_t epoch)
+{
+	return !epoch || __atomic_load_n(&record_at(a, row)->born,
+					 __ATOMIC_RELAXED) < epoch;
+}
+
 bool directory_has(const struct tally_accounts *a, struct tally_account account,
 		   uint64_t epoch)
 {
@@ -145,6 +152,7 @@ bool directory_has(const struct tally_accounts *a, struct tally_account account,
 		return true;
 	r = record_at(a, account.row);
 	return epoch && generation == account.generation + 1 &&
+	       directory_is_born(a, account.row, epoch) &&
 	       LIFECYCLE_PHASE(lifecycle_of(r)) == TALLY_PHASE_GONE &&
 	       !(directory_gone(a->layout, account.row / LAYOUT_BUCKET_ROWS,
 				epoch) &

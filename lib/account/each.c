@@ -16,14 +16,15 @@ static bool is_there(const struct tally_accounts *a, uint32_t row,
 	account->row = row;
 	account->generation = generation;
 	if (lifecycle_is_live(lifecycle))
-		return generation & 1;
+		return generation & 1 && directory_is_born(a, row, epoch);
 	/* Its claimer may have died before it was ready. */
 	if (lifecycle_is_claimed(lifecycle))
 		return generation & 1 && search_is_linked(a, row) &&
-		       generation_of(a, row) == generation;
+		       generation_of(a, row) == generation &&
+		       directory_is_born(a, row, epoch);
 	/* An account that is ending right now is in every pinned snapshot. */
 	if (LIFECYCLE_PHASE(lifecycle) == TALLY_PHASE_GONE && generation & 1)
-		return epoch != 0;
+		return epoch && directory_is_born(a, row, epoch);
 	account->generation--;
 	return epoch && LIFECYCLE_PHASE(lifecycle) == TALLY_PHASE_GONE &&
 	       directory_has(a, *account, epoch);

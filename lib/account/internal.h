@@ -44,7 +44,8 @@ struct record {
 	uint32_t sibling; /* the one before, of the same owner */
 	uint16_t key_bytes;
 	uint16_t pad;
-	char key[]; /* padded with NULs to whole words */
+	uint64_t born; /* the epoch in which it was linked, or the one before */
+	char key[];    /* padded with NULs to whole words */
 };
 _Static_assert(offsetof(struct record, key) == LAYOUT_ACCOUNT_BYTES,
 	       "the plan knows the size of a record");

@@ -90,13 +90,13 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC	     "NUMATLY"
-#define LAYOUT_VERSION	     9
+#define LAYOUT_VERSION	     10
 #define LAYOUT_ORDER	     0x01020304u
 #define LAYOUT_LINE	     64u
 #define LAYOUT_BUCKET_ROWS   64u
 #define LAYOUT_STAGGER_BYTES 4096u
 #define LAYOUT_SKIP	     2048u
-#define LAYOUT_ACCOUNT_BYTES 32u /* of an account's record, before its key */
+#define LAYOUT_ACCOUNT_BYTES 40u /* of an account's record, before its key */
 #define LAYOUT_NAME_BYTES    32
 #define LAYOUT_UNIT_BYTES    16
 #define LAYOUT_MAX_NODES     65536u
