@@ -332,7 +332,8 @@ TALLY_API TALLY_NODISCARD int tally_ledger_declare_limited(
  * except a thread's first add to the ledger; a handler may also leave it by
  * siglongjmp(3): the add is then done or not. Snapshots wait for what was left
  * until the thread adds again, from no deeper in the stack, takes a snapshot or
- * ends. numatally/ledger_inline.h has the same without a call.
+ * ends. numatally/ledger_inline.h has the same without a call. The handle must be of
+ * this ledger, of an account that may be gone: that of another one is undefined.
  *
  * -EINVAL	no such resource, it is reservable, or it is a counter and the
  *		amount is negative

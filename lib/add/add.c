@@ -2,7 +2,6 @@
 /* Adds through calls: what the inlined ones leave to the library. */
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
 
 #include "add/inflight.h"
@@ -106,7 +105,6 @@ static int make_ready(struct tally_ledger *l, struct tally_account account,
 	uint64_t *word;
 	int err;
 
-	assert(account.row < l->layout->header.params.max_accounts);
 	if (post_is_stale(l, account))
 		return post_stale(l);
 	if (cpu >= l->nr_cpus)
@@ -168,7 +166,8 @@ static __attribute__((noinline)) int
 add_slowly(struct tally_ledger *l, struct tally_account account,
 	   const struct tally_amount *amounts, unsigned int nr)
 {
-	assert(account.row < l->layout->header.params.max_accounts);
+	if (account.row >= l->layout->header.params.max_accounts)
+		return post_stale(l);
 	inflight_look(INFLIGHT_FRAME);
 	for (int i = 0; has_sequences(l) && rseq_register() && i < MAX_TRIES;
 	     i++) {

@@ -125,8 +125,9 @@ POST_INLINE int post_in(struct tally_ledger *l,
 	t.frame = frame;
 	t.inflight.nested = nested;
 	for (unsigned int i = 0; !err && i < nr; i++) {
-		assert(entries[i].account.row <
-		       l->layout->header.params.max_accounts);
+		if (entries[i].account.row >=
+		    l->layout->header.params.max_accounts)
+			return post_stale(l);
 		err = plane_of(l, entries[i].node, &planes[i]);
 	}
 	if (!nr || err)

@@ -72,7 +72,7 @@ static int64_t total(const struct subject *s)
 }
 
 /* Every way to add 1 to an account, or to all 4; the last way adds to two. */
-enum { NR_WAYS = 7 };
+enum { EACH = 5, NR_WAYS = 7 };
 
 static int add(const struct subject *s, int way)
 {
@@ -97,7 +97,7 @@ static int add(const struct subject *s, int way)
 	case 4:
 		return tally_ledger_charge(s->ledger, s->gone, TALLY_NODE_LOCAL,
 					   apart, 2);
-	case 5:
+	case EACH:
 		return tally_ledger_add_each(s->ledger, entries + 1, 1, &added);
 	default:
 		return tally_ledger_post(s->ledger, entries, 2);
@@ -123,6 +123,11 @@ static void refuse(struct machine *m, bool exclusive)
 	s.gone.generation++;
 	for (int way = 0; way < NR_WAYS; way++)
 		assert_int_equal(add(&s, way), 0);
+	assert_int_equal(total(&s), before + before / 2);
+	/* A handle of a larger ledger; other ways must not be given one. */
+	s.gone = (struct tally_account){UINT32_MAX, 1};
+	for (int way = EACH; way < NR_WAYS; way++)
+		assert_int_equal(add(&s, way), -ESTALE);
 	assert_int_equal(total(&s), before + before / 2);
 	close_subject(m, &s);
 }
