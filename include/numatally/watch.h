@@ -19,8 +19,8 @@
  * A crossing that has passed when it looks is not seen; one that stays is never
  * missed. It looks
  *
- *	- as soon as a call, of any process, has changed what is free or a limit,
- *	  if the watch has the ledger open for writing
+ *	- as soon as a call, of any process, has changed what is free, a limit, or
+ *	  how many accounts are pending, if the watch has the ledger open for writing
  *	  (tally_watch_options.ledger). While such calls come faster than the watch
  *	  has to act on, it looks once a millisecond: so it wakes as often at most.
  *	- after look_ns at the latest. That is when it finds what nobody tells of:

@@ -124,6 +124,7 @@ int tally_account_declare(struct tally_accounts *a, const char *key,
 		return err;
 	if (!err)
 		return -EEXIST;
+	a->hooks.tell(a->hooks.ledger);
 	*account = found;
 	return 0;
 }

@@ -19,6 +19,9 @@ struct directory_hooks {
 	int (*reclaim)(void *ledger, int64_t timeout_ns);
 	/* Draw back the idle credits of terminating accounts. */
 	void (*drain)(void *ledger);
+	/* Tell those that wait: an account is gone, and its quota, or is another
+	 * pending one, or one less. */
+	void (*tell)(void *ledger);
 };
 
 struct tally_accounts {

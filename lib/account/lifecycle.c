@@ -50,6 +50,7 @@ int tally_account_ready(struct tally_accounts *a, struct tally_account account)
 		set_phase(r, TALLY_PHASE_READY);
 	}
 	directory_unlock(a);
+	a->hooks.tell(a->hooks.ledger);
 	return err;
 }
 
@@ -161,6 +162,7 @@ static int drop(struct tally_accounts *a, struct tally_account account,
 	set_lifecycle(r, lifecycle_of(r) & ~pins);
 	end_finish(a, account.row);
 	directory_unlock(a);
+	a->hooks.tell(a->hooks.ledger);
 	reclaim_some(a);
 	return 0;
 }
@@ -205,6 +207,7 @@ int tally_account_end(struct tally_accounts *a, struct tally_account account)
 	end_all(a, account.row);
 	directory_unlock(a);
 	a->hooks.drain(a->hooks.ledger);
+	a->hooks.tell(a->hooks.ledger);
 	reclaim_some(a);
 	return 0;
 }

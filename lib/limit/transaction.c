@@ -96,6 +96,21 @@ void limit_drain(struct tally_ledger *l)
 	limit_finish(l, 0);
 }
 
+void limit_tell(struct tally_ledger *l)
+{
+	struct layout_limits *limits = layout_limits(l->layout);
+	uint32_t bits = ROOM_ELSEWHERE | ROOM_WATCHED;
+
+	/* One that sets a bit later asks later, and finds the change. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	bits &= __atomic_load_n(&limits->awaited, __ATOMIC_RELAXED);
+	if (!bits)
+		return;
+	__atomic_fetch_and(&limits->awaited, ~bits, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&limits->made, 1, __ATOMIC_RELEASE);
+	futex_wake_bits(&limits->made, bits);
+}
+
 /* Whether a process may have died within a change, or reservations are not
  * committed. */
 static bool may_reap(const struct layout *layout)

@@ -21,6 +21,10 @@ int limit_finish(struct tally_ledger *ledger, int err);
 /* Draw back the idle credits of accounts that are terminating. */
 void limit_drain(struct tally_ledger *ledger);
 
+/* Tell those that wait for room under a quota, and those that watch, of a change of
+ * accounts, which no lock of ours protects. */
+void limit_tell(struct tally_ledger *ledger);
+
 /* Open the tables of reservations and quotas. Finish what dead processes began,
  * unless another process holds the lock. */
 int limit_open(struct tally_ledger *ledger);

@@ -70,6 +70,11 @@ static void serve_drain(void *ledger)
 	limit_drain(ledger);
 }
 
+static void serve_tell(void *ledger)
+{
+	limit_tell(ledger);
+}
+
 static void unmap(struct tally_ledger *l)
 {
 	directory_close(l->accounts);
@@ -86,6 +91,7 @@ static int start(struct tally_ledger *l)
 		.join = serve_join,
 		.reclaim = serve_reclaim,
 		.drain = serve_drain,
+		.tell = serve_tell,
 	};
 	struct layout *layout = l->layout;
 	int err;

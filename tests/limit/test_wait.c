@@ -314,6 +314,39 @@ static void a_quota_that_is_raised_or_left_ends_a_wait(void **state)
 	tally_ledger_close(l);
 }
 
+/* With its account, or when the last pin lets that go. */
+static void a_quota_that_ends_ends_a_wait(void **state)
+{
+	struct machine *m = *state;
+	struct tally_token token;
+	struct tally_ledger *l = full(m, &token);
+	struct tally_accounts *accounts = tally_ledger_accounts(l);
+
+	assert_int_equal(release(l, token), 0);
+	endless = ROOM_ANYWHERE;
+	for (int i = 0; i < 2; i++) {
+		struct tally_account all = machine_account(l, "q/");
+		struct waiter w = {.ledger = l,
+				   .key = "q/b",
+				   .node = machine_nodes[2],
+				   .amount = 4};
+
+		assert_int_equal(tally_limit_set_quota(l, all, MEMORY, 3), 0);
+		if (i) {
+			assert_int_equal(tally_account_pin(accounts, all, 0),
+					 0);
+			assert_int_equal(tally_account_end(accounts, all), 0);
+		}
+		start(&w);
+		assert_int_equal(i ? tally_account_unpin(accounts, all, 0)
+				   : tally_account_end(accounts, all),
+				 0);
+		assert_int_equal(end(&w), 0);
+	}
+	endless = 0;
+	tally_ledger_close(l);
+}
+
 static void a_parent_that_grows_or_ends_ends_a_wait(void **state)
 {
 	const struct tally_demand more = {machine_nodes[1], MEMORY, 4};
@@ -437,6 +470,7 @@ int main(void)
 		SLEEP_TEST(room_that_is_made_before_the_sleep_ends_it),
 		SLEEP_TEST(what_a_credit_gives_back_ends_a_wait),
 		SLEEP_TEST(a_quota_that_is_raised_or_left_ends_a_wait),
+		SLEEP_TEST(a_quota_that_ends_ends_a_wait),
 		SLEEP_TEST(a_parent_that_grows_or_ends_ends_a_wait),
 		SLEEP_TEST(a_lease_or_a_process_that_ends_ends_a_wait),
 		SLEEP_TEST(a_signal_ends_a_wait),

@@ -266,6 +266,49 @@ static void a_release_wakes_it(void **state)
 	tally_ledger_close(l);
 }
 
+/* One more that is pending, or one less: ready, or ended. */
+static void accounts_wake_it(void **state)
+{
+	struct tally_watch_threshold more = {
+		.of = TALLY_WATCH_PENDING,
+		.node = TALLY_VIEW_ALL,
+		.side = TALLY_WATCH_ABOVE,
+		.mark = 1,
+	};
+	struct tally_watch_threshold less = more;
+	struct machine *m = *state;
+	struct tally_ledger *l = with_ten(m);
+	struct tally_accounts *accounts = tally_ledger_accounts(l);
+	struct tally_view *view = view_of(l);
+	struct tally_account a[2];
+	struct sleeper s;
+
+	less.side = TALLY_WATCH_BELOW;
+	less.mark = 2;
+	endless = ROOM_WATCHED;
+	assert_int_equal(tally_account_declare(accounts, "0", &a[0]), 0);
+	for (int i = 0; i < 2; i++) {
+		s.watch = watch(view, l, &more, 1, 0);
+		start(&s);
+		assert_int_equal(tally_account_declare(accounts, "1", &a[1]),
+				 0);
+		ends(&s);
+		tally_watch_close(s.watch);
+		s.watch = watch(view, l, &less, 1, 0);
+		start(&s);
+		assert_int_equal(i ? tally_account_end(accounts, a[1])
+				   : tally_account_ready(accounts, a[1]),
+				 0);
+		ends(&s);
+		tally_watch_close(s.watch);
+		if (!i)
+			assert_int_equal(tally_account_end(accounts, a[1]), 0);
+	}
+	endless = 0;
+	tally_view_close(view);
+	tally_ledger_close(l);
+}
+
 /* A change that does not make it fire is not all that it hears of; but after each,
  * it pauses. */
 static void it_sleeps_on_after_a_change(void **state)
@@ -479,6 +522,7 @@ int main(void)
 		SLEEP_TEST(any_threshold_fires_and_all_arm),
 		SLEEP_TEST(each_change_wakes_it),
 		SLEEP_TEST(a_release_wakes_it),
+		SLEEP_TEST(accounts_wake_it),
 		SLEEP_TEST(it_sleeps_on_after_a_change),
 		SLEEP_TEST(changes_seldom_wake),
 		SLEEP_TEST(an_add_is_found_by_looking),
