@@ -36,6 +36,14 @@ def raises(number, call, *arguments, **named):
     raise AssertionError("no error")
 
 
+def refused(kind, call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except kind:
+        return
+    raise AssertionError("%s%r%r: no error" % (call, arguments, named))
+
+
 def adds_and_sums():
     with new() as ledger, ledger.view() as view:
         a = ledger.account("a")
@@ -228,6 +236,148 @@ def a_cut_file_is_an_error():
             raises(errno.EBADMSG, view.keys)
 
 
+WIDE = (2**32, -(2**32), 2**31 + 2**32, 2**64 + 5)
+WIDER = (2**63, -(2**63) - 1, 2**64 + 5)
+
+
+def rows_that_do_not_fit():
+    with new() as ledger, ledger.view() as view:
+        a, node = ledger.account("a"), view.nodes[0]
+        for row in [(n, a[1]) for n in WIDE] + [(a[0], n) for n in WIDE]:
+            for call, *rest in (
+                (ledger.add, REQUESTS, 1),
+                (ledger.gauge_set, node, MEMORY, 1),
+                (ledger.set_quota, CORES, 1),
+                (ledger.reserve, [(node, CORES, 1)]),
+                (ledger.end,),
+                (view.account,),
+                (view.key,),
+            ):
+                refused(OverflowError, call, row, *rest)
+            refused(OverflowError, ledger.add_each, [(row, node, REQUESTS, 1)])
+        token = ledger.reserve(a, [(node, CORES, 1)])
+        for row in [(n, token[1]) for n in WIDE] + [(token[0], token[1] + 2**64)]:
+            for call in (ledger.commit, ledger.cancel, ledger.release):
+                refused(OverflowError, call, row)
+        ledger.cancel(token)
+
+
+def nodes_and_resources_that_do_not_fit():
+    with new() as ledger, ledger.view() as view:
+        a, node = ledger.account("a"), view.nodes[0]
+        token = ledger.reserve(a, [(node, CORES, 1)])
+        for n in WIDE:
+            refused(OverflowError, ledger.add, a, n, 1)
+            refused(OverflowError, ledger.add_each, [(a, n, REQUESTS, 1)])
+            refused(OverflowError, nt.pack, [(a, node, n, 1)])
+            refused(OverflowError, ledger.gauge_set, a, n, MEMORY, 1)
+            refused(OverflowError, ledger.gauge_set, a, node, n, 1)
+            refused(OverflowError, ledger.set_capacity, n, CORES, 1)
+            refused(OverflowError, ledger.set_capacity, node, n, 1)
+            refused(OverflowError, ledger.set_quota, a, n, 1)
+            for demands in ([(n, CORES, 1)], [(node, n, 1)]):
+                refused(OverflowError, ledger.reserve, a, demands)
+                refused(OverflowError, ledger.release, token, demands)
+                refused(OverflowError, nt.Ledger.create, None, RESOURCES,
+                        capacities=demands)
+            refused(OverflowError, view.totals, n)
+            refused(OverflowError, view.account, a, n)
+            refused(OverflowError, view.read, node=n)
+            refused(OverflowError, view.read, resource=n)
+
+
+def amounts_that_do_not_fit():
+    with new() as ledger, ledger.view() as view:
+        a, node = ledger.account("a"), view.nodes[0]
+        token = ledger.reserve(a, [(node, CORES, 1)])
+        for n in WIDER:
+            refused(OverflowError, ledger.add, a, REQUESTS, n)
+            refused(OverflowError, ledger.add_each, [(a, node, REQUESTS, n)])
+            refused(OverflowError, ledger.gauge_set, a, node, MEMORY, n)
+            refused(OverflowError, ledger.set_capacity, node, CORES, n)
+            refused(OverflowError, ledger.set_quota, a, CORES, n)
+            refused(OverflowError, ledger.reserve, a, [(node, CORES, n)])
+            refused(OverflowError, ledger.reserve, a, [], lease_ns=n)
+            refused(OverflowError, ledger.release, token, [(node, CORES, n)])
+            refused(OverflowError, ledger.serve, n)
+            refused(OverflowError, ledger.snapshot, timeout=n)
+            refused(OverflowError, nt.Ledger.create, None, RESOURCES,
+                    capacities=[(node, CORES, n)])
+
+
+def options_that_do_not_fit():
+    for n in WIDE:
+        for option in ("max_accounts", "max_key_bytes", "mode", "exclusive",
+                       "nr_spare", "few_adds"):
+            refused(OverflowError, nt.Ledger.create, None, RESOURCES, **{option: n})
+        refused(OverflowError, nt.Ledger.create, None, [("a", "", n)])
+
+
+def the_greatest_numbers_fit():
+    with new() as ledger, ledger.view() as view:
+        a, node = ledger.account("a"), view.nodes[0]
+        ledger.set_capacity(node, CORES, 2**63 - 1)
+        ledger.add(a, REQUESTS, 2**63 - 1)
+        ledger.gauge_set(a, node, MEMORY, -(2**63))
+        assert view.account(a) == [2**63 - 1, -(2**63), 0], view.account(a)
+        raises(errno.EINVAL, ledger.add, a, 2**32 - 1, 1)
+        raises(errno.ENOENT, ledger.set_capacity, 2**31 - 1, CORES, 1)
+        raises(errno.ENOENT, ledger.set_capacity, -(2**31), CORES, 1)
+        raises(errno.EINVAL, ledger.set_capacity, node, 2**32 - 1, 1)
+        raises(errno.ESTALE, ledger.add, (a[0], 2**32 - 1), REQUESTS, 1)
+        raises(errno.ESTALE, ledger.commit, (a[0], 2**64 - 1))
+
+
+def what_is_no_number():
+    with new() as ledger, ledger.view() as view:
+        a, node = ledger.account("a"), view.nodes[0]
+        for what in (1.5, "1", None):
+            refused(TypeError, ledger.add, a, what, 1)
+            refused(TypeError, ledger.add, a, REQUESTS, what)
+            refused(TypeError, ledger.add_each, [(a, node, REQUESTS, what)])
+            refused(TypeError, ledger.gauge_set, a, what, MEMORY, 1)
+            refused(TypeError, ledger.gauge_set, a, node, MEMORY, what)
+            refused(TypeError, ledger.reserve, a, [(node, CORES, what)])
+        refused(ValueError, ledger.reserve, a, [(node, CORES)])
+        assert view.totals() == [0, 0, 0]
+
+
+def options_that_do_not_exist():
+    for call in (nt.Ledger.create, nt.Ledger.open_or_create):
+        for option in ("max_acounts", "size", "quotas", "nr_capacities"):
+            refused(TypeError, call, path + "-none", RESOURCES, **{option: 100})
+        assert not os.path.exists(path + "-none")
+
+
+def texts_with_a_nul():
+    with new() as ledger, ledger.view() as view:
+        a = ledger.account("a")
+        for call in (ledger.account, ledger.find, ledger.resource, view.read,
+                     view.keys, nt.find, nt.path):
+            for text in ("a\0b", "requests\0", "\0"):
+                refused(ValueError, call, text)
+        for call in (nt.Ledger, nt.Reader):
+            refused(ValueError, call, path + "\0b")
+        for resource in (("a\0b", "", nt.COUNTER), ("a", "b\0", nt.COUNTER)):
+            refused(ValueError, nt.Ledger.create, None, [resource])
+        for call in (nt.Ledger.create, nt.Ledger.open_or_create):
+            refused(ValueError, call, path + "-b\0c", RESOURCES)
+            refused(ValueError, call, None, RESOURCES, root="/\0")
+        assert list(view.keys()) == [a]
+    assert not os.path.exists(path + "-b")
+
+
+def too_many_demands():
+    with new() as ledger, ledger.view() as view:
+        a, demand = ledger.account("a"), (view.nodes[0], CORES, 1)
+        token = ledger.reserve(a, [demand] * nt.MAX_DEMANDS)
+        too = [demand] * (nt.MAX_DEMANDS + 1)
+        refused(ValueError, ledger.reserve, ledger.account("b"), too)
+        refused(ValueError, ledger.release, token, too)
+        assert view.totals()[CORES] == nt.MAX_DEMANDS
+        ledger.release(token, too[1:])
+
+
 tests = [
     adds_and_sums,
     errors_have_the_librarys_words,
@@ -238,6 +388,15 @@ tests = [
     snapshots_stand_still,
     readers,
     a_cut_file_is_an_error,
+    rows_that_do_not_fit,
+    nodes_and_resources_that_do_not_fit,
+    amounts_that_do_not_fit,
+    options_that_do_not_fit,
+    the_greatest_numbers_fit,
+    what_is_no_number,
+    options_that_do_not_exist,
+    texts_with_a_nul,
+    too_many_demands,
 ]
 failed = 0
 print("1..%d" % len(tests))

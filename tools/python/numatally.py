@@ -13,6 +13,9 @@ A call takes about a microsecond, so many adds and many amounts go in one call:
 Ledger.add_each() and View.read(). What a function does, and which errors it has,
 says the manual page of the C function that its description names.
 
+A number that C's type lacks is an OverflowError; a text with a NUL byte, or more
+than MAX_DEMANDS demands, a ValueError; an option that does not exist a TypeError.
+
 The library is the libnumatally.so.0 that the dynamic linker finds, or the file
 that $NUMATALLY_LIBRARY names. Objects can be used by several threads, but close()
 by one when no other uses it. Close views before their ledger or reader, which
@@ -21,6 +24,7 @@ with statements do; a ledger closes what is left of them.
 
 import ctypes as _c
 import errno as _errno
+import operator as _operator
 import os as _os
 import struct as _struct
 import weakref as _weakref
@@ -29,6 +33,7 @@ from collections import namedtuple as _namedtuple
 COUNTER, GAUGE, RESERVABLE = 1, 2, 3
 LOCAL = -1  # as a node: that of the CPU
 ALL = -1  # as a node or resource in a view: all of them
+MAX_DEMANDS = 64  # of a call, at most
 
 Account = _namedtuple("Account", "row generation")
 Resource = _namedtuple("Resource", "name unit kind")
@@ -38,6 +43,7 @@ Entry = _namedtuple("Entry", "account node resource amount")
 SnapshotInfo = _namedtuple("SnapshotInfo", "epoch nr_in_doubt taken_ns age_ns")
 
 _ENTRY = _struct.Struct("=IIiIq")
+_AMOUNT = _struct.Struct("=iIq")
 _KEY = _struct.Struct("=IIII")
 _BATCH = 16384  # entries of one call: 384 KiB
 
@@ -54,8 +60,61 @@ class Error(OSError):
 # ---- the C library -------------------------------------------------------------
 
 
-class _Account(_c.Structure):
+def _integer(kind):
+    """As an argument's type: an integer of C. ctypes cuts what does not fit."""
+    bits = 8 * _c.sizeof(kind)
+    signed = kind(-1).value < 0
+    low, high = (-1 << bits - 1, 1 << bits - 1) if signed else (0, 1 << bits)
+    # ctypes passes a number without a type as C's int, in the least time.
+    made = _operator.index if bits == 8 * _c.sizeof(_c.c_int) else kind
+
+    class Integer:
+        ctype = kind
+
+        @staticmethod
+        def from_param(value):
+            if low <= value < high:
+                return made(value)
+            raise OverflowError("%r does not fit %d bits" % (value, bits))
+
+    return Integer
+
+
+_Int, _Unsigned = _integer(_c.c_int), _integer(_c.c_uint)
+_Size, _Int64 = _integer(_c.c_size_t), _integer(_c.c_int64)
+
+
+class _Text:
+    """As an argument's type: bytes, or None. C ends them at a NUL."""
+
+    ctype = _c.c_char_p
+
+    @staticmethod
+    def from_param(value):
+        if value is not None and b"\0" in value:
+            raise ValueError("embedded null byte")
+        return value
+
+
+class _Row:
+    """As an argument's type: what names a row, as (row, generation)."""
+
+    @classmethod
+    def from_param(cls, value):
+        row, generation = value
+        if 0 <= row < 1 << 32 and 0 <= generation < cls._end:
+            return cls(row, generation)
+        raise OverflowError("%r does not fit its bits" % (value,))
+
+
+class _Account(_c.Structure, _Row):
     _fields_ = [("row", _c.c_uint32), ("generation", _c.c_uint32)]
+    _end = 1 << 32
+
+
+class _Token(_c.Structure, _Row):
+    _fields_ = [("row", _c.c_uint32), ("generation", _c.c_uint64)]
+    _end = 1 << 64
 
 
 class _Resource(_c.Structure):
@@ -69,7 +128,7 @@ class _Options(_c.Structure):
         ("max_key_bytes", _c.c_uint32),
         ("mode", _c.c_uint),
         ("exclusive", _c.c_int),
-        ("capacities", _c.c_void_p),
+        ("capacities", _c.c_char_p),
         ("nr_capacities", _c.c_uint),
         ("nr_quotas", _c.c_uint),
         ("quotas", _c.c_void_p),
@@ -78,29 +137,17 @@ class _Options(_c.Structure):
     ]
 
 
-class _Capacity(_c.Structure):
-    _fields_ = [
-        ("node", _c.c_int),
-        ("resource", _c.c_uint),
-        ("capacity", _c.c_int64),
-    ]
-
-
-class _Demand(_c.Structure):
-    _fields_ = [("node", _c.c_int), ("resource", _c.c_uint), ("amount", _c.c_int64)]
+_OPTIONS = ("max_accounts", "max_key_bytes", "mode", "exclusive", "nr_spare",
+            "few_adds")
 
 
 class _Request(_c.Structure):
     _fields_ = [
         ("size", _c.c_size_t),
-        ("demands", _c.POINTER(_Demand)),
+        ("demands", _c.c_char_p),
         ("nr_demands", _c.c_uint),
         ("lease_ns", _c.c_int64),
     ]
-
-
-class _Token(_c.Structure):
-    _fields_ = [("row", _c.c_uint32), ("generation", _c.c_uint64)]
 
 
 class _Filter(_c.Structure):
@@ -133,8 +180,8 @@ class _Key(_c.Structure):
 
 def _load():
     lib = _c.CDLL(_os.environ.get("NUMATALLY_LIBRARY", "libnumatally.so.0"))
-    p, i, u, n, q = _c.c_void_p, _c.c_int, _c.c_uint, _c.c_size_t, _c.c_int64
-    s, at = _c.c_char_p, _c.POINTER
+    p, s, at = _c.c_void_p, _Text, _c.POINTER
+    i, u, n, q = _Int, _Unsigned, _Size, _Int64
     for name, result, *arguments in (
         ("tally_strerror_of", s, s, i),
         ("tally_topo_open", i, s, p),
@@ -143,18 +190,18 @@ def _load():
         ("tally_ledger_open", i, s, p),
         ("tally_ledger_open_or_create", i, s, p, p, u, p, p, p),
         ("tally_ledger_close", None, p),
-        ("tally_ledger_find", i, s, s, n),
-        ("tally_ledger_path", i, s, s, n),
+        ("tally_ledger_find", i, s, p, n),
+        ("tally_ledger_path", i, s, p, n),
         ("tally_ledger_accounts", p, p),
         ("tally_ledger_resource", i, p, s),
         ("tally_ledger_serve", i, p, q),
-        ("tally_ledger_add", i, p, _Account, u, q),
+        ("tally_ledger_add", i, p, _c.Structure, _c.c_uint, _c.c_int64),
         ("tally_ledger_add_each", i, p, p, n, p),
         ("tally_gauge_set", i, p, _Account, i, u, q),
         ("tally_account_open", i, p, s, p),
         ("tally_account_find", i, p, s, p),
         ("tally_account_end", i, p, _Account),
-        ("tally_account_key", i, p, _Account, s, n),
+        ("tally_account_key", i, p, _Account, p, n),
         ("tally_account_key_bytes", n, p),
         ("tally_limit_set_capacity", i, p, i, u, q),
         ("tally_limit_set_quota", i, p, _Account, u, q),
@@ -181,7 +228,7 @@ def _load():
         ("tally_view_keys", i, p, s, p, p, n, p, n, p),
     ):
         function = getattr(lib, name)
-        function.restype = result
+        function.restype = getattr(result, "ctype", result)
         function.argtypes = arguments
     return lib
 
@@ -190,7 +237,14 @@ _lib = _load()
 
 
 def _call(name, *arguments):
-    result = getattr(_lib, name)(*arguments)
+    function = getattr(_lib, name)
+    try:
+        result = function(*arguments)
+    except _c.ArgumentError:
+        # ctypes tells only in words which error it was.
+        for kind, argument in zip(function.argtypes, arguments):
+            kind.from_param(argument)
+        raise
     if result < 0:
         raise Error(name, result)
     return result
@@ -254,22 +308,65 @@ class _Handle:
 def _resources(resources):
     array = (_Resource * len(resources))()
     for to, (name, unit, kind) in zip(array, resources):
-        to.name, to.unit, to.kind = name.encode(), unit.encode(), kind
+        to.name = _Text.from_param(name.encode())
+        to.unit = _Text.from_param(unit.encode())
+        to.kind = _Int.from_param(kind)
     return array
 
 
+def _options(options):
+    for name in options:
+        if name not in _OPTIONS:
+            raise TypeError("there is no option %r" % name)
+    made = _Options(size=_c.sizeof(_Options), **options)
+    for name, value in options.items():
+        if getattr(made, name) != value:
+            raise OverflowError("%s: %r does not fit" % (name, value))
+    return made
+
+
+def _misfit(error, *values):
+    integers = all(hasattr(value, "__index__") for value in values)
+    return (OverflowError if integers else TypeError)("%r: %s" % (values, error))
+
+
+def _amounts(rows):
+    """The bytes of an array of struct tally_demand or tally_capacity."""
+    packed = []
+    try:
+        for node, resource, amount in rows:
+            packed.append(_AMOUNT.pack(node, resource, amount))
+    except _struct.error as error:
+        raise _misfit(error, node, resource, amount) from None
+    return b"".join(packed)
+
+
+def _demands(demands):
+    if len(demands) > MAX_DEMANDS:
+        raise ValueError("%d demands, but %d are the most"
+                         % (len(demands), MAX_DEMANDS))
+    return _amounts(demands)
+
+
 def _request(demands, lease_ns):
-    array = (_Demand * len(demands))(*map(tuple, demands))
-    return _Request(_c.sizeof(_Request), array, len(demands), lease_ns)
+    return _Request(_c.sizeof(_Request), _demands(demands), len(demands),
+                    _Int64.from_param(lease_ns))
+
+
+def _prefix(prefix):
+    return None if prefix is None else _Text.from_param(_os.fsencode(prefix))
 
 
 def pack(entries):
     """The bytes of entries, each (account, node, resource, amount), as
     Ledger.add_each() takes them: for entries that are added again and again."""
-    return b"".join(
-        _ENTRY.pack(a[0], a[1], node, resource, amount)
-        for a, node, resource, amount in entries
-    )
+    packed = []
+    try:
+        for a, node, resource, amount in entries:
+            packed.append(_ENTRY.pack(a[0], a[1], node, resource, amount))
+    except _struct.error as error:
+        raise _misfit(error, a[0], a[1], node, resource, amount) from None
+    return b"".join(packed)
 
 
 class Ledger(_Handle):
@@ -303,14 +400,12 @@ class Ledger(_Handle):
     @classmethod
     def _create(cls, name, path, resources, root, capacities, options, *why):
         topo, pointer = _c.c_void_p(), _c.c_void_p()
-        limits = (_Capacity * len(capacities))(*map(tuple, capacities))
-        o = _Options(size=_c.sizeof(_Options), nr_capacities=len(capacities),
-                     capacities=_c.cast(limits, _c.c_void_p), **options)
+        columns, o = _resources(resources), _options(options)
+        o.capacities, o.nr_capacities = _amounts(capacities), len(capacities)
         _call("tally_topo_open", root and _os.fsencode(root), _c.byref(topo))
         try:
             _call(name, None if path is None else _os.fsencode(path), topo,
-                  _resources(resources), len(resources), _c.byref(o),
-                  _c.byref(pointer), *why)
+                  columns, len(columns), _c.byref(o), _c.byref(pointer), *why)
         finally:
             _lib.tally_topo_close(topo)
         self = cls.__new__(cls)
@@ -338,11 +433,20 @@ class Ledger(_Handle):
     def end(self, account):
         """End the account."""
         self._at
-        _call("tally_account_end", self._accounts, _Account(*account))
+        _call("tally_account_end", self._accounts, account)
 
     def add(self, account, resource, amount):
         """Add to the account, for this CPU's node (tally_ledger_add(3))."""
-        _call("tally_ledger_add", self._at, _Account(*account), resource, amount)
+        row, generation = account
+        # At once: a from_param() for each takes long. What is no integer has no |.
+        if not (0 <= row | generation | resource < 1 << 32
+                and -1 << 63 <= amount | 0 < 1 << 63):
+            raise OverflowError("%r, %r, %r: not of 32, 32 and 64 bits"
+                                % (account, resource, amount))
+        err = _lib.tally_ledger_add(self._pointer or self._at,
+                                    _Account(row, generation), resource, amount)
+        if err:
+            raise Error("tally_ledger_add", err)
 
     def add_each(self, entries):
         """Add many amounts, each by itself (tally_ledger_add_each(3)). entries:
@@ -369,8 +473,7 @@ class Ledger(_Handle):
 
     def gauge_set(self, account, node, resource, amount):
         """Set a gauge (tally_gauge_set(3))."""
-        _call("tally_gauge_set", self._at, _Account(*account), node, resource,
-              amount)
+        _call("tally_gauge_set", self._at, account, node, resource, amount)
 
     def set_capacity(self, node, resource, capacity):
         """Limit what can be reserved on a node."""
@@ -378,30 +481,28 @@ class Ledger(_Handle):
 
     def set_quota(self, account, resource, quota):
         """Limit what an account, and those below it, can reserve."""
-        _call("tally_limit_set_quota", self._at, _Account(*account), resource,
-              quota)
+        _call("tally_limit_set_quota", self._at, account, resource, quota)
 
     def reserve(self, account, demands, lease_ns=0):
         """Reserve demands, each (node, resource, amount): all or none. Return the
         token (tally_limit_reserve(3))."""
         token = _Token()
         request = _request(demands, lease_ns)
-        _call("tally_limit_reserve", self._at, _Account(*account),
-              _c.byref(request), _c.byref(token), None)
+        _call("tally_limit_reserve", self._at, account, _c.byref(request),
+              _c.byref(token), None)
         return Token(token.row, token.generation)
 
     def commit(self, token):
         """Commit a reservation."""
-        _call("tally_limit_commit", self._at, _Token(*token))
+        _call("tally_limit_commit", self._at, token)
 
     def cancel(self, token):
         """Cancel a reservation that is not committed."""
-        _call("tally_limit_cancel", self._at, _Token(*token))
+        _call("tally_limit_cancel", self._at, token)
 
     def release(self, token, demands=()):
         """Release a reservation, or these demands of it."""
-        array = (_Demand * len(demands))(*map(tuple, demands))
-        _call("tally_limit_release", self._at, _Token(*token), array,
+        _call("tally_limit_release", self._at, token, _demands(demands),
               len(demands))
 
     def serve(self, keep_ns=0):
@@ -499,21 +600,20 @@ class View(_Handle):
 
     def account(self, account, node=ALL):
         """The amounts of an account, by resource."""
-        return self._sums("tally_view_account", _Account(*account), node)
+        return self._sums("tally_view_account", account, node)
 
     def key(self, account):
         """The key of an account that exists."""
         accounts = _lib.tally_view_accounts(self._at)
         text = _c.create_string_buffer(_lib.tally_account_key_bytes(accounts))
-        _call("tally_account_key", accounts, _Account(*account), text, len(text))
+        _call("tally_account_key", accounts, account, text, len(text))
         return _os.fsdecode(text.value)
 
     def batches(self, prefix=None, node=ALL, resource=ALL, zeros=False):
         """Read amounts, and yield them as Entries of some thousands
         (tally_view_read(3)). An account's entries are in the same one."""
-        f = _Filter(_c.sizeof(_Filter),
-                    None if prefix is None else _os.fsencode(prefix), node,
-                    resource, zeros)
+        f = _Filter(_c.sizeof(_Filter), _prefix(prefix), _Int.from_param(node),
+                    _Int.from_param(resource), bool(zeros))
         max_nr, cursor, nr = _BATCH, _c.c_uint64(), _c.c_size_t()
         buffer = _c.create_string_buffer(max_nr * _ENTRY.size)
         while True:
@@ -543,8 +643,7 @@ class View(_Handle):
         keys, cursor, nr = (_Key * max_nr)(), _c.c_uint64(), _c.c_size_t()
         text = _c.create_string_buffer(64 * max_nr)
         raw_keys, raw_text = memoryview(keys).cast("B"), memoryview(text).cast("B")
-        if prefix is not None:
-            prefix = _os.fsencode(prefix)
+        prefix = _prefix(prefix)
         while True:
             err = _lib.tally_view_keys(self._at, prefix, _c.byref(cursor), keys,
                                        max_nr, text, len(text), _c.byref(nr))
