@@ -6,7 +6,10 @@ package numatally
 // #include <numatally.h>
 import "C"
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Node is a node of a machine that the caller describes.
 type Node struct {
@@ -26,22 +29,26 @@ type Machine struct {
 func NodeNumber(machine, id int) int { return machine<<16 + id }
 
 // arena is C memory that is freed at once.
-type arena []unsafe.Pointer
+type arena struct {
+	all []unsafe.Pointer
+	nul bool // a text has a NUL byte, where it would end to C
+}
 
 func (a *arena) alloc(nr, bytes int) unsafe.Pointer {
 	p := C.calloc(C.size_t(nr)+1, C.size_t(bytes))
-	*a = append(*a, p)
+	a.all = append(a.all, p)
 	return p
 }
 
 func (a *arena) text(s string) *C.char {
 	c := C.CString(s)
-	*a = append(*a, unsafe.Pointer(c))
+	a.all = append(a.all, unsafe.Pointer(c))
+	a.nul = a.nul || strings.IndexByte(s, 0) >= 0
 	return c
 }
 
 func (a *arena) free() {
-	for _, p := range *a {
+	for _, p := range a.all {
 		C.free(p)
 	}
 }
@@ -52,11 +59,11 @@ func (a *arena) nodes(nodes []Node) *C.struct_tally_node {
 	for i, n := range nodes {
 		cpus := (*C.int)(a.alloc(len(n.CPUs), C.sizeof_int))
 		for k, cpu := range n.CPUs {
-			unsafe.Slice(cpus, len(n.CPUs))[k] = C.int(cpu)
+			unsafe.Slice(cpus, len(n.CPUs))[k] = toInt(cpu)
 		}
 		unsafe.Slice(array, len(nodes))[i] = C.struct_tally_node{
 			size:         C.sizeof_struct_tally_node,
-			id:           C.int(n.ID),
+			id:           toInt(n.ID),
 			tier:         -1,
 			memory_bytes: -1,
 			cpus:         cpus,
@@ -74,6 +81,9 @@ func topoOf(o *Options) (topo *C.struct_tally_topo, err error) {
 		if o.Root != "" {
 			root = a.text(o.Root)
 		}
+		if a.nul {
+			return nil, invalid("tally_topo_open", nulWords)
+		}
 		err = check("tally_topo_open", C.tally_topo_open(root, &topo))
 		return topo, err
 	}
@@ -86,6 +96,9 @@ func topoOf(o *Options) (topo *C.struct_tally_topo, err error) {
 			nodes:    a.nodes(m.Nodes),
 			nr_nodes: C.uint(len(m.Nodes)),
 		}
+	}
+	if a.nul {
+		return nil, invalid("tally_topo_create", nulWords)
 	}
 	err = check("tally_topo_create",
 		C.tally_topo_create(array, C.uint(len(o.Machines)), &topo))

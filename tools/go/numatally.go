@@ -50,8 +50,11 @@ package numatally
 import "C"
 
 import (
+	"fmt"
 	"io"
+	"math"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -71,15 +74,23 @@ const (
 	All   = C.TALLY_VIEW_ALL   // as a node or resource in a view: all of them
 )
 
+// MaxDemands is how many demands a call takes at most.
+const MaxDemands = C.TALLY_LIMIT_MAX_DEMANDS
+
 // Error is an error of the library. errors.Is finds its number, as in
-// errors.Is(err, syscall.ENOSPC).
+// errors.Is(err, syscall.ENOSPC). A text with a NUL byte, and too many demands, are
+// EINVAL without a call of the library.
 type Error struct {
 	Function string // of the library
 	Errno    syscall.Errno
+	words    string // of this package; "": the library's
 }
 
-// Error returns the function's name and the library's words.
+// Error returns the function's name and words for the error.
 func (e *Error) Error() string {
+	if e.words != "" {
+		return e.Function + ": " + e.words
+	}
 	name := C.CString(e.Function)
 	defer C.free(unsafe.Pointer(name))
 	return e.Function + ": " +
@@ -93,7 +104,31 @@ func check(function string, result C.int) error {
 	if result >= 0 {
 		return nil
 	}
-	return &Error{function, syscall.Errno(-result)}
+	return &Error{Function: function, Errno: syscall.Errno(-result)}
+}
+
+const nulWords = "a text has a NUL byte"
+
+func invalid(function, words string) error {
+	return &Error{function, syscall.EINVAL, words}
+}
+
+// textOf returns C's copy of a text, which the caller frees. To C it would end at a
+// NUL byte.
+func textOf(function, s string) (*C.char, error) {
+	if strings.IndexByte(s, 0) >= 0 {
+		return nil, invalid(function, nulWords)
+	}
+	return C.CString(s), nil
+}
+
+// toInt returns a number as C's int. What that lacks becomes a number that nothing
+// has, which C refuses.
+func toInt(n int) C.int {
+	if n < math.MinInt32 || n > math.MaxInt32 {
+		return math.MinInt32
+	}
+	return C.int(n)
 }
 
 // Account is the handle of an account.
@@ -133,12 +168,16 @@ var (
 	_ = [1]struct{}{}[unsafe.Sizeof(Demand{})-C.sizeof_struct_tally_demand]
 )
 
-func demandsOf(demands []Demand) (*C.struct_tally_demand, C.uint) {
+func demandsOf(function string, demands []Demand) (*C.struct_tally_demand, C.uint, error) {
+	if len(demands) > MaxDemands {
+		return nil, 0, invalid(function, fmt.Sprint(len(demands),
+			" demands, but ", MaxDemands, " are the most"))
+	}
 	if len(demands) == 0 {
-		return nil, 0
+		return nil, 0, nil
 	}
 	return (*C.struct_tally_demand)(unsafe.Pointer(&demands[0])),
-		C.uint(len(demands))
+		C.uint(len(demands)), nil
 }
 
 func entriesOf(entries []Entry) (*C.struct_tally_entry, C.size_t) {
@@ -157,15 +196,22 @@ func Find(name string) (string, error) { return pathOf(name, true) }
 
 func pathOf(name string, find bool) (string, error) {
 	var path [4096]C.char
-	text := C.CString(name)
+	function := "tally_ledger_path"
+	if find {
+		function = "tally_ledger_find"
+	}
+	text, err := textOf(function, name)
+	if err != nil {
+		return "", err
+	}
 	defer C.free(unsafe.Pointer(text))
 	if find {
-		err := check("tally_ledger_find",
+		err = check(function,
 			C.tally_ledger_find(text, &path[0], C.size_t(len(path))))
-		return C.GoString(&path[0]), err
+	} else {
+		err = check(function,
+			C.tally_ledger_path(text, &path[0], C.size_t(len(path))))
 	}
-	err := check("tally_ledger_path",
-		C.tally_ledger_path(text, &path[0], C.size_t(len(path))))
 	return C.GoString(&path[0]), err
 }
 
@@ -190,9 +236,12 @@ type Options struct {
 // Open opens the ledger at path.
 func Open(path string) (*Ledger, error) {
 	var l *C.struct_tally_ledger
-	text := C.CString(path)
+	text, err := textOf("tally_ledger_open", path)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(text))
-	err := check("tally_ledger_open", C.tally_ledger_open(text, &l))
+	err = check("tally_ledger_open", C.tally_ledger_open(text, &l))
 	return ledgerOf(l, err)
 }
 
@@ -214,17 +263,8 @@ func ledgerOf(l *C.struct_tally_ledger, err error) (*Ledger, error) {
 }
 
 func create(path string, resources []Resource, options *Options, open bool) (*Ledger, error) {
-	var strings []unsafe.Pointer
-	text := func(s string) *C.char {
-		c := C.CString(s)
-		strings = append(strings, unsafe.Pointer(c))
-		return c
-	}
-	defer func() {
-		for _, s := range strings {
-			C.free(s)
-		}
-	}()
+	var a arena
+	defer a.free()
 	if options == nil {
 		options = &Options{}
 	}
@@ -241,19 +281,25 @@ func create(path string, resources []Resource, options *Options, open bool) (*Le
 	if options.FewAdds {
 		o.few_adds = 1
 	}
-	array := (*C.struct_tally_resource)(C.calloc(C.size_t(len(resources))+1,
+	array := (*C.struct_tally_resource)(a.alloc(len(resources),
 		C.sizeof_struct_tally_resource))
-	strings = append(strings, unsafe.Pointer(array))
 	for i, r := range resources {
 		unsafe.Slice(array, len(resources))[i] = C.struct_tally_resource{
-			name: text(r.Name),
-			unit: text(r.Unit),
-			kind: C.enum_tally_kind(r.Kind),
+			name: a.text(r.Name),
+			unit: a.text(r.Unit),
+			kind: C.enum_tally_kind(toInt(int(r.Kind))),
 		}
 	}
 	var at *C.char
 	if path != "" {
-		at = text(path)
+		at = a.text(path)
+	}
+	function := "tally_ledger_create"
+	if open {
+		function = "tally_ledger_open_or_create"
+	}
+	if a.nul {
+		return nil, invalid(function, nulWords)
 	}
 	topo, err := topoOf(options)
 	if err != nil {
@@ -263,11 +309,11 @@ func create(path string, resources []Resource, options *Options, open bool) (*Le
 	var l *C.struct_tally_ledger
 	nr := C.uint(len(resources))
 	if open {
-		err := check("tally_ledger_open_or_create",
+		err = check(function,
 			C.tally_ledger_open_or_create(at, topo, array, nr, &o, &l, nil))
 		return ledgerOf(l, err)
 	}
-	err = check("tally_ledger_create",
+	err = check(function,
 		C.tally_ledger_create(at, topo, array, nr, &o, &l))
 	return ledgerOf(l, err)
 }
@@ -283,7 +329,10 @@ func (l *Ledger) Resource(name string) (uint32, error) {
 	if l.c == nil {
 		return 0, os.ErrClosed
 	}
-	text := C.CString(name)
+	text, err := textOf("tally_ledger_resource", name)
+	if err != nil {
+		return 0, err
+	}
 	defer C.free(unsafe.Pointer(text))
 	nr := C.tally_ledger_resource(l.c, text)
 	return uint32(nr), check("tally_ledger_resource", nr)
@@ -295,9 +344,12 @@ func (l *Ledger) Account(key string) (Account, error) {
 		return Account{}, os.ErrClosed
 	}
 	var a C.struct_tally_account
-	text := C.CString(key)
+	text, err := textOf("tally_account_open", key)
+	if err != nil {
+		return Account{}, err
+	}
 	defer C.free(unsafe.Pointer(text))
-	err := check("tally_account_open", C.tally_account_open(l.accounts, text, &a))
+	err = check("tally_account_open", C.tally_account_open(l.accounts, text, &a))
 	return Account{uint32(a.row), uint32(a.generation)}, err
 }
 
@@ -307,9 +359,12 @@ func (l *Ledger) Find(key string) (Account, error) {
 		return Account{}, os.ErrClosed
 	}
 	var a C.struct_tally_account
-	text := C.CString(key)
+	text, err := textOf("tally_account_find", key)
+	if err != nil {
+		return Account{}, err
+	}
 	defer C.free(unsafe.Pointer(text))
-	err := check("tally_account_find", C.tally_account_find(l.accounts, text, &a))
+	err = check("tally_account_find", C.tally_account_find(l.accounts, text, &a))
 	return Account{uint32(a.row), uint32(a.generation)}, err
 }
 
@@ -348,7 +403,7 @@ func (l *Ledger) SetGauge(a Account, node int, resource uint32, amount int64) er
 	if l.c == nil {
 		return os.ErrClosed
 	}
-	return check("tally_gauge_set", C.tally_gauge_set(l.c, a.c(), C.int(node),
+	return check("tally_gauge_set", C.tally_gauge_set(l.c, a.c(), toInt(node),
 		C.uint(resource), C.int64_t(amount)))
 }
 
@@ -358,7 +413,7 @@ func (l *Ledger) SetCapacity(node int, resource uint32, capacity int64) error {
 		return os.ErrClosed
 	}
 	return check("tally_limit_set_capacity", C.tally_limit_set_capacity(l.c,
-		C.int(node), C.uint(resource), C.int64_t(capacity)))
+		toInt(node), C.uint(resource), C.int64_t(capacity)))
 }
 
 // SetQuota limits what an account, and those below it, can reserve.
@@ -377,8 +432,11 @@ func (l *Ledger) Reserve(a Account, demands []Demand, lease time.Duration) (Toke
 	if l.c == nil {
 		return token, os.ErrClosed
 	}
-	at, nr := demandsOf(demands)
-	err := check("tally_limit_reserve", C.go_reserve(l.c, a.c(), at, nr,
+	at, nr, err := demandsOf("tally_limit_reserve", demands)
+	if err != nil {
+		return token, err
+	}
+	err = check("tally_limit_reserve", C.go_reserve(l.c, a.c(), at, nr,
 		C.int64_t(lease.Nanoseconds()), &token.c))
 	return token, err
 }
@@ -404,7 +462,10 @@ func (l *Ledger) Release(t Token, demands ...Demand) error {
 	if l.c == nil {
 		return os.ErrClosed
 	}
-	at, nr := demandsOf(demands)
+	at, nr, err := demandsOf("tally_limit_release", demands)
+	if err != nil {
+		return err
+	}
 	return check("tally_limit_release", C.tally_limit_release(l.c, t.c, at, nr))
 }
 
@@ -451,9 +512,12 @@ type Reader struct{ c *C.struct_tally_reader }
 // OpenReader opens the ledger at path for reading.
 func OpenReader(path string) (*Reader, error) {
 	var r *C.struct_tally_reader
-	text := C.CString(path)
+	text, err := textOf("tally_reader_open", path)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(text))
-	if err := check("tally_reader_open", C.tally_reader_open(text, &r)); err != nil {
+	if err = check("tally_reader_open", C.tally_reader_open(text, &r)); err != nil {
 		return nil, err
 	}
 	return &Reader{r}, nil
@@ -543,7 +607,7 @@ func (v *View) Totals(node int) ([]int64, error) {
 		return nil, os.ErrClosed
 	}
 	amounts := make([]int64, len(v.Resources))
-	err := check("tally_view_totals", C.tally_view_totals(v.c, C.int(node),
+	err := check("tally_view_totals", C.tally_view_totals(v.c, toInt(node),
 		(*C.int64_t)(unsafe.Pointer(&amounts[0]))))
 	return amounts, err
 }
@@ -555,7 +619,7 @@ func (v *View) Account(a Account, node int) ([]int64, error) {
 	}
 	amounts := make([]int64, len(v.Resources))
 	err := check("tally_view_account", C.tally_view_account(v.c, a.c(),
-		C.int(node), (*C.int64_t)(unsafe.Pointer(&amounts[0]))))
+		toInt(node), (*C.int64_t)(unsafe.Pointer(&amounts[0]))))
 	return amounts, err
 }
 
@@ -580,7 +644,10 @@ func (v *View) Read(f *Filter, cursor *uint64, entries []Entry) (int, error) {
 	}
 	var prefix *C.char
 	if f.Prefix != "" {
-		prefix = C.CString(f.Prefix)
+		var err error
+		if prefix, err = textOf("tally_view_read", f.Prefix); err != nil {
+			return 0, err
+		}
 		defer C.free(unsafe.Pointer(prefix))
 	}
 	zeros := C.int(0)
@@ -589,7 +656,7 @@ func (v *View) Read(f *Filter, cursor *uint64, entries []Entry) (int, error) {
 	}
 	var nr C.size_t
 	at, max := entriesOf(entries)
-	err := C.go_read(v.c, prefix, C.int(f.Node), C.int(f.Resource), zeros,
+	err := C.go_read(v.c, prefix, toInt(f.Node), toInt(f.Resource), zeros,
 		(*C.uint64_t)(unsafe.Pointer(cursor)),
 		at, max, &nr)
 	if err == -C.ENOENT {
@@ -630,7 +697,10 @@ func (v *View) Keys(prefix string) (map[Account]string, error) {
 	if v.c == nil {
 		return nil, os.ErrClosed
 	}
-	begin := C.CString(prefix)
+	begin, err := textOf("tally_view_keys", prefix)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(begin))
 	keys := make([]C.struct_tally_key, 4096)
 	text := make([]byte, 64*len(keys))

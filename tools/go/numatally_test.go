@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -345,6 +346,97 @@ func TestOpen(t *testing.T) {
 	must(t, err)
 	if found != path {
 		t.Fatal(found)
+	}
+}
+
+// A text with a NUL byte is refused, where C would end it there.
+func TestNUL(t *testing.T) {
+	l, v, path := create1(t, nil)
+	account(t, l, "a")
+	wrong := func(_ interface{}, err error) {
+		t.Helper()
+		want(t, err, syscall.EINVAL)
+		if !strings.Contains(err.Error(), "NUL byte") {
+			t.Fatal(err)
+		}
+	}
+	wrong(l.Account("a\x00b"))
+	wrong(l.Account("\x00"))
+	wrong(l.Find("a\x00"))
+	wrong(l.Resource("cores\x00"))
+	wrong(v.Keys("a\x00"))
+	wrong(v.ReadAll(&Filter{Prefix: "a\x00", Node: All, Resource: All}, nil))
+	wrong(Path(path + "\x00b"))
+	wrong(Find(path + "\x00b"))
+	wrong(Open(path + "\x00b"))
+	wrong(OpenReader(path + "\x00b"))
+	wrong(OpenOrCreate(path+"\x00b", resources, nil))
+	wrong(Create(path+"-b\x00c", resources, nil))
+	wrong(Create("", []Resource{{"a\x00", "", Counter}}, nil))
+	wrong(Create("", []Resource{{"a", "b\x00", Counter}}, nil))
+	wrong(Create("", resources, &Options{Root: "/\x00"}))
+	wrong(Create("", resources, &Options{
+		Machines: []Machine{{"m\x00", []Node{{0, []int{0}}}}}}))
+	keys, err := v.Keys("")
+	must(t, err)
+	if len(keys) != 1 {
+		t.Fatal(keys)
+	}
+	if _, err = os.Stat(path + "-b"); err == nil {
+		t.Fatal("created under a part of its name")
+	}
+}
+
+func TestTooManyDemands(t *testing.T) {
+	l, v, _ := create1(t, nil)
+	a, b := account(t, l, "a"), account(t, l, "b")
+	too := make([]Demand, MaxDemands+1)
+	for i := range too {
+		too[i] = Demand{int32(v.Nodes[0]), cores, 1}
+	}
+	token, err := l.Reserve(a, too[1:], 0)
+	must(t, err)
+	_, err = l.Reserve(b, too, 0)
+	want(t, err, syscall.EINVAL)
+	if !strings.Contains(err.Error(), "65 demands, but 64 are the most") {
+		t.Fatal(err)
+	}
+	want(t, l.Change(token, too, 0), syscall.EINVAL)
+	want(t, l.Wait(b, too, 0), syscall.EINVAL)
+	want(t, l.Release(token, too...), syscall.EINVAL)
+	sums(t, v, 0, 0, MaxDemands)
+	must(t, l.Wait(b, too[1:], 0))
+	must(t, l.Change(token, too[1:], 0))
+	must(t, l.Release(token, too[1:]...))
+	sums(t, v, 0, 0, MaxDemands)
+}
+
+// A number that C's int lacks is none of a node, instead of another one's.
+func TestWideNumbers(t *testing.T) {
+	if math.MaxInt == math.MaxInt32 {
+		t.Skip("int is C's")
+	}
+	l, v, _ := create1(t, nil)
+	a := account(t, l, "a")
+	for _, far := range []int{math.MaxInt - math.MaxUint32, math.MinInt} {
+		want(t, l.SetCapacity(far, cores, 1), syscall.ENOENT)
+		want(t, l.SetGauge(a, far, memory, 1), syscall.ENOENT)
+		_, err := v.Totals(far)
+		want(t, err, syscall.ENOENT)
+		_, err = v.Account(a, far)
+		want(t, err, syscall.ENOENT)
+		_, err = v.ReadAll(&Filter{Node: far, Resource: All}, nil)
+		want(t, err, syscall.EINVAL)
+		_, err = v.ReadAll(&Filter{Node: All, Resource: far}, nil)
+		want(t, err, syscall.EINVAL)
+		_, err = Create("", []Resource{{"a", "", Kind(far + 1)}}, nil)
+		want(t, err, syscall.EINVAL)
+		_, err = Create("", resources, &Options{
+			Machines: []Machine{{"m", []Node{{far, []int{0}}}}}})
+		want(t, err, syscall.EINVAL)
+		_, err = Create("", resources, &Options{
+			Machines: []Machine{{"m", []Node{{0, []int{far}}}}}})
+		want(t, err, syscall.EINVAL)
 	}
 }
 

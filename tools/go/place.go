@@ -154,6 +154,7 @@ package numatally
 import "C"
 
 import (
+	"math"
 	"os"
 	"runtime/cgo"
 	"sync"
@@ -288,8 +289,8 @@ func (p *Place) Fit(r *Request, machine int) (Fit, error) {
 	}
 	err := check("tally_place_fit", C.go_fit(p.c,
 		(*C.struct_tally_amount)(unsafe.Pointer(&amounts[0])), &lens[0],
-		C.uint(len(r.Parts)), C.int(r.Policy), C.int(r.Scope), C.int(r.Score),
-		machineIndex(machine), &fit))
+		C.uint(len(r.Parts)), toInt(int(r.Policy)), toInt(int(r.Scope)),
+		toInt(int(r.Score)), machineIndex(machine), &fit))
 	if err != nil {
 		return Fit{}, err
 	}
@@ -309,6 +310,9 @@ func (r *Request) flat(amounts []Amount, lens []C.uint) ([]Amount, []C.uint) {
 func machineIndex(machine int) C.uint32_t {
 	if machine == AnyMachine {
 		return C.TALLY_PLACE_ANY
+	}
+	if machine < 0 || machine > math.MaxInt32 {
+		return C.TALLY_PLACE_ANY - 1 // which no place has
 	}
 	return C.uint32_t(machine)
 }
@@ -369,8 +373,8 @@ func (c *Candidates) MakeRoom(r *Request, machine int, e *Eviction) (Room, error
 		how.max_victims = C.uint32_t(len(victims))
 		err := C.go_make_room(c.c,
 			(*C.struct_tally_amount)(unsafe.Pointer(&amounts[0])),
-			&lens[0], C.uint(len(r.Parts)), C.int(r.Policy),
-			C.int(r.Scope), C.int(r.Score), machineIndex(machine), &how,
+			&lens[0], C.uint(len(r.Parts)), toInt(int(r.Policy)),
+			toInt(int(r.Scope)), toInt(int(r.Score)), machineIndex(machine), &how,
 			(*C.uint32_t)(unsafe.Pointer(&budgets[0])),
 			(*C.struct_tally_account)(unsafe.Pointer(&victims[0])), &fit)
 		if s.err != nil {
@@ -414,7 +418,10 @@ func (l *Ledger) Change(t Token, demands []Demand, lease time.Duration) error {
 	if l.c == nil {
 		return os.ErrClosed
 	}
-	at, nr := demandsOf(demands)
+	at, nr, err := demandsOf("tally_limit_change", demands)
+	if err != nil {
+		return err
+	}
 	return check("tally_limit_change", C.go_change(l.c, t.c, at, nr,
 		C.int64_t(lease.Nanoseconds())))
 }
@@ -426,7 +433,10 @@ func (l *Ledger) Wait(a Account, demands []Demand, timeout time.Duration) error 
 	if l.c == nil {
 		return os.ErrClosed
 	}
-	at, nr := demandsOf(demands)
+	at, nr, err := demandsOf("tally_limit_wait", demands)
+	if err != nil {
+		return err
+	}
 	return check("tally_limit_wait", C.go_wait(l.c, a.c(), at, nr,
 		C.int64_t(timeout.Nanoseconds())))
 }

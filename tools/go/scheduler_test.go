@@ -5,6 +5,7 @@ package numatally
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -81,6 +82,14 @@ func TestFit(t *testing.T) {
 	want(t, err, syscall.EINVAL)
 	_, err = p.Fit(request(1), nrMachines)
 	want(t, err, syscall.ENOENT)
+	for _, machine := range []int{-2, math.MinInt, math.MaxInt - math.MaxUint32} {
+		_, err = p.Fit(request(1), machine)
+		want(t, err, syscall.ENOENT)
+	}
+	wide := request(1)
+	wide.Policy = math.MinInt
+	_, err = p.Fit(wide, AnyMachine)
+	want(t, err, syscall.EINVAL)
 	token, err := l.Reserve(account(t, l, "a"), fit.Demands, 0)
 	must(t, err)
 	_, err = p.Fit(request(4), 2)
