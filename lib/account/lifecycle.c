@@ -20,11 +20,18 @@ static int lock_for(struct tally_accounts *a, struct tally_account account,
 		return err;
 	if (!directory_has(a, account, 0)) {
 		directory_unlock(a);
-		return -ESTALE;
+		return directory_if_whole(a, -ESTALE);
 	}
 	search_is_linked(a, account.row);
 	*r = record_at(a, account.row);
 	return 0;
+}
+
+/* Unlock the directory, and return the error, unless the file was cut short. */
+static int unlock(struct tally_accounts *a, int err)
+{
+	directory_unlock(a);
+	return directory_if_whole(a, err);
 }
 
 static bool is_ending(const struct record *r)
@@ -49,7 +56,7 @@ int tally_account_ready(struct tally_accounts *a, struct tally_account account)
 				  __ATOMIC_RELEASE);
 		set_phase(r, TALLY_PHASE_READY);
 	}
-	directory_unlock(a);
+	err = unlock(a, err);
 	a->hooks.tell(a->hooks.ledger);
 	return err;
 }
@@ -102,8 +109,7 @@ int tally_account_set_owner(struct tally_accounts *a,
 	} else {
 		err = -ESTALE;
 	}
-	directory_unlock(a);
-	return err;
+	return unlock(a, err);
 }
 
 int tally_account_owner(const struct tally_accounts *a,
@@ -146,8 +152,7 @@ int tally_account_pin(struct tally_accounts *a, struct tally_account account,
 		err = -ESHUTDOWN;
 	else
 		set_lifecycle(r, lifecycle_of(r) | LIFECYCLE_PIN(number));
-	directory_unlock(a);
-	return err;
+	return unlock(a, err);
 }
 
 /* Drop pins. If they were all that held the account, it is gone. */
@@ -161,10 +166,10 @@ static int drop(struct tally_accounts *a, struct tally_account account,
 		return err;
 	set_lifecycle(r, lifecycle_of(r) & ~pins);
 	end_finish(a, account.row);
-	directory_unlock(a);
+	err = unlock(a, 0);
 	a->hooks.tell(a->hooks.ledger);
 	reclaim_some(a);
-	return 0;
+	return err;
 }
 
 int tally_account_unpin(struct tally_accounts *a, struct tally_account account,
@@ -205,9 +210,9 @@ int tally_account_end(struct tally_accounts *a, struct tally_account account)
 	if (err)
 		return err;
 	end_all(a, account.row);
-	directory_unlock(a);
+	err = unlock(a, 0);
 	a->hooks.drain(a->hooks.ledger);
 	a->hooks.tell(a->hooks.ledger);
 	reclaim_some(a);
-	return 0;
+	return err;
 }

@@ -355,9 +355,11 @@ int layout_populate(const struct layout *l, const struct tally_region *region,
 		    size_t offset, size_t bytes)
 {
 	struct tally_region own = *region;
+	int err;
 
 	own.fd = descriptor_get(l->file);
-	return own.fd < 0 ? own.fd : tally_region_populate(&own, offset, bytes);
+	err = own.fd < 0 ? own.fd : tally_region_populate(&own, offset, bytes);
+	return err && !layout_is_whole(l) ? -EBADMSG : err;
 }
 
 int layout_node_index(const struct layout *l, int node)

@@ -80,6 +80,9 @@ int limit_finish(struct tally_ledger *l, int err)
 {
 	if (!err)
 		err = limit_state(l->layout);
+	/* What was found in it is not so. */
+	if (!layout_is_whole(l->layout))
+		err = -EBADMSG;
 	if (err)
 		limit_undo(l->layout);
 	else

@@ -281,6 +281,106 @@ static int next_writer(const struct cut *c)
 static int (*const reader_reads[])(const struct cut *c) = {describe,
 							   next_writer};
 
+/* ---- of a writer alone ----------------------------------------------------- */
+
+static struct tally_accounts *of(const struct cut *c)
+{
+	return tally_ledger_accounts(c->l);
+}
+
+static int end_it(const struct cut *c)
+{
+	return tally_account_end(of(c), c->a);
+}
+
+static int ready_it(const struct cut *c)
+{
+	return tally_account_ready(of(c), c->a);
+}
+
+static int pin_it(const struct cut *c)
+{
+	return tally_account_pin(of(c), c->a, 3);
+}
+
+static int unpin_it(const struct cut *c)
+{
+	return tally_account_unpin(of(c), c->a, 3);
+}
+
+static int own_it(const struct cut *c)
+{
+	return tally_account_set_owner(of(c), c->a, c->a);
+}
+
+static int set_capacity(const struct cut *c)
+{
+	return tally_limit_set_capacity(c->l, 5, MEMORY, 20);
+}
+
+static int set_quota(const struct cut *c)
+{
+	return tally_limit_set_quota(c->l, c->a, MEMORY, 20);
+}
+
+static int exchange(const struct cut *c)
+{
+	struct tally_capacity capacity = {5, MEMORY, 20};
+
+	return tally_limit_exchange(c->l, &capacity, 1, NULL, 0);
+}
+
+static int reserve_more(const struct cut *c)
+{
+	const struct tally_demand demand = {5, MEMORY, 1};
+	const struct tally_request request = {
+		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
+	struct tally_token t;
+
+	return tally_limit_reserve(c->l, c->a, &request, &t, NULL);
+}
+
+static int change(const struct cut *c)
+{
+	const struct tally_demand demand = {5, MEMORY, 1};
+	const struct tally_request request = {
+		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
+
+	return tally_limit_change(c->l, c->token, &request, NULL);
+}
+
+static int commit(const struct cut *c)
+{
+	return tally_limit_commit(c->l, c->token);
+}
+
+static int cancel(const struct cut *c)
+{
+	return tally_limit_cancel(c->l, c->token);
+}
+
+static int release(const struct cut *c)
+{
+	return tally_limit_release(c->l, c->token, NULL, 0);
+}
+
+static int reap(const struct cut *c)
+{
+	return tally_limit_reap(c->l);
+}
+
+static int repair(const struct cut *c)
+{
+	return tally_limit_repair(c->l, told, NULL);
+}
+
+static int (*const writes[])(const struct cut *c) = {
+	end_it,	      ready_it,	 pin_it,   unpin_it,	 own_it,
+	set_capacity, set_quota, exchange, reserve_more, change,
+	commit,	      cancel,	 release,  reap,	 repair,
+};
+#define NR_WRITES (sizeof(writes) / sizeof(writes[0]))
+
 /* ---- the tests ----------------------------------------------------------- */
 
 static struct tally_token fill(struct tally_ledger *l)
@@ -304,7 +404,7 @@ static struct tally_token fill(struct tally_ledger *l)
 
 /* When it was read once, or never. */
 static void says(struct machine *m, int (*what)(const struct cut *c),
-		 bool reads_first, bool of_reader)
+		 bool reads_first, bool of_reader, off_t bytes)
 {
 	struct cut c = {0};
 	int got;
@@ -322,7 +422,7 @@ static void says(struct machine *m, int (*what)(const struct cut *c),
 	if (reads_first)
 		assert_in_range(what(&c) + ENOENT, 0, 1000);
 	unlink(c.copy);
-	assert_int_equal(truncate(m->path, 0), 0);
+	assert_int_equal(truncate(m->path, bytes), 0);
 	got = what(&c);
 	if (got != -EBADMSG)
 		fail_msg("says %d", got);
@@ -336,7 +436,7 @@ static void says(struct machine *m, int (*what)(const struct cut *c),
 static void each(struct machine *m, bool of_reader)
 {
 	for (size_t i = 0; i < 2 * NR_READS; i++)
-		says(m, reads[i / 2], i % 2, of_reader);
+		says(m, reads[i / 2], i % 2, of_reader, 0);
 }
 
 static void of_a_reader(void **state)
@@ -344,13 +444,17 @@ static void of_a_reader(void **state)
 	machine_few_cpus(*state);
 	each(*state, true);
 	for (size_t i = 0; i < 2; i++)
-		says(*state, reader_reads[i], i % 2, true);
+		says(*state, reader_reads[i], i % 2, true, 0);
 }
 
 static void of_a_writer(void **state)
 {
 	machine_few_cpus(*state);
 	each(*state, false);
+	for (size_t i = 0; i < NR_WRITES; i++)
+		for (off_t bytes = 0; bytes <= 1 << 17;
+		     bytes += bytes ? bytes : 4096)
+			says(*state, writes[i], false, false, bytes);
 }
 
 int main(void)
