@@ -94,8 +94,8 @@ tally_limit_set_quota(struct tally_ledger *ledger, struct tally_account account,
  * Set capacities and quotas at once, while all run: no call of another thread
  * or process finds a part of them set. The caller's structures then contain the
  * limits that they replaced, so that the same call puts these back. An account
- * that a quota names is opened if there is none. Of a limit that is listed
- * twice, the last one counts.
+ * that a quota names is opened if there is none; it stays if the call then fails.
+ * Of a limit that is listed twice, the last one counts.
  *
  * -E2BIG	there are too many, where 4,096 is the most: a capacity counts
  *		once, a quota twice for each column, spare ones too, and twice

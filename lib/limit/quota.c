@@ -183,9 +183,19 @@ int limit_quotas_check(const struct tally_ledger *l,
 {
 	uint32_t nr_resources = l->layout->header.params.nr_resources;
 
-	for (unsigned int i = 0; i < nr; i++)
-		if (quotas[i].quota < 0)
+	/* Before any account is opened. */
+	for (unsigned int i = 0; i < nr; i++) {
+		size_t bytes = strlen(quotas[i].key);
+		int err;
+
+		if (quotas[i].quota < 0 || !bytes)
 			return -EINVAL;
+		if (bytes > l->layout->header.params.max_key_bytes)
+			return -ENAMETOOLONG;
+		err = check_depth(quotas[i].key);
+		if (err)
+			return err;
+	}
 	nr_words += (uint64_t)nr * LIMIT_QUOTA_WORDS(nr_resources);
 	return nr_words > LAYOUT_NR_UNDO ? -E2BIG : 0;
 }

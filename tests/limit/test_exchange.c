@@ -59,9 +59,14 @@ static void refused(struct tally_ledger *l, int err,
 		    struct tally_capacity capacity, struct tally_quota quota)
 {
 	struct tally_capacity capacities[] = {{5, MEMORY, 10}, capacity};
+	struct tally_quota quotas[] = {{"new/", MEMORY, 10}, quota};
+	struct tally_account none;
 
-	assert_int_equal(tally_limit_exchange(l, capacities, 2, &quota, 1),
+	assert_int_equal(tally_limit_exchange(l, capacities, 2, quotas, 2),
 			 err);
+	assert_int_equal(
+		tally_account_find(tally_ledger_accounts(l), "new/", &none),
+		-ENOENT);
 	assert_int_equal(capacities[0].capacity, 10);
 	assert_int_equal(limits_of_node(l, 5).limit, TALLY_LIMIT_NONE);
 }
@@ -72,7 +77,7 @@ static void each_error(void **state)
 	struct tally_capacity *many = calloc(4097, sizeof(*many));
 	const struct tally_capacity good = {0, MEMORY, 4};
 	const struct tally_quota allowed = {"a", MEMORY, 4};
-	char deep[64] = "";
+	char deep[256] = "";
 
 	assert_non_null(many);
 	for (int i = 0; i < 25; i++)
@@ -84,6 +89,8 @@ static void each_error(void **state)
 	refused(l, -EINVAL, good, (struct tally_quota){"a", MEMORY, -1});
 	refused(l, -EINVAL, good, (struct tally_quota){"", MEMORY, 1});
 	refused(l, -E2BIG, good, (struct tally_quota){deep, MEMORY, 1});
+	memset(deep, 'a', sizeof(deep) - 1);
+	refused(l, -ENAMETOOLONG, good, (struct tally_quota){deep, MEMORY, 1});
 	for (int i = 0; i < 4097; i++)
 		many[i] = (struct tally_capacity){0, MEMORY, i};
 	assert_int_equal(tally_limit_exchange(l, many, 4097, NULL, 0), -E2BIG);
