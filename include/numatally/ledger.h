@@ -246,7 +246,8 @@ TALLY_API TALLY_NODISCARD int tally_ledger_path(const char *name, char *path,
 /*
  * Write the path of an existing ledger into path[0 .. bytes), to read it: the
  * path of tally_ledger_path() or, if no file is there and $NUMATALLY_DIR is
- * not set, the one in root's directory, /dev/shm/numatally. Errors as
+ * not set, the one in root's directory, /dev/shm/numatally. A name with a '/' is
+ * the path itself, where the function does not look. Errors as
  * tally_ledger_path(), and
  *
  * -ENOENT	neither exists

@@ -380,9 +380,9 @@ struct tally_limit {
 
 /*
  * Get a limit of a node, or of an account: as of now, also in a snapshot, with
- * each reservation whole or not at all. For an account with a quota held
- * includes the accounts below it; for one without, its own alone. What was drawn
- * from another account's reservation counts for that account alone.
+ * each reservation whole or not at all. For an account that has a quota, or had
+ * one, held includes the accounts below it; for another, its own alone. What was
+ * drawn from another account's reservation counts for that account alone.
  *
  * -ENOENT	the ledger has no such node
  * -ESTALE	the account is gone
