@@ -44,12 +44,12 @@ struct {
 	__type(value, struct counter_sum);
 } whole SEC(".maps");
 
-/* The tasks of the command. */
+/* The tasks of the command, with their page faults so far. */
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, int);
+	__type(value, __u64);
 } tasks SEC(".maps");
 
 /* The task that a CPU runs, and its page faults so far. */
@@ -102,13 +102,41 @@ static __always_inline __u64 faults_of(const struct task_struct *task)
 	return task->min_flt + task->maj_flt;
 }
 
+/* Add what a task of the command faulted since it was looked at. Its end, which holds
+ * no lock, may do so at once. */
+static __always_inline void add_own_faults(struct counter_sum *sum,
+					   struct task_struct *task)
+{
+	__u64 *seen = bpf_task_storage_get(&tasks, task, 0, 0);
+	__u64 faults = faults_of(task), before;
+
+	if (!seen)
+		return;
+	before = __sync_lock_test_and_set(seen, faults);
+	if (before != COUNTER_UNSEEN)
+		__sync_fetch_and_add(&sum->faults, faults - before);
+}
+
+/* What it faulted before it ran first is not counted. */
+static __always_inline void begin_own_faults(struct task_struct *task)
+{
+	__u64 *seen = bpf_task_storage_get(&tasks, task, 0, 0);
+
+	if (seen && *seen == COUNTER_UNSEEN)
+		*seen = faults_of(task);
+}
+
 /* Add what the task faulted since this CPU was looked at, if it ran it then. */
 static __always_inline void add_faults(struct counter_sum *sum,
-				       const struct task_struct *task,
+				       struct task_struct *task,
 				       struct running *here)
 {
 	__u64 faults = faults_of(task);
 
+	if (command) {
+		add_own_faults(sum, task);
+		return;
+	}
 	if (here->task != (__u64)task)
 		return;
 	sum->faults += faults - here->faults;
@@ -152,6 +180,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev,
 			add_faults(sum, prev, here);
 		}
 	}
+	if (command)
+		begin_own_faults(next);
 	here->task = (__u64)next;
 	here->faults = faults_of(next);
 	return 0;
@@ -182,6 +212,17 @@ int BPF_PROG(on_newtask, struct task_struct *task, unsigned long flags)
 	    !bpf_task_storage_get(&tasks, task, 0,
 				  BPF_LOCAL_STORAGE_GET_F_CREATE))
 		__sync_fetch_and_add(&nr_lost, 1);
+	return 0;
+}
+
+/* One that waits for the task may read before the task's last switch. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	struct counter_sum *sum = sum_of(task, bpf_get_smp_processor_id());
+
+	if (sum)
+		add_own_faults(sum, task);
 	return 0;
 }
 

@@ -128,6 +128,7 @@ static int load_for_groups(struct counter *c, int version, int hierarchy)
 	bpf_map__set_autocreate(p->maps.whole, false);
 	bpf_map__set_autocreate(p->maps.tasks, false);
 	bpf_program__set_autoload(p->progs.on_newtask, false);
+	bpf_program__set_autoload(p->progs.on_exit, false);
 	err = load(c, BATCH + 1);
 	if (err)
 		return err;
@@ -139,12 +140,13 @@ static int load_for_groups(struct counter *c, int version, int hierarchy)
 /* The kernel takes a process's descriptor for its first thread. */
 static int follow(struct counter *c, pid_t pid)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0), one = 1, err;
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), err;
+	unsigned long long faults = COUNTER_UNSEEN;
 
 	if (fd < 0)
 		return -errno;
 	err = bpf_map__update_elem(c->program->maps.tasks, &fd, sizeof(fd),
-				   &one, sizeof(one), BPF_ANY);
+				   &faults, sizeof(faults), BPF_ANY);
 	close(fd);
 	return err;
 }

@@ -11,6 +11,9 @@ struct counter_sum {
 	unsigned long long migrations; /* to this CPU */
 };
 
+/* The page faults so far of a command's first task, until it runs. */
+#define COUNTER_UNSEEN (~0ULL)
+
 enum counter_event_kind {
 	COUNTER_BORN = 1,
 	COUNTER_GONE,
