@@ -48,7 +48,9 @@ struct tally_accounts;
 #define TALLY_ACCOUNT_PINS 24
 
 /* A handle: a row and its generation. Passed by value; valid in every process
- * that shares the ledger. */
+ * that shares the ledger. A ledger that is made anew at the same path gives
+ * equal handles to other accounts: a program that stores them stores the
+ * ledger's instance, too, and compares it (struct tally_reader_info). */
 struct tally_account {
 	uint32_t row;
 	uint32_t generation;

@@ -12,7 +12,7 @@
  * lane alone. One cell means nothing by itself; sums over lanes do
  * (numatally/view.h).
  *
- * Several processes may have a ledger open for writing at once. Any number of
+ * Up to 256 processes may have a ledger open for writing at once. Any number of
  * threads may call every function here at once, except tally_ledger_close().
  * No function of the library is a cancellation point: pthread_cancel(3) waits
  * until the function has returned. Asynchronous cancellation must be off.
@@ -107,14 +107,16 @@ struct tally_ledger_options {
  * -EINVAL	@resources is empty, or has over 512 with the spare columns, a
  *		name, unit or kind is malformed, options->size is not set, @topo
  *		has over 65,536 nodes or 32,768 machines, or this machine over
- *		1,024 nodes or 32,768 CPUs, or a capacity or quota is negative
- *		or of a resource that is not reservable
+ *		1,024 nodes or 32,768 CPUs, or max_accounts is over 2^26 or
+ *		max_key_bytes over 4095, or a capacity or quota is negative or
+ *		of a resource that is not reservable, or a quota's key is empty
  * -ENOENT	a capacity is of a node that @topo lacks; or no such directory
  * -E2BIG	accounts × nodes × CPUs need more addresses than there are: lower
  *		max_accounts; or @options has a member set that this library does
  *		not know
  * -EEXIST	@path exists, or two resources have one name
- * -ENOSPC	the file system is full
+ * -ENOSPC	the file system is full, or the quotas name more accounts than
+ *		max_accounts
  * -EFBIG	the limit on file sizes of the process is too low
  * -EOPNOTSUPP	the file system, or the kernel (before Linux 3.15), has no locks
  *		of open file descriptions: use a tmpfs
@@ -138,12 +140,14 @@ tally_ledger_create(const char *path, const struct tally_topo *topo,
  * -EAGAIN	the process that creates it, or one that removes it, has not
  *		finished: try again
  * -ENOENT	none is at @path, or another process has just removed it
+ * -ELOOP	@path is a symbolic link, which is not followed: pass its target
  * -EIDRM	it was removed or replaced, but a bind mount has its file at @path:
  *		mount it anew
  * -ESTALE	created before the machine was booted
  * -EROFS	a saved ledger (tally_reader_save()), or on a file system that is
  *		read-only: tally_reader_open() reads it
- * -EUSERS	too many processes have it open
+ * -EUSERS	256 have it open for writing: each opening counts, also if one
+ *		process opens it twice
  * -EBUSY	it is exclusive, and another process has it open for writing
  * -EOPNOTSUPP	as from tally_ledger_create()
  * -ENOSYS	a child of fork(2): /proc is not mounted, and the path leads to
@@ -195,7 +199,8 @@ tally_ledger_open_or_create(const char *path, const struct tally_topo *topo,
  *
  * -EBUSY	it is in use, or has an account
  * -EAGAIN	another process is about to remove or replace it: try again
- * -EBADMSG	not a ledger, which no flag allows; or damaged
+ * -EBADMSG	not a ledger, which no flag allows, nor is a symbolic link; or
+ *		damaged
  * -EINVAL	an unknown flag
  * other	as tally_ledger_open() and unlink(2)
  */
@@ -313,7 +318,7 @@ TALLY_API TALLY_NODISCARD int tally_ledger_declare(
  * resource that exists keeps its own quotas. Errors as tally_ledger_declare(),
  * and
  *
- * -EINVAL	a quota is negative
+ * -EINVAL	a quota is negative, or its key is empty
  * -E2BIG	there are too many quotas, where 4,095 is the most: each counts
  *		twice for each column, spare ones too, and twice more; or a key
  *		as in tally_limit_set_quota()

@@ -130,7 +130,9 @@ struct tally_request {
 };
 
 /* A reservation: a row and its generation. Valid in every process that shares
- * the ledger. */
+ * the ledger. A ledger that is made anew at the same path gives equal tokens to
+ * other reservations: a program that stores them stores the ledger's instance,
+ * too, and compares it (struct tally_reader_info). */
 struct tally_token {
 	uint32_t row;
 	uint64_t generation; /* never used again */
@@ -265,8 +267,9 @@ TALLY_API TALLY_NODISCARD int tally_limit_cancel(struct tally_ledger *ledger,
 						 struct tally_token token);
 
 /*
- * Release the whole reservation (nr_demands 0), or these demands of it: all of
- * them or none. It ends when nothing of it is left.
+ * Release the whole reservation (nr_demands 0), or these demands of it, at most
+ * TALLY_LIMIT_MAX_DEMANDS (asserted): all of them or none. It ends when nothing
+ * of it is left.
  *
  * -ESTALE	it has ended
  * -ERANGE	it has less than one of the demands
@@ -340,7 +343,8 @@ struct tally_credit {
  * -ESHUTDOWN	the account is terminating
  * -ENOENT	the ledger has no such node
  * -EINVAL	the resource is not reservable
- * -EUSERS	something is taken with 4096 credits: give it back first
+ * -EUSERS	something is taken with 4096 credits: give it back first; or too
+ *		many processes have the ledger open (in a child of fork(2))
  * -ENOSPC	the file system is full
  * -ENOMEM	no memory
  */

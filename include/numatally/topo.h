@@ -104,7 +104,8 @@ TALLY_API void tally_topo_close(struct tally_topo *topo);
  * -EBADMSG	hwloc cannot read the XML, or what it reads makes no machine
  * -EINVAL	hwloc cannot read the description, or it makes no machine
  * -EFBIG	the XML has over 64 MiB
- * -ETIMEDOUT	hwloc took over 10 s: describe a smaller machine
+ * -ETIMEDOUT	hwloc took 10 s of CPU time, or gave no answer for 60 s:
+ *		describe a smaller machine, or try again when CPUs are free
  * -ENOMEM	no memory
  * other	as open(2), read(2) and fork(2); -EISDIR and -ENXIO where @path
  *		is no regular file
