@@ -345,6 +345,38 @@ else
 	skip "memory of cgroups of version 1" "none can be made"
 fi
 
+# ---- rounds that take longer than the interval
+
+crowd=${v1:-$v2}/$name-crowd
+begin_crowd() {
+	[ "$crowd" != "/$name-crowd" ] && make "$crowd" || return 1
+	crowd_nr=0
+	while [ $crowd_nr -lt 300 ]; do
+		make "$crowd/$crowd_nr" || return 1
+		crowd_nr=$((crowd_nr + 1))
+	done
+}
+ended_soon() {
+	(
+		sleep 20
+		kill -KILL $agent
+	) >/dev/null 2>&1 &
+	children="$children $!"
+	ended "$1"
+}
+if begin_crowd; then
+	for signal in TERM INT; do
+		agent --no-bpf --interval 0.001
+		sleep 0.2
+		ended_soon $signal
+		check "it never rests: SIG$signal ends it" test $? -eq 0
+	done
+	busy=0.001
+else
+	skip "it never rests: a signal ends it" "too few cgroups can be made"
+	busy=0.1
+fi
+
 # ---- the manager that started it
 
 cat >"$tmp/listen.py" <<'END'
@@ -365,10 +397,10 @@ if command -v python3 >/dev/null; then
 	await test -S "$tmp/socket"
 	NOTIFY_SOCKET=$tmp/socket
 	export NOTIFY_SOCKET
-	agent --no-bpf
+	agent --no-bpf --interval $busy
 	kill -HUP $agent
 	check "the manager is told of a reload" await has '^RELOADING=1' told
-	ended TERM
+	ended_soon TERM
 	wait $listener
 	check "and of the end" has '^STOPPING=1' told
 	head -n 2 "$tmp/told" | tr '\n' ' ' | grep -q '^READY=1 STATUS=.*CPU time'

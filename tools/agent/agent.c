@@ -165,10 +165,13 @@ static int repeat(struct agent *a)
 	sigprocmask(SIG_BLOCK, &signals, &before);
 	while (!err && !ended) {
 		int64_t left_ns = last_ns + a->interval_ns - now_ns();
-		struct timespec left = {left_ns / S_NS, left_ns % S_NS};
+		struct timespec left = {0, 0};
 
 		if (left_ns > 0)
-			(void)ppoll(NULL, 0, &left, &before);
+			left = (struct timespec){left_ns / S_NS,
+						 left_ns % S_NS};
+		/* Also where a round takes longer than the interval. */
+		(void)ppoll(NULL, 0, &left, &before);
 		if (again) {
 			again = 0;
 			a->reread = true;
