@@ -138,6 +138,45 @@ check "--wait: an orphan is accounted" \
 check "--wait: the wall time is that of all" \
 	test "$(sum wall_ns)" -ge 200000000
 
+# orphaned [SIGNAL]: a command ends with status 3, but for what it left in the
+# background; with the signal ignored
+orphaned() {
+	rm -f "$tmp/orphan"
+	: >"$tmp/json"
+	(
+		[ $# -eq 0 ] || trap '' "$1"
+		# Of what runs in the background, the shell has these ignored.
+		exec ${signals:+env --default-signal=INT,QUIT} "$tool" run \
+			--wait --json -o "$tmp/json" sh -c "
+			sleep 20 & echo \$\$ \$! >$tmp/new; mv $tmp/new $tmp/orphan
+			exit 3"
+	) &
+	pid=$!
+	await test -s "$tmp/orphan"
+	read -r command orphan <"$tmp/orphan"
+	await test ! -d "/proc/$command"
+}
+for signal in ${signals:+INT:2 QUIT:3} HUP:1 TERM:15; do
+	orphaned
+	kill -${signal%:*} $pid
+	wait $pid
+	check "--wait: SIG${signal%:*} ends it, with its status" \
+		test $? -eq $((128 + ${signal#*:}))
+	kill "$orphan"
+done
+check "--wait: a signal, in JSON" has '"exit_status":143,"signal":null,' json
+check "--wait: a signal: what the command left runs" has '"still_running":1' json
+check "--wait: a signal: the report tells of it" \
+	has 'signal 15 ended the waiting: Terminated' json
+orphaned HUP
+kill -HUP $pid
+kill -USR1 $pid
+sleep 0.2
+kill "$orphan"
+wait $pid
+check "--wait: an ignored SIGHUP, and SIGUSR1, do nothing" test $? -eq 3
+check "--wait: they do nothing: none is left" has '"still_running":0' json
+
 # ---- the ledger
 status "an unusable ledger costs nothing but itself" 0 \
 	--ledger "$tmp/none/x" true

@@ -60,6 +60,48 @@ session "Ctrl-C is left to a command that takes it" <<-'END'
 	exit 0
 END
 
+# What it leaves says when the tool has waited for the command.
+cat >"$tmp/leave" <<'END'
+(
+	while kill -0 $$; do
+		sleep 0.05
+	done
+	echo read""y
+	until [ -e "$tmp/go" ]; do
+		sleep 0.1
+	done
+) 2>/dev/null &
+exit 7
+END
+session "--wait: Ctrl-Z stops the waiting, and fg continues it" <<-'END'
+	type $run --wait sh $tmp/leave\n
+	await ready
+	type ^Z
+	await Stopped
+	await next>
+	type >$tmp/go\n
+	await next>
+	type fg\n
+	await next>
+	type echo stat""us=$?\n
+	await status=7
+	type exit 0\n
+	exit 0
+END
+rm -f "$tmp/go"
+session "--wait: Ctrl-C ends the waiting" <<-'END'
+	type $run --wait sh $tmp/leave\n
+	await ready
+	type ^C
+	await next>
+	type echo stat""us=$?\n
+	await status=130
+	type exit 0\n
+	exit 0
+END
+check "--wait: Ctrl-C: the table is printed" has '^node ' table
+: >"$tmp/go"
+
 session "Ctrl-\\ reaches the command" <<-'END'
 	type ulimit -c 0\n
 	type $run sh -c 'echo read""y; while :; do sleep 0.1; done'\n

@@ -30,11 +30,12 @@
 
 /* Signals that we read while the command runs. */
 static const int noted_signals[] = {
-	SIGCHLD, SIGCONT, SIGTSTP, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2,
+	SIGCHLD, SIGCONT, SIGTSTP, SIGTERM, SIGHUP,
+	SIGUSR1, SIGUSR2, SIGINT,  SIGQUIT,
 };
 
-/* Signals that must not end us before the command. */
-static const int ignored_signals[] = {SIGINT, SIGQUIT, SIGPIPE};
+/* Of these, what ends the waiting for what the command left. */
+static const int ending_signals[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -78,6 +79,15 @@ static int open_pipes(int go[2], int failure[2])
 	return 0;
 }
 
+/* As nohup(1) has it. */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return !sigaction(number, NULL, &action) &&
+	       action.sa_handler == SIG_IGN;
+}
+
 static void note_signals(struct run_child *child, struct given *given)
 {
 	struct sigaction default_action = {.sa_handler = SIG_DFL};
@@ -85,6 +95,10 @@ static void note_signals(struct run_child *child, struct given *given)
 
 	/* While SIGCHLD is ignored, wait4(2) returns nothing. */
 	sigaction(SIGCHLD, &default_action, &given->child_action);
+	sigemptyset(&child->ending);
+	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++)
+		if (!is_ignored(ending_signals[i]))
+			sigaddset(&child->ending, ending_signals[i]);
 	sigemptyset(&noted);
 	for (size_t i = 0; i < ARRAY_SIZE(noted_signals); i++)
 		sigaddset(&noted, noted_signals[i]);
@@ -118,8 +132,7 @@ int run_child_spawn(struct run_child *child, char **argv)
 		run_child_close(child);
 		return ret;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(ignored_signals); i++)
-		signal(ignored_signals[i], SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
 
@@ -264,13 +277,27 @@ static void reap(struct run_child *child, bool *stop)
 static bool is_to_be_forwarded(const struct run_child *child,
 			       const struct signalfd_siginfo *info)
 {
-	if (child->ended || (pid_t)info->ssi_pid == child->pid)
+	if (info->ssi_signo == SIGINT || info->ssi_signo == SIGQUIT ||
+	    (pid_t)info->ssi_pid == child->pid)
 		return false;
 	return info->ssi_code != SI_KERNEL ||
 	       (info->ssi_signo == SIGHUP && getsid(0) == getpid());
 }
 
-static void take_signals(struct run_child *child, bool *continued)
+static void take_signal(struct run_child *child,
+			const struct signalfd_siginfo *info)
+{
+	int number = (int)info->ssi_signo;
+
+	if (!child->ended) {
+		if (is_to_be_forwarded(child, info))
+			kill(child->pid, number);
+	} else if (!child->interrupted && sigismember(&child->ending, number)) {
+		child->interrupted = number;
+	}
+}
+
+static void take_signals(struct run_child *child, bool *stop, bool *continued)
 {
 	struct signalfd_siginfo info;
 
@@ -279,8 +306,11 @@ static void take_signals(struct run_child *child, bool *continued)
 			continue;
 		if (info.ssi_signo == SIGCONT)
 			*continued = true;
-		else if (is_to_be_forwarded(child, &info))
-			kill(child->pid, (int)info.ssi_signo);
+		/* The command may have ended before the signal came. */
+		if (sigismember(&child->ending, (int)info.ssi_signo))
+			reap(child, stop);
+		if (info.ssi_signo != SIGCONT)
+			take_signal(child, &info);
 		if (info.ssi_signo == SIGTSTP)
 			child->stop_due_ns = now_ns() + STOP_NS;
 	}
@@ -316,11 +346,16 @@ void run_child_wait(struct run_child *child, int64_t until_ns)
 		timeout.tv_nsec = left % NS_PER_S;
 	}
 	if (ppoll(&poll_fd, 1, &timeout, NULL) > 0) {
-		take_signals(child, &continued);
+		take_signals(child, &stop, &continued);
 		reap(child, &stop);
 	}
-	if (child->ended)
+	if (child->ended) {
+		/* What the command left has stopped by itself. */
+		if (child->stop_due_ns && shell_waits())
+			raise(SIGSTOP);
+		child->stop_due_ns = 0;
 		return;
+	}
 	/* A stop that is seen together with SIGCONT came after it. */
 	if (continued && child->stopped && !stop)
 		kill(child->pid, SIGCONT);

@@ -25,7 +25,9 @@ struct run_child {
 	int64_t stop_due_ns; /* it must have stopped by then; or 0 */
 	bool stopped;
 	bool ended;
-	bool alone; /* no child is left, and no orphan */
+	bool alone;	 /* no child is left, and no orphan */
+	sigset_t ending; /* signals that end the waiting for these */
+	int interrupted; /* which of them did, or 0 */
 	int exit_status;
 	int signal;		  /* that ended it, or 0 */
 	int64_t start_ns, end_ns; /* of CLOCK_MONOTONIC */

@@ -116,10 +116,16 @@ static FILE *open_report(const struct run_options *o)
 
 static void watch(struct run_account *a, struct run_child *child, bool all)
 {
-	while (!child->ended || (all && !child->alone))
+	while (!child->ended || (all && !child->alone && !child->interrupted))
 		run_child_wait(child, run_account_tick(a));
-	if (all)
-		child->end_ns = now_ns();
+	if (!all)
+		return;
+	child->end_ns = now_ns();
+	if (child->interrupted && !child->alone) {
+		child->exit_status = RUN_SIGNALLED + child->interrupted;
+		run_note(&a->notes, "signal %d ended the waiting: %s",
+			 child->interrupted, strsignal(child->interrupted));
+	}
 }
 
 /* Only what keeps the command from running makes us fail. */
