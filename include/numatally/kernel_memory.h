@@ -257,7 +257,7 @@ struct tally_peak;
  * Begin with process @pid, which has one thread, no child, and no memory that
  * counts: it is about to call execve(2). The caller destroys *@peak.
  *
- * -ESRCH	no such process
+ * -ESRCH	no such process; or /proc is of another PID namespace
  * -ENOENT	no procfs
  * -ENOMEM	no memory
  */

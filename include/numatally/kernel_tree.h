@@ -78,7 +78,8 @@ struct tally_tree;
  * Create a tree of the descendants of @pid; with @self, of @pid too. It is
  * empty until it is refreshed. The caller destroys *@tree.
  *
- * -ESRCH	no such process
+ * -ESRCH	no such process; or /proc is of another PID namespace, and has
+ *		other numbers than the caller's system calls
  * -ENOENT	no procfs
  * -ENOMEM	no memory
  */

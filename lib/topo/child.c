@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/self.h"
 #include "topo/child.h"
 
 /* hwloc takes milliseconds. The child may wait for a CPU for much longer. */
@@ -112,14 +113,18 @@ static bool sleeps(pid_t pid)
 	char path[32], text[512];
 	const char *end;
 	ssize_t n = 0;
-	int fd;
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%d/stat", pid);
+	fd = proc >= 0 && self_is_numbered(proc)
+		     ? openat(proc, path, O_RDONLY | O_CLOEXEC)
+		     : -1;
 	if (fd >= 0) {
 		n = read(fd, text, sizeof(text) - 1);
 		close(fd);
 	}
+	if (proc >= 0)
+		close(proc);
 	text[n > 0 ? n : 0] = '\0';
 	end = strrchr(text, ')');
 	return end && !strncmp(end, ") S", 3);

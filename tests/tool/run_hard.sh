@@ -206,6 +206,37 @@ for way in inherit sample; do
 	check "no /proc, $way: an error message" has '^/proc does not show' err
 done
 
+# Numbers of processes mean others there: with one PID namespace between, and two.
+for way in inherit sample; do
+	for spaces in 'unshare -pf' 'unshare -pf unshare -pf'; do
+		what="/proc of another PID namespace, $way"
+		[ "$spaces" = 'unshare -pf' ] || what="$what above"
+		if [ "$(id -u)" -ne 0 ] || ! $spaces true 2>/dev/null; then
+			skip "$what" "no PID namespaces"
+			continue
+		fi
+		: >"$tmp/json"
+		timeout -s KILL 200 $spaces "$tool" run --json --events=$way \
+			-o "$tmp/json" sh -c 'tests/support/spin 50; exit 5'
+		check "$what: the exit status" test $? -eq 5
+		check "$what: a message" has '"problems":\["/proc does not show' json
+		check "$what: no CPU time of others" \
+			test "$(sum cpu_ns)" -le $(($(rusage_ns) * 2))
+		check "$what: no memory of others" \
+			has '"memory_at_once":{"bytes":null,"lower_bytes":null,' json
+		check "$what: no process of others" has '"still_running":0' json
+	done
+done
+if [ "$(id -u)" -eq 0 ] && unshare -pf --mount-proc true 2>/dev/null; then
+	unshare -pf --mount-proc "$tool" run --json -o "$tmp/json" sleep 0.1
+	check "/proc of its PID namespace: no message" has '"problems":\[\]' json
+	unshare -p "$tool" run --json -o "$tmp/json" sleep 0.1
+	check "the command has a PID namespace: no message" \
+		has '"problems":\[\]' json
+else
+	skip "/proc of its PID namespace" "no PID namespaces"
+fi
+
 # ---- standard streams that are closed
 # shellcheck disable=SC2016
 look='for fd in 0 1 2; do

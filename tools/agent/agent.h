@@ -98,6 +98,7 @@ struct agent {
 	int cpu_columns[NR_CPU];	    /* -1: not kept */
 	bool begun; /* what was used before the first round counts not */
 	unsigned int nr_events, most_events; /* cgroups with perf events */
+	bool in_proc; /* /proc has the numbers of threads that cgroups have */
 	int event_err;
 
 	/* memory.c */

@@ -12,6 +12,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <numatally/kernel_tree.h>
+
 #include "agent/agent.h"
 
 /* To open the events of one cgroup takes 0.1 ms a CPU. */
@@ -40,12 +42,17 @@ static int open_events(struct agent *a, const char *path,
 
 int spread_open(struct agent *a)
 {
+	struct tally_tree *self;
 	unsigned int each = tally_topo_nr_cpus(a->topo) * TALLY_NR_EVENTS;
 	struct tally_events *events = NULL;
 	struct rlimit files;
 	rlim_t nr;
 	int err;
 
+	/* It may be of another PID namespace. */
+	a->in_proc = !tally_kernel_tree_create(NULL, getpid(), true, &self);
+	if (a->in_proc)
+		tally_kernel_tree_destroy(self);
 	if (getrlimit(RLIMIT_NOFILE, &files))
 		return -errno;
 	files.rlim_cur = files.rlim_max;
@@ -172,7 +179,8 @@ static void weigh(struct agent *a, struct group *g)
 	const size_t bytes = a->book.nr_nodes * sizeof(*a->cpus);
 
 	memset(a->cpus, 0, bytes);
-	hierarchy_threads(&a->hierarchy, g->path, take_thread, a);
+	if (a->in_proc)
+		hierarchy_threads(&a->hierarchy, g->path, take_thread, a);
 	if (!sum_of(a, a->cpus) && !sum_of(a, g->weights))
 		for (unsigned int c = 0; c < tally_topo_nr_cpus(a->topo); c++)
 			take_thread(a, (int)c);

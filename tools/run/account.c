@@ -142,6 +142,7 @@ int run_account_open(struct run_account *a, const struct run_options *o,
 	ret = open_counters(a, o, child->pid);
 	if (ret)
 		return ret;
+	child->in_proc = a->tree != NULL;
 	run_memory_open(&a->memory, a->topo, a->tree, child, &a->notes);
 	a->interval_ns = o->interval_ns;
 	run_ledger_open(&a->ledger, o->ledger, a->topo, child->pid, command,

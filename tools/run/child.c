@@ -232,7 +232,7 @@ static void child_changed(struct run_child *child, int status, bool *stop)
 
 /* Return a process that has ended, and how many page faults were its own, which
  * no one can tell once it is waited for; or -1, any process. */
-static pid_t peek(int64_t *faults)
+static pid_t peek(bool in_proc, int64_t *faults)
 {
 	struct tally_stat stat_line = {.size = sizeof(stat_line)};
 	siginfo_t info = {.si_pid = 0};
@@ -241,7 +241,8 @@ static pid_t peek(int64_t *faults)
 	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) ||
 	    !info.si_pid)
 		return -1;
-	if (!tally_kernel_stat_read(NULL, info.si_pid, 0, &stat_line))
+	if (in_proc &&
+	    !tally_kernel_stat_read(NULL, info.si_pid, 0, &stat_line))
 		*faults = stat_line.minor_faults + stat_line.major_faults;
 	return info.si_pid;
 }
@@ -254,7 +255,7 @@ static void reap(struct run_child *child, bool *stop)
 	int status;
 	pid_t pid;
 
-	while ((pid = wait4(peek(&faults), &status,
+	while ((pid = wait4(peek(child->in_proc, &faults), &status,
 			    WNOHANG | WUNTRACED | WCONTINUED, &usage)) > 0) {
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
 			add_usage(&child->usage, &usage);
@@ -327,7 +328,8 @@ static bool is_stuck(struct run_child *child)
 	if (!child->stop_due_ns || now_ns() < child->stop_due_ns)
 		return false;
 	child->stop_due_ns = 0;
-	return !tally_kernel_stat_read(NULL, child->pid, 0, &stat_line) &&
+	return child->in_proc &&
+	       !tally_kernel_stat_read(NULL, child->pid, 0, &stat_line) &&
 	       stat_line.state == 'D';
 }
 

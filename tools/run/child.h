@@ -25,6 +25,7 @@ struct run_child {
 	int64_t stop_due_ns; /* it must have stopped by then; or 0 */
 	bool stopped;
 	bool ended;
+	bool in_proc;	 /* /proc shows it */
 	bool alone;	 /* no child is left, and no orphan */
 	sigset_t ending; /* signals that end the waiting for these */
 	int interrupted; /* which of them did, or 0 */

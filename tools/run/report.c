@@ -211,7 +211,7 @@ static void print_bounds(struct table *t)
 	else if (f->upper >= 0)
 		fprintf(t->f, "~ memory: %s to %s at once in all\n", lower,
 			upper);
-	if (f->bytes < 0)
+	if (f->bytes < 0 && t->account->tree)
 		fputs("the memory was not seen: it ended too soon\n", t->f);
 }
 

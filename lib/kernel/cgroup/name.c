@@ -29,6 +29,7 @@
 #include "kernel/proc/procfs.h"
 #include "base/array.h"
 #include "base/regular.h"
+#include "base/self.h"
 
 /* ---- paths and names ----------------------------------------------------- */
 
@@ -288,24 +289,13 @@ static int learn_only(struct tally_groups *l)
 	return only ? set_way(l, group_path(only), l->nr_up) : 0;
 }
 
-/* Whether numbers of tasks are those of our procfs. */
-static bool has_our_tasks(const struct tally_groups *l)
-{
-	char self[16] = "", pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	return !l->live ||
-	       (readlinkat(l->proc, "self", self, sizeof(self) - 1) > 0 &&
-		!strcmp(self, pid));
-}
-
 int group_way_find(struct tally_groups *l)
 {
 	int err = l->way ? 0 : set_way(l, "", 0);
 
 	if (err || l->nr_way == l->nr_up)
 		return err;
-	if (l->proc >= 0 && has_our_tasks(l))
+	if (l->proc >= 0 && (!l->live || self_is_numbered(l->proc)))
 		for (unsigned int i = 0;
 		     !err && i < l->next.nr && l->nr_way < l->nr_up; i++)
 			err = learn(l, l->next.g[i]);

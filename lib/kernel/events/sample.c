@@ -9,7 +9,9 @@
 
 #include <numatally/kernel_tree.h>
 
+#include "base/self.h"
 #include "kernel/events/sample.h"
+#include "kernel/proc/procfs.h"
 #include "kernel/proc/stat.h"
 
 /* A thread when it was last seen. */
@@ -182,6 +184,16 @@ static int note_thread(void *arg, const struct kernel_thread *thread)
 	return table_add(&s->last, &seen);
 }
 
+static bool has_numbers(void)
+{
+	int proc = procfs_open(NULL);
+	bool has = proc >= 0 && self_is_numbered(proc);
+
+	if (proc >= 0)
+		close(proc);
+	return has;
+}
+
 int task_sampler_open(const struct tally_topo *topo, pid_t pid,
 		      struct tally_tree *tree, struct task_sampler **sampler)
 {
@@ -196,7 +208,8 @@ int task_sampler_open(const struct tally_topo *topo, pid_t pid,
 	s->tree = tree;
 	s->pid = pid;
 	/* If procfs tells nothing, assume that nothing went before. */
-	if (kernel_threads(NULL, pid, note_thread, s) == -ENOMEM) {
+	if (has_numbers() &&
+	    kernel_threads(NULL, pid, note_thread, s) == -ENOMEM) {
 		task_sampler_close(s);
 		return -ENOMEM;
 	}

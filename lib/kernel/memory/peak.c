@@ -28,6 +28,7 @@
 #include "kernel/proc/stat.h"
 #include "base/array.h"
 #include "base/saturate.h"
+#include "base/self.h"
 
 /* Copies that are worth a sample. */
 #define COPIED_BYTES (16 << 20)
@@ -239,7 +240,9 @@ int tally_kernel_peak_create(pid_t pid, struct tally_peak **peak)
 	p->numbers.fd = -1;
 	p->proc = procfs_open(NULL);
 	err = p->proc < 0 ? p->proc
-			  : peak_process_look(p->proc, pid, NULL, &command);
+	      : !self_is_numbered(p->proc)
+		      ? -ESRCH
+		      : peak_process_look(p->proc, pid, NULL, &command);
 	if (!err && array_reserve(p->now.p, p->now.cap, 1))
 		err = -ENOMEM;
 	if (err) {

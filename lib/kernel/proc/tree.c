@@ -15,6 +15,7 @@
 #include "kernel/proc/stat.h"
 #include "kernel/proc/procfs.h"
 #include "base/array.h"
+#include "base/self.h"
 
 struct member_list {
 	struct tally_process *p;
@@ -280,7 +281,8 @@ int tally_kernel_tree_create(const char *root, pid_t pid, bool self,
 		free(t);
 		return err;
 	}
-	err = process_read(t, pid, &p);
+	err = root || self_is_numbered(t->proc) ? process_read(t, pid, &p)
+						: -ESRCH;
 	if (err) {
 		tally_kernel_tree_destroy(t);
 		return err;

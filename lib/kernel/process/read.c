@@ -15,6 +15,7 @@
 #include "kernel/proc/procfs.h"
 #include "base/saturate.h"
 #include "base/array.h"
+#include "base/self.h"
 
 static int read_file(struct tally_process_stats *l,
 		     const struct process_entry *p, const char *file,
@@ -152,7 +153,7 @@ bool process_has_command(struct tally_process_stats *l,
 	bool any;
 
 	if (!l->filter.nr_commands ||
-	    (l->reader.live && p->row.pid == getpid()))
+	    (l->reader.live && p->row.pid == self_number(l->reader.proc)))
 		return false;
 	any = match(l, p->row.name);
 	if ((any && all_matched(l)) || read_file(l, p, "cmdline", &len))

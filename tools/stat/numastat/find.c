@@ -135,6 +135,16 @@ static void match(const struct stat_options *o, struct stat_processes *all,
 	}
 }
 
+/* Our number, which is another where /proc is of another PID namespace. */
+static long self_of(const struct stat_options *o, int proc)
+{
+	char text[16] = "";
+
+	if (o->root || readlinkat(proc, "self", text, sizeof(text) - 1) < 0)
+		return 0;
+	return strtol(text, NULL, 10);
+}
+
 /* Search all processes but this one. */
 static void search(const struct stat_options *o, struct stat_processes *all,
 		   bool *found)
@@ -143,7 +153,7 @@ static void search(const struct stat_options *o, struct stat_processes *all,
 	DIR *dir = proc < 0 ? NULL : fdopendir(proc);
 	struct words w = {NULL, 0, 0};
 	struct dirent *entry;
-	long pid;
+	long pid, self;
 	char *end;
 
 	if (!dir) {
@@ -152,12 +162,13 @@ static void search(const struct stat_options *o, struct stat_processes *all,
 			close(proc);
 		return;
 	}
+	self = self_of(o, proc);
 	reserve(&w, 4096);
 	while ((entry = readdir(dir))) {
 		if (*entry->d_name < '1' || *entry->d_name > '9')
 			continue;
 		pid = strtol(entry->d_name, &end, 10);
-		if (*end || pid > INT_MAX || (!o->root && pid == getpid()))
+		if (*end || pid > INT_MAX || pid == self)
 			continue;
 		take_words(&w, proc, (pid_t)pid);
 		match(o, all, &w, (pid_t)pid, found);
