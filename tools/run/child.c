@@ -3,7 +3,9 @@
  * The command stays in our process group, as under time(1), so that a terminal
  * reaches both. It interrupts and stops the command alone; we stop after the
  * command: when a shell sees us stop, nothing may read the terminal any more.
- * Signals that are sent to us alone are passed on.
+ * Signals that a process sends us are passed on. Nothing tells whether it sent
+ * them to us alone, or to the group, as a shell's kill %1 does: then the command
+ * gets them twice, or once where the first is still pending.
  */
 #include "config.h"
 
