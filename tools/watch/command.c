@@ -16,25 +16,30 @@
 #define NOT_FOUND      127
 #define KILLED	       128 /* and the signal */
 
-int watch_command(char **argv, const char *line)
+bool watch_command(char **argv, const char *line, int *status)
 {
-	int status, error;
+	int error;
 	pid_t pid;
 
+	*status = CANNOT_EXECUTE;
 	if (setenv("NUMATALLY_EVENT", line, 1)) {
 		warn("%s", argv[0]);
-		return CANNOT_EXECUTE;
+		return false;
 	}
 	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 	if (error) {
 		warnx("%s: %s", argv[0], strerror(error));
-		return error == ENOENT ? NOT_FOUND : CANNOT_EXECUTE;
+		if (error == ENOENT)
+			*status = NOT_FOUND;
+		return false;
 	}
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, status, 0) < 0)
 		if (errno != EINTR) {
 			warn("%s", argv[0]);
-			return CANNOT_EXECUTE;
+			*status = CANNOT_EXECUTE;
+			return false;
 		}
-	return WIFSIGNALED(status) ? KILLED + WTERMSIG(status)
-				   : WEXITSTATUS(status);
+	*status = WIFSIGNALED(*status) ? KILLED + WTERMSIG(*status)
+				       : WEXITSTATUS(*status);
+	return true;
 }

@@ -42,9 +42,9 @@ bool watch_resolve(const struct tally_view *view, const char *ledger,
 char *watch_line(const struct watch_line *line,
 		 const struct tally_watch_event *event);
 
-/* Run a command, with the line in its environment, and wait for its end. Return
- * its exit status, or 128 and the signal that ended it; 126 or 127 if it can't be
- * run, after an error was printed. */
-int watch_command(char **argv, const char *line);
+/* Run a command, with the line in its environment, and wait for its end. Set
+ * *@status to its exit status, or to 128 and the signal that ended it. False: it
+ * can't be run; an error was printed, and *@status is 126 or 127. */
+bool watch_command(char **argv, const char *line, int *status);
 
 #endif

@@ -114,8 +114,9 @@ static int open_watch(struct watch *w)
 	return err;
 }
 
-/* Return the exit status so far. */
-static int act(const struct watch *w, const struct tally_watch_event *e)
+/* Return the exit status so far. *@able: it can do so again. */
+static int act(const struct watch *w, const struct tally_watch_event *e,
+	       bool *able)
 {
 	const struct watch_line of = {
 		.ledger = w->path,
@@ -127,17 +128,19 @@ static int act(const struct watch *w, const struct tally_watch_event *e)
 	char *line = watch_line(&of, e);
 	int status = EXIT_SUCCESS;
 
+	*able = true;
 	if (!line) {
 		warnx("%s", strerror(ENOMEM));
 		return EXIT_FAILURE;
 	}
 	if (w->command) {
-		status = watch_command(w->command, line);
-		if (status && !w->once)
+		*able = watch_command(w->command, line, &status);
+		if (*able && status && !w->once)
 			warnx("%s: exit status %d", w->command[0], status);
 	} else {
 		puts(line);
 		fflush(stdout);
+		*able = !ferror(stdout);
 	}
 	free(line);
 	return status;
@@ -160,6 +163,7 @@ static int repeat(const struct watch *w)
 	for (;;) {
 		struct tally_watch_event e = {.size = sizeof(e)};
 		int err = tally_watch_wait(w->watch, left_ns(w, begun_ns), &e);
+		bool able;
 		int status;
 
 		if (err == -EINTR) /* stopped, and continued */
@@ -169,11 +173,10 @@ static int repeat(const struct watch *w)
 			      tally_strerror_of("tally_watch_wait", err));
 			return EXIT_FAILURE;
 		}
-		status = act(w, &e);
+		status = act(w, &e, &able);
 		if (w->once)
 			return status;
-		if (ferror(stdout) ||
-		    (w->command && (status == 126 || status == 127)))
+		if (!able)
 			return EXIT_FAILURE;
 		begun_ns = now_ns();
 	}
