@@ -88,6 +88,17 @@ masked $mask run --json true && mv "$err" "$out" && [ "$(nodes)" = "$real" ] &&
 	! has "${says%?}"
 result $? "run: $mask: the nodes are known"
 
+# A machine has processes, and if only the one that looks.
+for verb in 'stat --by process' 'stat --by user' 'stat -p 1' \
+	'top --batch --count 1' 'top --batch --count 1 --by user' \
+	"capture $tmp/capture.tar.gz"; do
+	# shellcheck disable=SC2086
+	masked /proc $verb
+	[ $? -eq 1 ] && [ "$(grep -c '/: it has no processes in proc$' \
+		"$err")" -eq 1 ]
+	result $? "${verb%%/*}: no processes"
+done
+
 # What they say is the same everywhere.
 masked /sys topo --json
 mv "$err" "$tmp/first"

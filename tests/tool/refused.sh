@@ -52,19 +52,26 @@ as $user cat "/proc/$(of $other | head -n 1)/numa_maps" >/dev/null 2>&1 &&
 
 # ---- processes that are hidden --------------------------------------------------
 
+hides=': /proc hides processes of other users (hidepid)$'
+# as_hidden HOW COMMAND…: as the user, with such a /proc
+as_hidden() {
+	how=$1
+	shift
+	unshare -m sh -c 'mount -t proc -o hidepid="$0" proc /proc || exit
+		user=$1
+		shift
+		exec setpriv --reuid="$user" --regid="$user" --clear-groups \
+			--inh-caps=-all --bounding-set=-all "$@"' \
+		"$how" $user "$@" 2>"$err"
+}
+
 # hidden NAME ARGUMENT…: the verb says so, once, and shows the user's own
 hidden() {
 	name=$1
 	shift
 	for how in 1 2; do
-		unshare -m sh -c 'mount -t proc -o hidepid="$0" proc /proc || exit
-			user=$1
-			shift
-			exec setpriv --reuid="$user" --regid="$user" --clear-groups \
-				--inh-caps=-all --bounding-set=-all "$@"' \
-			$how $user "$tool" "$@" >"$out" 2>"$err"
-		[ "$(grep -c ': /proc hides processes of other users (hidepid)$' \
-			"$err")" -eq 1 ] && grep -q '\<eat\>' "$out"
+		as_hidden $how "$tool" "$@" >"$out"
+		[ "$(grep -c "$hides" "$err")" -eq 1 ] && grep -q '\<eat\>' "$out"
 		result $? "$name: hidepid=$how"
 	done
 }
@@ -72,6 +79,11 @@ if unshare -m sh -c 'mount -t proc -o hidepid=1 proc /proc' 2>"$err"; then
 	hidden "stat by process" stat --by process
 	hidden "stat -p" stat -p eat
 	hidden "top" top --batch --count 1
+	for how in 1 2; do
+		as_hidden $how "$tool" capture - >"$tmp/capture.tar.gz"
+		[ $? -eq 1 ] && [ "$(grep -c "$hides" "$err")" -eq 1 ]
+		result $? "capture: hidepid=$how"
+	done
 else
 	skip "hidepid" "no mount namespaces"
 fi

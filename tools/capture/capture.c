@@ -167,15 +167,32 @@ static int put_mark(struct capture *c)
 	return capture_out_file(c->out, CAPTURE_MARK, text, (size_t)n);
 }
 
+/* Tell what this machine shows nobody, or not this user. A captured one lacked it when
+ * it was captured. Returns whether it does. */
+static bool lacks(void)
+{
+	int processes = root_find_processes(NULL);
+
+	if (processes)
+		root_complain(NULL, processes, ROOT_PROCESSES);
+	if (!access("proc/meminfo", F_OK) ||
+	    !access("sys/devices/system/node", F_OK))
+		return root_warn_hidepid(NULL) || processes;
+	root_complain(NULL, -errno, ROOT_NODES);
+	return true;
+}
+
 /* Returns 0; 1 where something could not be read; or -1, after a message. */
 static int fill(struct capture *c)
 {
 	char *name;
+	int status;
 
 	if (put_mark(c) || capture_files(c))
 		return -1;
+	status = !c->root && lacks();
 	if (!c->nr_refused)
-		return 0;
+		return status;
 	name = c->refused ? text_escape(c->refused) : NULL;
 	if (c->nr_refused == 1)
 		warnx("%s%s: %s", c->root ? "" : "/", name ? name : "?",

@@ -6,9 +6,13 @@
  */
 #include "config.h"
 
+#include <err.h>
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "capture/internal.h"
 
@@ -79,13 +83,35 @@ static const struct file process_files[] = {
 
 static const struct file arguments = {"cmdline", NULL};
 
+/* Whose files are sought: glob(3) hands nothing else to its function. */
+static struct capture *seeker;
+
+/* A directory that can't be read, among others of a process that ended. */
+static int refused(const char *path, int error)
+{
+	capture_refused(seeker, path, error);
+	return 0;
+}
+
+/* Whether any is found. The caller frees @found then. */
+static bool find(struct capture *c, const char *pattern, glob_t *found)
+{
+	int error;
+
+	seeker = c;
+	error = glob(pattern, GLOB_NOSORT, refused, found);
+	if (error == GLOB_NOSPACE)
+		errx(EXIT_FAILURE, "%s", strerror(ENOMEM));
+	return !error;
+}
+
 static int pack_all(struct capture *c, const char *pattern,
 		    capture_filter filter)
 {
 	glob_t found;
 	int err = 0;
 
-	if (glob(pattern, GLOB_NOSORT, NULL, &found))
+	if (!find(c, pattern, &found))
 		return 0;
 	for (size_t i = 0; !err && i < found.gl_pathc; i++)
 		err = capture_pack(c, found.gl_pathv[i], filter);
@@ -108,7 +134,7 @@ static int pack_processes(struct capture *c)
 	glob_t found;
 	int err = 0;
 
-	if (glob("proc/[0-9]*", GLOB_NOSORT, NULL, &found))
+	if (!find(c, "proc/[0-9]*", &found))
 		return 0;
 	for (size_t i = 0; !err && i < found.gl_pathc; i++) {
 		const char *process = found.gl_pathv[i];

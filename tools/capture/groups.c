@@ -92,6 +92,8 @@ static int pack_controllers(struct capture *c, bool *above)
 	size_t room = 0;
 	int status = 0;
 
+	if (!f)
+		capture_refused(c, "proc/self/mountinfo", errno);
 	while (f && !status && getline(&line, &room, f) > 0) {
 		bool second = strstr(line, " - cgroup2 ");
 

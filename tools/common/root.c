@@ -130,22 +130,24 @@ void root_complain(const char *root, int err, const char *lacks)
 		warnx("%s: %s", root_name(root), text_error(err));
 }
 
-bool root_has_processes(const char *root)
+int root_find_processes(const char *root)
 {
 	const struct dirent *entry;
 	char path[PATH_MAX];
-	bool any;
+	int err;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s/proc", root ? root : "");
 	dir = opendir(path);
-	do
-		entry = dir ? readdir(dir) : NULL;
-	while (entry && (*entry->d_name < '1' || *entry->d_name > '9'));
-	any = entry;
-	if (dir)
-		closedir(dir);
-	return any;
+	if (!dir)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry && (*entry->d_name < '1' || *entry->d_name > '9'));
+	err = entry ? 0 : errno ? -errno : -ENOENT;
+	closedir(dir);
+	return err;
 }
 
 void root_warn_hidden(const char *root, const char *what)
@@ -155,10 +157,13 @@ void root_warn_hidden(const char *root, const char *what)
 		      root_name(root), what);
 }
 
-void root_warn_hidepid(const char *root)
+bool root_warn_hidepid(const char *root)
 {
 	/* Each PID namespace has a process 1. */
-	if (!root && !access("/proc/self/stat", R_OK) &&
-	    access("/proc/1/stat", R_OK))
+	bool hides = !root && !access("/proc/self/stat", R_OK) &&
+		     access("/proc/1/stat", R_OK);
+
+	if (hides)
 		warnx("/proc hides processes of other users (hidepid)");
+	return hides;
 }

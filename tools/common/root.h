@@ -24,8 +24,9 @@ const char *root_name(const char *root);
  * what a tree that exists lacks if the error is -ENOENT. */
 void root_complain(const char *root, int err, const char *lacks);
 
-/* Whether it has any process: many a capture has other files of proc alone. */
-bool root_has_processes(const char *root);
+/* Look for a process: many a capture has other files of proc alone. 0, or the error
+ * for root_complain(); -ENOENT: it has none. */
+int root_find_processes(const char *root);
 
 /* Tell once if the nodes are hidden, and @what is on node 0 instead. The
  * numa_maps of processes name the nodes of memory all the same. */
@@ -34,7 +35,8 @@ bool root_has_processes(const char *root);
 
 void root_warn_hidden(const char *root, const char *what);
 
-/* Tell once if /proc hides processes of others from this user (hidepid). */
-void root_warn_hidepid(const char *root);
+/* Tell once if /proc hides processes of others from this user (hidepid). Returns
+ * whether it does. */
+bool root_warn_hidepid(const char *root);
 
 #endif

@@ -182,7 +182,9 @@ static int add_process(struct tally_process_stats *l, pid_t pid)
 	bool pass = true;
 	int err, ret = read_stat(l, pid, &s);
 
-	if (ret && (l->reader.live || ret == -ESRCH) &&
+	/* /proc may hide it; any other error is its row's. */
+	if ((ret == -ESRCH ||
+	     (l->reader.live && (ret == -EACCES || ret == -EPERM))) &&
 	    !process_asked_for(l, pid))
 		return 0;
 	p = take(l, pid, ret ? 0 : s.start_ticks);

@@ -16,6 +16,7 @@
 #include "base/saturate.h"
 #include "base/array.h"
 #include "base/self.h"
+#include "topo/sysfs.h"
 
 static int read_file(struct tally_process_stats *l,
 		     const struct process_entry *p, const char *file,
@@ -192,9 +193,15 @@ static int read_threads(struct tally_process_stats *l, struct process_entry *p)
 		snprintf(name, sizeof(name), "%d/task", p->row.pid);
 		list.fd = procfs_opendir(l->reader.proc, name);
 	}
+	/* Without a list, they count as where the first one ran. */
+	if (topo_fatal(list.fd))
+		return list.fd;
 	while (!err && list.fd >= 0 && (tid = procfs_next(&list)) > 0) {
-		if (kernel_stat_read(l->reader.proc, p->row.pid, tid, &s))
+		err = kernel_stat_read(l->reader.proc, p->row.pid, tid, &s);
+		if (err) {
+			err = topo_fatal(err) ? err : 0;
 			continue;
+		}
 		nr++;
 		err = add_thread(l, p, s.cpu, 1,
 				 saturate_add(s.user_ns, s.system_ns));

@@ -114,11 +114,14 @@ static void take_command(struct words *w, int proc, pid_t pid)
 	close(fd);
 }
 
-static void take_words(struct words *w, int proc, pid_t pid)
+/* False if its files can't be opened just now, as no other's can: see errno. */
+static bool take_words(struct words *w, int proc, pid_t pid)
 {
 	w->len = 0;
+	errno = 0;
 	take_name(w, proc, pid);
 	take_command(w, proc, pid);
+	return errno != EMFILE && errno != ENFILE;
 }
 
 static void match(const struct stat_options *o, struct stat_processes *all,
@@ -145,14 +148,16 @@ static long self_of(const struct stat_options *o, int proc)
 	return strtol(text, NULL, 10);
 }
 
-/* Search all processes but this one. */
-static void search(const struct stat_options *o, struct stat_processes *all,
+/* Search all processes but this one. False after a message: nobody knows whether
+ * others match. */
+static bool search(const struct stat_options *o, struct stat_processes *all,
 		   bool *found)
 {
 	int proc = numastat_open_proc(o->root);
 	DIR *dir = proc < 0 ? NULL : fdopendir(proc);
 	struct words w = {NULL, 0, 0};
 	struct dirent *entry;
+	bool ok = true;
 	long pid, self;
 	char *end;
 
@@ -160,21 +165,25 @@ static void search(const struct stat_options *o, struct stat_processes *all,
 		warn("%s/proc", o->root ? root_name(o->root) : "");
 		if (proc >= 0)
 			close(proc);
-		return;
+		return false;
 	}
 	self = self_of(o, proc);
 	reserve(&w, 4096);
-	while ((entry = readdir(dir))) {
+	while (ok && (entry = readdir(dir))) {
 		if (*entry->d_name < '1' || *entry->d_name > '9')
 			continue;
 		pid = strtol(entry->d_name, &end, 10);
 		if (*end || pid > INT_MAX || pid == self)
 			continue;
-		take_words(&w, proc, (pid_t)pid);
+		ok = take_words(&w, proc, (pid_t)pid);
+		if (!ok)
+			warn("%s/proc/%ld", o->root ? root_name(o->root) : "",
+			     pid);
 		match(o, all, &w, (pid_t)pid, found);
 	}
 	closedir(dir);
 	free(w.text);
+	return ok;
 }
 
 /* The number of a thread stands for its process. */
@@ -186,7 +195,7 @@ static void add_named(struct stat_processes *all, int proc, pid_t pid)
 bool numastat_find(const struct stat_options *o, struct stat_processes *all)
 {
 	bool *found = calloc(o->nr_names + 1, sizeof(*found));
-	bool patterns = false, ok = true;
+	bool patterns = false, searched = true, ok = true;
 	int proc = numastat_open_proc(o->root);
 
 	if (!found)
@@ -202,10 +211,10 @@ bool numastat_find(const struct stat_options *o, struct stat_processes *all)
 		close(proc);
 	if (patterns) {
 		root_warn_hidepid(o->root);
-		search(o, all, found);
+		searched = search(o, all, found);
 	}
 	for (size_t i = 0; i < o->nr_names; i++) {
-		if (found[i])
+		if (found[i] || (!o->names[i].digits && !searched))
 			continue;
 		ok = false;
 		if (o->names[i].digits)
@@ -217,5 +226,5 @@ bool numastat_find(const struct stat_options *o, struct stat_processes *all)
 	}
 	sort(all);
 	free(found);
-	return ok;
+	return ok && searched;
 }

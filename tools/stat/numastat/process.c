@@ -172,8 +172,8 @@ void numastat_processes(struct numastat *c)
 
 	if (proc >= 0)
 		close(proc);
-	if (!error && !root_has_processes(c->o->root))
-		error = -ENOENT;
+	if (!error)
+		error = root_find_processes(c->o->root);
 	if (error) {
 		root_complain(c->o->root, error, ROOT_PROCESSES);
 		c->ok = false;

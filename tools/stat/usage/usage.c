@@ -69,10 +69,11 @@ static int open_all(struct usage *u)
 		warnx("nodes of CPUs: %s", text_error(error));
 	}
 	error = open_processes(u);
-	if (!error && o->root && !root_has_processes(o->root)) {
+	if (!error)
+		error = root_find_processes(o->root);
+	if (error) {
 		tally_kernel_processes_close(u->processes);
 		u->processes = NULL;
-		error = -ENOENT;
 	}
 	if (o->by != STAT_BY_CGROUP || o->nr_names ||
 	    (error && error != -ENOENT))

@@ -17,7 +17,7 @@ int top_rows_open(struct top_rows *rows, const char *root,
 {
 	int err;
 
-	*rows = (struct top_rows){.live = !root, .root = root, .topo = topo};
+	*rows = (struct top_rows){.root = root, .topo = topo};
 	err = tally_kernel_processes_open(root, topo, NULL, NULL,
 					  &rows->processes);
 	/* The nodes and cgroups of a tree without proc are shown all the same. */
@@ -265,7 +265,7 @@ int top_rows_fill(struct top_rows *rows, enum top_by by,
 
 	/* With rows, the errors are theirs. */
 	if (!rows->nr_taken)
-		model->rows_err = rows->err || rows->live ? rows->err : -ENOENT;
+		model->rows_err = rows->err ? rows->err : -ENOENT;
 	if (by == TOP_PROCESSES)
 		for (unsigned int i = 0; !err && i < rows->nr_taken; i++)
 			err = fill_process(rows, i, model);

@@ -43,6 +43,7 @@ struct top_thread {
 	int cpu;	      /* on which it ran last; -1: unknown */
 	int64_t cpu_ns;
 	double cpus; /* CPUs kept busy; negative: unknown */
+	int err;     /* of reading it */
 	char name[64];
 };
 
@@ -53,7 +54,6 @@ struct top_rows {
 	struct tally_process_stats *processes; /* NULL: a capture without proc */
 	struct tally_groups *groups;	       /* NULL: no memory controller */
 	int err;		 /* of the last reading of processes */
-	bool live;		 /* this machine: users have names */
 	struct top_taken *taken; /* by PID, like the rows */
 	unsigned int nr_taken;
 	struct top_share *shares;

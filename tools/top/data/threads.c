@@ -30,27 +30,59 @@ static int compare(const void *a, const void *b)
 	return (x->tid > y->tid) - (x->tid < y->tid);
 }
 
-/* One that ended meanwhile is no error. */
+static struct top_thread *add_thread(const struct top_rows *rows,
+				     unsigned int process, pid_t tid,
+				     struct threads *threads)
+{
+	struct top_thread *t;
+
+	if (array_reserve(threads->all, threads->room, threads->nr + 1))
+		return NULL;
+	t = &threads->all[threads->nr++];
+	*t = (struct top_thread){
+		.pid = tally_kernel_processes_row(rows->processes, process)->pid,
+		.tid = tid,
+		.process = process,
+		.cpu = -1,
+		.cpus = -1,
+	};
+	return t;
+}
+
+/* The thread, or the process, whose files can't be opened just now has a row with
+ * the error. One that ended meanwhile, or that may not be read, has none. */
+static int add_unread(const struct top_rows *rows, unsigned int process,
+		      pid_t tid, int err, struct threads *threads)
+{
+	struct top_thread *t;
+
+	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM)
+		return 0;
+	t = add_thread(rows, process, tid, threads);
+	if (!t)
+		return -ENOMEM;
+	t->err = err;
+	memcpy(t->name,
+	       tally_kernel_processes_row(rows->processes, process)->name,
+	       sizeof(t->name));
+	return 0;
+}
+
 static int read_thread(const struct top_rows *rows, pid_t pid, pid_t tid,
 		       unsigned int process, struct threads *threads)
 {
 	struct tally_stat stat = {.size = sizeof(stat)};
 	struct top_thread *t;
+	int err = tally_kernel_stat_read(rows->root, pid, tid, &stat);
 
-	if (tally_kernel_stat_read(rows->root, pid, tid, &stat))
-		return 0;
-	if (array_reserve(threads->all, threads->room, threads->nr + 1))
+	if (err)
+		return add_unread(rows, process, tid, err, threads);
+	t = add_thread(rows, process, tid, threads);
+	if (!t)
 		return -ENOMEM;
-	t = &threads->all[threads->nr++];
-	*t = (struct top_thread){
-		.pid = pid,
-		.tid = tid,
-		.start_ticks = stat.start_ticks,
-		.process = process,
-		.cpu = stat.cpu,
-		.cpu_ns = stat.user_ns + stat.system_ns,
-		.cpus = -1,
-	};
+	t->start_ticks = stat.start_ticks;
+	t->cpu = stat.cpu;
+	t->cpu_ns = stat.user_ns + stat.system_ns;
 	memcpy(t->name, stat.name, sizeof(t->name));
 	return 0;
 }
@@ -70,7 +102,7 @@ static int read_process(const struct top_rows *rows, unsigned int process,
 		return 0;
 	dir = opendir(path);
 	if (!dir)
-		return 0;
+		return add_unread(rows, process, pid, -errno, threads);
 	while (!err && (entry = readdir(dir))) {
 		uint64_t tid;
 
@@ -92,8 +124,8 @@ static void account(const struct top_rows *rows, struct threads *threads,
 		if (rows->threads)
 			before = bsearch(t, rows->threads, rows->nr_threads,
 					 sizeof(*t), compare);
-		if (!before || before->start_ticks != t->start_ticks ||
-		    elapsed_ns <= 0)
+		if (t->err || !before ||
+		    before->start_ticks != t->start_ticks || elapsed_ns <= 0)
 			continue;
 		t->cpus = (double)(t->cpu_ns - before->cpu_ns) /
 			  (double)elapsed_ns;
@@ -165,6 +197,7 @@ static int fill_thread(struct top_rows *rows, const struct top_thread *t,
 	row->start_ticks = t->start_ticks;
 	row->nr_processes = 1;
 	row->cpus = t->cpus;
+	row->err = t->err;
 	return 0;
 }
 
