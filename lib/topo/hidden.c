@@ -51,11 +51,18 @@ int topo_read_proc_cpus(struct topo_tree *tree, struct topo_set *set)
 	memset(set, 0, sizeof(*set));
 	/* In the first line, a time follows: of all CPUs. */
 	err = add_cpus(tree, "proc/stat", "cpu", "", set);
-	if (err != -ENOMEM && topo_set_next(set, 0) < 0)
+	if (!topo_fatal(err) && topo_set_next(set, 0) < 0)
 		err = add_cpus(tree, "proc/cpuinfo", "processor", "\t :", set);
-	if (err == -ENOMEM)
+	if (topo_fatal(err))
 		return err;
 	return topo_set_next(set, 0) < 0 ? -ENOENT : 0;
+}
+
+/* An error that leaves open what is there: whoever opens the topology learns of
+ * it. */
+static bool tells_nothing(int err)
+{
+	return topo_fatal(err) || err == -EIO;
 }
 
 /* A kernel with NUMA links CPUs to nodes, and has numa_maps. */
@@ -64,33 +71,49 @@ static bool has_numa(struct topo_tree *tree, const struct topo_set *cpus,
 {
 	struct topo_set nodes;
 	int cpu = topo_set_next(cpus, 0);
+	int err = topo_read_names(tree, &nodes, "node", TOPO_CPU_DIR "/cpu%d",
+				  cpu);
 
-	if (topo_read_names(tree, &nodes, "node", TOPO_CPU_DIR "/cpu%d", cpu) ==
-		    0 &&
-	    topo_set_next(&nodes, 0) >= 0)
+	if (tells_nothing(err))
+		return false;
+	if (!err && topo_set_next(&nodes, 0) >= 0)
 		return true;
 	return live && faccessat(tree->fd, "proc/self/numa_maps", F_OK, 0) == 0;
 }
 
-bool tally_topo_hidden(const char *root)
+/* Returns an error that leaves open whether there is any. */
+static int find_cpus(struct topo_tree *tree, struct topo_set *cpus)
+{
+	int err = topo_read_list(tree, cpus, TOPO_CPU_DIR "/online");
+
+	if (tells_nothing(err) || (!err && topo_set_next(cpus, 0) >= 0))
+		return err;
+	err = topo_read_names(tree, cpus, "cpu", TOPO_CPU_DIR);
+	return tells_nothing(err) ? err : 0;
+}
+
+static bool is_hidden(struct topo_tree *tree, bool live)
 {
 	struct topo_set nodes, cpus;
+	int err = topo_read_names(tree, &nodes, "node", TOPO_NODE_DIR);
+
+	if (tells_nothing(err) || (!err && topo_set_next(&nodes, 0) >= 0) ||
+	    find_cpus(tree, &cpus))
+		return false;
+	if (topo_set_next(&cpus, 0) >= 0)
+		return has_numa(tree, &cpus, live);
+	return faccessat(tree->fd, "proc/meminfo", F_OK, 0) == 0 ||
+	       faccessat(tree->fd, "proc/stat", F_OK, 0) == 0;
+}
+
+bool tally_topo_hidden(const char *root)
+{
 	struct topo_tree *tree;
 	bool hidden;
 
 	if (topo_tree_open(root, &tree))
 		return false;
-	if (topo_read_names(tree, &nodes, "node", TOPO_NODE_DIR) == 0 &&
-	    topo_set_next(&nodes, 0) >= 0)
-		hidden = false;
-	else if ((topo_read_list(tree, &cpus, TOPO_CPU_DIR "/online") ||
-		  topo_set_next(&cpus, 0) < 0) &&
-		 (topo_read_names(tree, &cpus, "cpu", TOPO_CPU_DIR) ||
-		  topo_set_next(&cpus, 0) < 0))
-		hidden = faccessat(tree->fd, "proc/meminfo", F_OK, 0) == 0 ||
-			 faccessat(tree->fd, "proc/stat", F_OK, 0) == 0;
-	else
-		hidden = has_numa(tree, &cpus, !root);
+	hidden = is_hidden(tree, !root);
 	topo_tree_close(tree);
 	return hidden;
 }

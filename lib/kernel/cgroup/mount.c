@@ -37,16 +37,20 @@ static int open_below(const char *root, const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Version 2 may be mounted without the controller, just to name cgroups. */
-static bool has_controller(int dir, const char *controller)
+/* Version 2 may be mounted without the controller, just to name cgroups. Returns
+ * whether it has it, or -errno. */
+static int has_controller(int dir, const char *controller)
 {
 	char *text = NULL, *save = NULL, *word;
 	bool has = false;
 	size_t len;
+	int err;
 
-	if (!*controller ||
-	    regular_read(dir, "cgroup.controllers", MOST_TEXT, &text, &len))
+	if (!*controller)
 		return true;
+	err = regular_read(dir, "cgroup.controllers", MOST_TEXT, &text, &len);
+	if (err)
+		return topo_fatal(err) ? err : true;
 	for (word = strtok_r(text, " \n", &save); word && !has;
 	     word = strtok_r(NULL, " \n", &save))
 		has = !strcmp(word, controller);
@@ -93,7 +97,7 @@ static bool ends_with(const char *text, const char *end)
 static int look_at(const struct wanted *w, char *line, struct hierarchy *f)
 {
 	struct group_mount m;
-	int dir;
+	int dir, has;
 
 	group_text_mount(line, w->v1, &m);
 	if (!m.version || (m.version == 2 && !w->v2))
@@ -110,9 +114,10 @@ static int look_at(const struct wanted *w, char *line, struct hierarchy *f)
 	/* Another mount may hide it, or it may be out of reach. */
 	if (dir < 0)
 		return topo_fatal(dir) ? dir : 0;
-	if (m.version == 2 && !has_controller(dir, w->v2)) {
+	has = m.version == 2 ? has_controller(dir, w->v2) : true;
+	if (has <= 0) {
 		close(dir);
-		return 0;
+		return has;
 	}
 	return take(f, m.version, m.root, dir, m.point);
 }
@@ -129,7 +134,7 @@ static int read_mounts(const struct wanted *w, struct hierarchy *f)
 		return -ENAMETOOLONG;
 	err = regular_read(AT_FDCWD, path, MOST_TEXT, &text, &len);
 	if (err)
-		return err == -ENOMEM ? err : -ENOENT;
+		return topo_fatal(err) ? err : -ENOENT;
 	for (line = strtok_r(text, "\n", &save); !err && line;
 	     line = strtok_r(NULL, "\n", &save))
 		err = look_at(w, line, f);
@@ -141,7 +146,7 @@ static int read_mounts(const struct wanted *w, struct hierarchy *f)
 static int look_around(const struct wanted *w, struct hierarchy *f)
 {
 	char path[PATH_MAX];
-	int dir = -ENOENT;
+	int dir = -ENOENT, has = 0;
 
 	if (w->v1) {
 		snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", w->v1);
@@ -157,11 +162,12 @@ static int look_around(const struct wanted *w, struct hierarchy *f)
 	dir = open_below(w->root, "/sys/fs/cgroup");
 	if (dir < 0)
 		return dir;
-	if (w->v2 && !faccessat(dir, "cgroup.controllers", F_OK, 0) &&
-	    has_controller(dir, w->v2))
+	if (w->v2 && !faccessat(dir, "cgroup.controllers", F_OK, 0))
+		has = has_controller(dir, w->v2);
+	if (has > 0)
 		return take(f, 2, "", dir, "/sys/fs/cgroup");
 	close(dir);
-	return -ENOENT;
+	return has ? has : -ENOENT;
 }
 
 int group_mount_find(const char *root, const char *v1, const char *v2,

@@ -90,10 +90,12 @@ static void know_lag(struct mem_reader *r)
 static int find_only_node(struct topo_tree *tree)
 {
 	struct topo_set nodes, cpus;
-	int first;
+	int first, err;
 
-	if (topo_read_names(tree, &nodes, "node", TOPO_NODE_DIR) == 0 &&
-	    (first = topo_set_next(&nodes, 0)) >= 0)
+	err = topo_read_names(tree, &nodes, "node", TOPO_NODE_DIR);
+	if (topo_fatal(err))
+		return -1;
+	if (!err && (first = topo_set_next(&nodes, 0)) >= 0)
 		return topo_set_next(&nodes, first + 1) < 0 ? first : -1;
 	return topo_read_names(tree, &cpus, "cpu", TOPO_CPU_DIR) == 0 &&
 			       topo_set_next(&cpus, 0) >= 0

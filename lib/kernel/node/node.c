@@ -30,13 +30,17 @@ static unsigned int files_to_keep(void)
 }
 
 /* Without NUMA sysfs has no nodes; nor has it if something hides them. */
-static bool has_nodes(const struct tally_node_stats *n)
+static int find_nodes(struct tally_node_stats *n)
 {
 	struct topo_set set;
+	int err;
 
-	return faccessat(n->base, "node0", F_OK, 0) == 0 ||
-	       (topo_read_names(n->tree, &set, "node", TOPO_NODE_DIR) == 0 &&
-		topo_set_next(&set, 0) >= 0);
+	n->numa = n->base >= 0 && !faccessat(n->base, "node0", F_OK, 0);
+	if (n->base < 0 || n->numa)
+		return 0;
+	err = topo_read_names(n->tree, &set, "node", TOPO_NODE_DIR);
+	n->numa = !err && topo_set_next(&set, 0) >= 0;
+	return topo_fatal(err) ? err : 0;
 }
 
 static int open_root(struct tally_node_stats *n, const char *root)
@@ -53,9 +57,9 @@ static int open_root(struct tally_node_stats *n, const char *root)
 			 O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (n->base < 0 && errno != ENOENT && errno != ENOTDIR)
 		return -errno;
-	n->numa = n->base >= 0 && has_nodes(n);
-	if (n->numa)
-		return 0;
+	err = find_nodes(n);
+	if (err || n->numa)
+		return err;
 	if (n->base >= 0)
 		close(n->base);
 	n->base = n->root;

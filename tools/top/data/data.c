@@ -72,7 +72,9 @@ int top_data_open(const char *root, const struct top_wanted *wanted,
 	err = tally_topo_open(root, &made->topo);
 	/* Optional: it has tiers, and the nodes of CPUs. */
 	*lacks = ROOT_NODES;
-	if (err != -ENOMEM)
+	if (err == -ENOENT || err == -ENOTDIR)
+		err = 0;
+	if (!err)
 		err = top_nodes_open(&made->nodes, root);
 	if (!err) {
 		*lacks = ROOT_PROCESSES;
