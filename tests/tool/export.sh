@@ -47,12 +47,22 @@ check "it is still there" test -p "$tmp/fifo"
 fails 1 "no such directory" "$tool" export --textfile "$tmp/none/x" l
 
 # ---- ledgers
+for to in - "$tmp/texts/none.prom"; do
+	run "$tool" export --textfile "$to" nosuch "$tmp/nosuch"
+	[ $? -eq 1 ] && printf 'numatally export: %s\n' \
+		'nosuch: no such ledger' \
+		"$tmp/nosuch: No such file or directory" | cmp -s - "$err"
+	result $? "no such ledger: $(basename "$to")"
+done
+rm "$tmp/texts/none.prom"
 export_to - >"$tmp/text"
 check "all ledgers: this one" has_value text 'numatally_ledger_up{ledger="l"}' 1
 printf 'no ledger' >"$tmp/bad.ledger"
 export_to - >"$tmp/text"
 status=$?
 check "a bad one is a failure" test $status -eq 1
+grep -q '^numatally export: .*bad.*: ' "$err"
+result $? "stderr says why"
 check "it is down" has_value text 'numatally_ledger_up{ledger="bad"}' 0
 grep -q '^numatally_ledger_error_info{ledger="bad",error="[^"]*"} 1$' "$tmp/text"
 result $? "and says why"

@@ -28,11 +28,15 @@ header()
 }
 
 # ---- usage
-fails 1 "not beyond this machine" timeout 60 "$tool" export --listen 0.0.0.0:0 "$ledger"
+fails 2 "not beyond this machine" timeout 60 "$tool" export --listen 0.0.0.0:0 "$ledger"
 has 'public' err
 result $? "it says what would"
-fails 1 "no port" timeout 60 "$tool" export --listen 127.0.0.1 "$ledger"
-fails 1 "no name" timeout 60 "$tool" export --listen host:1 "$ledger"
+fails 2 "no port" timeout 60 "$tool" export --listen 127.0.0.1 "$ledger"
+fails 2 "no name" timeout 60 "$tool" export --listen host:1 "$ledger"
+for port in 65536 99999 '' x; do
+	fails 2 "port '$port'" timeout 60 "$tool" export --listen \
+		"127.0.0.1:$port" "$ledger"
+done
 fails 2 "two outputs" "$tool" export --listen 127.0.0.1:0 --textfile - "$ledger"
 
 # ---- formats

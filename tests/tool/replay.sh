@@ -101,6 +101,10 @@ result $? "the name is escaped"
 fails 1 "too few nodes" "$tool" replay --machines 1 "$tmp/hand.csv"
 fails 1 "too many nodes" "$tool" replay --machines 65536 --nodes 2 "$tmp/hand.csv"
 fails 1 "no such resource" "$tool" replay --capacity gold=1 "$tmp/hand.csv"
+for capacity in cores cores= cores=-1 cores=x =1 '' cores=1,memory ,; do
+	fails 2 "--capacity '$capacity'" "$tool" replay --capacity "$capacity" \
+		"$tmp/hand.csv"
+done
 grep -v capacity "$tmp/hand.csv" >"$tmp/free.csv"
 fails 1 "no capacity is known" "$tool" replay "$tmp/free.csv"
 run "$tool" replay --capacity cores=16 --json --threads 1 "$tmp/free.csv" &&

@@ -38,6 +38,13 @@ void ledgers_complain(const struct tally_registry_entry *directory)
 					  : strerror(-directory->error));
 }
 
+void ledgers_complain_of(const char *name, int err)
+{
+	complain(name, err == -ENOENT && !strchr(name, '/')
+			       ? "no such ledger"
+			       : ledgers_error(err));
+}
+
 /* ---- writers ------------------------------------------------------------- */
 
 struct ledgers_writers ledgers_writers(const struct tally_reader *reader)

@@ -23,6 +23,9 @@ bool ledgers_find(const char *argument, char path[PATH_MAX]);
 /* Print the error of a directory of ledgers. */
 void ledgers_complain(const struct tally_registry_entry *directory);
 
+/* Print the error of opening or reading a ledger. */
+void ledgers_complain_of(const char *name, int err);
+
 /* The words for an error of opening or reading a ledger. */
 const char *ledgers_error(int err);
 

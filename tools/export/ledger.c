@@ -215,6 +215,7 @@ int export_ledger_look(struct export_ledger *l, int err,
 		err = followed_open(&l->at);
 	}
 	l->up = !err;
+	l->err = err;
 	if (!err)
 		return tell(l);
 	for (unsigned int i = 0; i < LEDGER_COLUMNS; i++)

@@ -45,6 +45,8 @@ struct export_ledger {
 	uint8_t instance[16]; /* that state is of */
 	int64_t start_ns;     /* since when its counters count, since 1970 */
 	bool up;	      /* state is what it had at the last look */
+	int err;	      /* why not; 0 where it is */
+	int told;	      /* the one that its user told */
 	struct export_state *state; /* NULL: it could never be read */
 	struct export_table ledger, writers, info, error;
 };

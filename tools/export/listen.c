@@ -359,11 +359,10 @@ int export_listen(struct export_set *set, const char *address, bool public)
 {
 	static struct server s;
 	char url[128];
-	int fd = export_socket(address, public, url, sizeof(url));
-	int status;
+	int fd, status = export_socket(address, public, &fd, url, sizeof(url));
 
-	if (fd < 0)
-		return EXIT_FAILURE;
+	if (status)
+		return status;
 	s.set = set;
 	allow_files();
 	export_drop_privileges();

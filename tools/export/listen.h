@@ -11,9 +11,10 @@
  * this machine only if @public. Prints errors, and returns the exit status. */
 int export_listen(struct export_set *set, const char *address, bool public);
 
-/* Open a socket that listens there, and write its URL: the descriptor, or -1 after
- * an error was printed. */
-int export_socket(const char *address, bool public, char *url, size_t bytes);
+/* Open a socket that listens there, *fd, and write its URL. 0; or the exit status
+ * after an error was printed. */
+int export_socket(const char *address, bool public, int *fd, char *url,
+		  size_t bytes);
 
 /* Give up all privileges but to read what others own, for good. */
 void export_drop_privileges(void);

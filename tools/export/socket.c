@@ -9,12 +9,14 @@
 #include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/opt.h"
 #include "export/listen.h"
 
 #define LOOPBACK "127.0.0.1"
@@ -25,10 +27,11 @@ static bool split(const char *text, char host[64], char port[8])
 	const char *colon = strrchr(text, ':');
 	const char *from = text, *p = colon ? colon + 1 : text;
 	size_t bytes = colon ? (size_t)(colon - text) : 0;
+	uint64_t number;
 
-	if (strspn(p, "0123456789") != strlen(p) || !*p || strlen(p) > 5)
+	if (!parse_number(p, 0, UINT16_MAX, &number))
 		return false;
-	snprintf(port, 8, "%s", p);
+	snprintf(port, 8, "%u", (unsigned int)number);
 	snprintf(host, 64, "%s", LOOPBACK);
 	if (!colon || (bytes == 9 && !strncmp(text, "localhost", 9)))
 		return true;
@@ -89,7 +92,8 @@ static int name(int fd, char *url, size_t bytes)
 	return 0;
 }
 
-int export_socket(const char *text, bool public, char *url, size_t bytes)
+int export_socket(const char *text, bool public, int *fd, char *url,
+		  size_t bytes)
 {
 	const struct addrinfo hints = {
 		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
@@ -97,28 +101,25 @@ int export_socket(const char *text, bool public, char *url, size_t bytes)
 	};
 	struct addrinfo *ai;
 	char host[64], port[8];
-	int fd;
 
-	if (!split(text, host, port) || getaddrinfo(host, port, &hints, &ai)) {
-		warnx("--listen: '%s' is not ADDRESS:PORT, in numbers", text);
-		return -1;
-	}
+	if (!split(text, host, port) || getaddrinfo(host, port, &hints, &ai))
+		return opt_error("--listen: '%s' is not ADDRESS:PORT, in "
+				 "numbers",
+				 text);
 	if (!public && !is_loopback(ai->ai_addr)) {
-		warnx("%s: others than this machine could connect (--public "
-		      "allows it)",
-		      text);
 		freeaddrinfo(ai);
-		return -1;
+		return opt_error("%s: others than this machine could connect "
+				 "(--public allows it)",
+				 text);
 	}
-	fd = listen_at(ai);
+	*fd = listen_at(ai);
 	freeaddrinfo(ai);
-	if (fd < 0 || name(fd, url, bytes)) {
-		warn("%s", text);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
+	if (*fd >= 0 && !name(*fd, url, bytes))
+		return 0;
+	warn("%s", text);
+	if (*fd >= 0)
+		close(*fd);
+	return EXIT_FAILURE;
 }
 
 /* ---- privileges ---------------------------------------------------------------- */

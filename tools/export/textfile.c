@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ledgers.h"
 #include "export/output.h"
 
 static volatile sig_atomic_t ended;
@@ -149,26 +150,37 @@ static int export_once(struct export_set *set, export_put put_them, void *arg)
 	return err;
 }
 
+/* Whether any ledger can't be read. Why not is told when that changes. */
 static bool is_any_down(const struct export_set *set)
 {
-	for (size_t i = 0; i < set->nr; i++)
-		if (!set->ledgers[i]->up)
-			return true;
-	return false;
+	bool any = false;
+
+	for (size_t i = 0; i < set->nr; i++) {
+		struct export_ledger *l = set->ledgers[i];
+
+		any |= !l->up;
+		if (l->err && l->err != l->told)
+			ledgers_complain_of(l->raw, l->err);
+		l->told = l->err;
+	}
+	return any;
 }
 
 int export_repeat(struct export_set *set, int64_t interval_ns,
 		  export_put put_them, void *arg)
 {
 	int64_t last = now_ns();
-	int err = export_once(set, put_them, arg);
+	bool failed = export_once(set, put_them, arg);
 
+	failed |= is_any_down(set);
 	if (!interval_ns)
-		return err || is_any_down(set) ? EXIT_FAILURE : EXIT_SUCCESS;
+		return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 	while (!export_is_ended() && !ferror(stdout)) {
 		sleep_interval(&last, interval_ns);
-		if (!export_is_ended())
-			(void)export_once(set, put_them, arg);
+		if (export_is_ended())
+			break;
+		(void)export_once(set, put_them, arg);
+		(void)is_any_down(set);
 	}
 	return EXIT_SUCCESS;
 }

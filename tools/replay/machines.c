@@ -128,28 +128,53 @@ static int bad_wish(const struct replay_trace *trace, const char *at)
 	return -EINVAL;
 }
 
-/* RESOURCE=AMOUNT[,RESOURCE=AMOUNT]... */
+/* Parse RESOURCE=AMOUNT, and move *at behind it and a comma. *len is of the name. */
+static bool take_wish(const char **at, size_t *len, int64_t *amount)
+{
+	const char *digits, *end;
+
+	*len = strcspn(*at, "=");
+	if (!*len || !(*at)[*len])
+		return false;
+	digits = *at + *len + 1;
+	*amount = replay_parse(digits, &end);
+	if (end == digits || *amount < 0 || (*end && *end != ','))
+		return false;
+	*at = *end ? end + 1 : end;
+	return true;
+}
+
+bool replay_wish_is_list(const char *wish)
+{
+	int64_t amount;
+	size_t len;
+
+	do {
+		if (!take_wish(&wish, &len, &amount))
+			return false;
+	} while (*wish);
+	return true;
+}
+
 static int set_wished(const struct replay_trace *trace, const char *wish,
 		      struct replay_machines *m)
 {
 	while (wish && *wish) {
-		size_t len = strcspn(wish, "=");
+		const char *name = wish;
 		unsigned int r = 0;
-		const char *end;
-		int64_t n;
+		int64_t amount;
+		size_t len;
 
+		if (!take_wish(&wish, &len, &amount))
+			return bad_wish(trace, name);
 		while (r < m->nr_resources &&
-		       (strncmp(trace->resources[r].name, wish, len) != 0 ||
+		       (strncmp(trace->resources[r].name, name, len) != 0 ||
 			trace->resources[r].name[len]))
 			r++;
-		if (r == m->nr_resources || wish[len] != '=')
-			return bad_wish(trace, wish);
-		n = replay_parse(wish + len + 1, &end);
-		if (end == wish + len + 1 || n < 0 || (*end && *end != ','))
-			return bad_wish(trace, wish);
+		if (r == m->nr_resources)
+			return bad_wish(trace, name);
 		for (unsigned int i = 0; i < m->nr_machines; i++)
-			set_machine(m, i, r, n);
-		wish = *end ? end + 1 : end;
+			set_machine(m, i, r, amount);
 	}
 	return 0;
 }

@@ -27,6 +27,9 @@ struct replay_wish {
 	const char *capacity; /* "cores=64,memory=262144": of a machine */
 };
 
+/* Whether it is RESOURCE=AMOUNT[,RESOURCE=AMOUNT]..., of any resources. */
+bool replay_wish_is_list(const char *wish);
+
 /* Derive the machines. -EINVAL and -ENOMEM are printed. */
 int replay_machines(struct replay_trace *trace, const struct replay_wish *wish,
 		    struct replay_machines *machines);

@@ -116,6 +116,10 @@ static int parse_option(struct replay *replay, int opt)
 
 	switch (opt) {
 	case OPT_CAPACITY:
+		if (!replay_wish_is_list(optarg))
+			return opt_error("--capacity: '%s' is not "
+					 "RESOURCE=AMOUNT[,...]",
+					 optarg);
 		replay->wish.capacity = optarg;
 		break;
 	case 'j':
