@@ -347,6 +347,10 @@ for by in process user cgroup; do
 	[ $? -eq 1 ] && says 'node 1' &&
 		grep -qx 'numatally stat: no node 77' "$err"
 	result $? "a node that does not exist, by $by"
+	stat --by $by --nodes 1,75-77 --root "$m"
+	[ $? -eq 1 ] && says 'node 1' &&
+		grep -qx 'numatally stat: no nodes 75-77' "$err"
+	result $? "a range of nodes that do not exist, by $by"
 done
 
 # ---- formats ----------------------------------------------------------------

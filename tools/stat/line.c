@@ -9,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/absent.h"
 #include "common/opt.h"
 #include "stat/line.h"
-
-/* The kernel's own limit is 1024. */
-#define NODE_MAX 4095
 
 static const char help[] =
 	"Usage: numatally stat [-cmnvz] [-s[NODE]] [-p PID|PATTERN]... [--root ROOT]\n"
@@ -86,7 +84,7 @@ static bool parse_nodes(const char *text, bool *nodes)
 {
 	unsigned int first, last;
 
-	while ((text = parse_range(text, NODE_MAX, &first, &last))) {
+	while ((text = parse_range(text, ABSENT_NODE_MAX, &first, &last))) {
 		for (unsigned int n = first; n <= last; n++)
 			nodes[n] = true;
 		if (*text != ',')
@@ -116,7 +114,7 @@ static void set_sort(struct stat_options *o, const char *text)
 	o->sort = true;
 	if (!text)
 		return;
-	if (parse_number(text, 0, NODE_MAX, &node))
+	if (parse_number(text, 0, ABSENT_NODE_MAX, &node))
 		o->sort_node = (int)node;
 	else
 		o->sort_unknown = true;
@@ -169,7 +167,7 @@ bool stat_line_letter(struct stat_line *line, int opt)
 static int take_nodes(struct stat_line *line)
 {
 	if (!line->nodes)
-		line->nodes = calloc(NODE_MAX + 1, sizeof(*line->nodes));
+		line->nodes = calloc(ABSENT_NODE_MAX + 1, sizeof(*line->nodes));
 	if (!line->nodes)
 		err(EXIT_FAILURE, NULL);
 	return parse_nodes(optarg, line->nodes)
@@ -255,10 +253,10 @@ static void list_nodes(struct stat_line *line)
 
 	if (!line->nodes)
 		return;
-	line->list = calloc(NODE_MAX + 1, sizeof(*line->list));
+	line->list = calloc(ABSENT_NODE_MAX + 1, sizeof(*line->list));
 	if (!line->list)
 		err(EXIT_FAILURE, NULL);
-	for (int n = 0; n <= NODE_MAX; n++)
+	for (int n = 0; n <= ABSENT_NODE_MAX; n++)
 		if (line->nodes[n])
 			line->list[o->nr_nodes++] = n;
 	o->nodes = line->list;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/absent.h"
 #include "common/clock.h"
 #include "common/opt.h"
 #include "common/output.h"
@@ -58,7 +59,7 @@ struct top {
 	const char *root;
 	struct top_wanted wanted;
 	bool batch, json;
-	bool checked, lacks_wanted; /* nodes of --nodes */
+	bool checked, lacks_wanted; /* nodes of --nodes and --sort */
 	bool sort_set;		    /* --sort was given */
 	bool commands;	/* the rows in the model have command lines */
 	uint64_t count; /* 0: without end */
@@ -81,30 +82,28 @@ static int fill(struct top *top)
 	return top_data_fill(top->data, top->state.by, &top->model);
 }
 
-static bool has_any(const struct top *top, const struct top_range *range)
+/* Whether there is each node of --nodes, and that of --sort: else rows are sorted as
+ * without it. */
+static bool has_wanted(struct top *top)
 {
-	for (unsigned int i = 0; i < top->model.nr_nodes; i++)
-		if ((unsigned int)top->model.nodes[i].node >= range->first &&
-		    (unsigned int)top->model.nodes[i].node <= range->last)
-			return true;
-	return false;
-}
-
-/* Whether there is a node for each number and range of --nodes. */
-static bool has_wanted(const struct top *top)
-{
+	struct top_sort *sort = &top->state.sort;
+	struct absent absent = {.nr = 0};
 	bool all = true;
 
 	for (unsigned int i = 0; i < top->wanted.nr; i++) {
 		const struct top_range *range = &top->wanted.ranges[i];
 
-		if (has_any(top, range))
-			continue;
+		for (unsigned int n = range->first; n <= range->last; n++)
+			if (!top_data_has(top->data, (int)n)) {
+				absent_add(&absent, n);
+				all = false;
+			}
+	}
+	absent_tell(&absent);
+	if (sort->column == TOP_NODE && !top_data_has(top->data, sort->node)) {
+		warnx("no node %d: sorted by memory", sort->node);
+		*sort = (struct top_sort){.column = TOP_MEMORY};
 		all = false;
-		if (range->first == range->last)
-			warnx("no node %u", range->first);
-		else
-			warnx("no nodes %u to %u", range->first, range->last);
 	}
 	return all;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/array.h"
+#include "common/absent.h"
 #include "common/clock.h"
 #include "common/root.h"
 #include "common/text.h"
@@ -173,6 +174,8 @@ static bool has_node(const struct nodes_look *look, int id)
 
 static void report_nodes(struct nodes_stat *s)
 {
+	struct absent absent = {.nr = 0};
+
 	for (size_t i = 0; i < s->o->nr_nodes; i++) {
 		int id = s->o->nodes[i];
 
@@ -180,8 +183,9 @@ static void report_nodes(struct nodes_stat *s)
 			continue;
 		s->failed = true;
 		if (!s->before || has_node(s->before, id))
-			warnx("no node %d", id);
+			absent_add(&absent, (unsigned int)id);
 	}
+	absent_tell(&absent);
 	s->failed |= s->o->sort_unknown;
 	if (s->o->sort_node >= 0 && !has_node(s->now, s->o->sort_node)) {
 		s->failed = true;

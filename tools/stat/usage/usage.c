@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/absent.h"
 #include "common/clock.h"
 #include "common/root.h"
 #include "common/text.h"
@@ -204,21 +205,24 @@ static bool has_node(const struct usage *u, int node)
 	       is_used(u, node);
 }
 
-static void report_node(struct usage *u, int node, const char *so)
-{
-	if (has_node(u, node))
-		return;
-	u->failed = true;
-	if (!u->nr_looks)
-		warnx("no node %d%s", node, so);
-}
-
 static void report_nodes(struct usage *u)
 {
-	for (size_t i = 0; i < u->o->nr_nodes; i++)
-		report_node(u, u->o->nodes[i], "");
-	if (u->o->sort && u->o->sort_node >= 0)
-		report_node(u, u->o->sort_node, ": not sorted");
+	struct absent absent = {.nr = 0};
+
+	for (size_t i = 0; i < u->o->nr_nodes; i++) {
+		if (has_node(u, u->o->nodes[i]))
+			continue;
+		u->failed = true;
+		if (!u->nr_looks)
+			absent_add(&absent, (unsigned int)u->o->nodes[i]);
+	}
+	absent_tell(&absent);
+	if (u->o->sort && u->o->sort_node >= 0 &&
+	    !has_node(u, u->o->sort_node)) {
+		u->failed = true;
+		if (!u->nr_looks)
+			warnx("no node %d: not sorted", u->o->sort_node);
+	}
 	u->failed |= u->o->sort_unknown;
 }
 

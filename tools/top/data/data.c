@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/absent.h"
 #include "common/opt.h"
 #include "common/root.h"
 #include "top/data/data.h"
@@ -36,7 +37,8 @@ bool top_wanted_parse(const char *text, struct top_wanted *wanted)
 	while (made.ranges) {
 		struct top_range *range = &made.ranges[made.nr++];
 
-		text = parse_range(text, INT_MAX, &range->first, &range->last);
+		text = parse_range(text, ABSENT_NODE_MAX, &range->first,
+				   &range->last);
 		if (!text || (*text && *text != ','))
 			break;
 		if (!*text++) {
@@ -129,6 +131,14 @@ int top_data_read(struct top_data *data)
 	top_files_load(data->root, data->load);
 	top_files_swap(data->root, &data->swap_bytes, &data->swap_used_bytes);
 	return top_rows_read(&data->rows);
+}
+
+bool top_data_has(const struct top_data *data, int node)
+{
+	for (unsigned int i = 0; i < data->nodes.nr; i++)
+		if (data->nodes.rows[i].node == node)
+			return true;
+	return false;
 }
 
 int top_data_fill(struct top_data *data, enum top_by by,

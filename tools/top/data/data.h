@@ -30,6 +30,9 @@ void top_data_close(struct top_data *data);
  * Returns 0; -ENOMEM; or, if no node can be read, the reason. */
 int top_data_read(struct top_data *data);
 
+/* Whether the last reading found the node, shown or not. */
+bool top_data_has(const struct top_data *data, int node);
+
 /* Whether models have the command lines of processes, which are read for each. */
 void top_data_want(struct top_data *data, bool commands);
 
