@@ -356,6 +356,18 @@ result $? "ls: files that are no ledger, in JSON"
 rm -rf "$ledgers"/empty.* "$ledgers"/text.* "$ledgers"/directory.* "$ledgers"/fifo.* \
 	"$ledgers"/link.* "$ledgers"/short.* "$ledgers"/secret.*
 
+# ---- a name that is not UTF-8
+odd=$(printf 'o\377d')
+ln "$ledgers/here.ledger" "$ledgers/$odd.ledger"
+hex=$(printf %s "$ledgers" | od -An -v -tx1 | tr -d ' \n')
+for verb in show check; do
+	run "$tool" $verb --json "$odd"
+	has "\"ledger_hex\":\"6fff64\"" &&
+		has "\"path_hex\":\"${hex}2f6fff642e6c6564676572\""
+	result $? "$verb: the bytes of a name and a path that are not UTF-8, in JSON"
+done
+rm "$ledgers/$odd.ledger"
+
 # ---- damage: another version, then any byte
 version=$(byte_at "$ledgers/here.ledger" 8)
 set_byte "$ledgers/here.ledger" 8 177

@@ -93,7 +93,8 @@ result $? "pending accounts"
 "$tool" watch --json --once "$ledger" --free memory_bytes@some=8G,9G \
 	--over cores@every:pods/=-1 --any >"$tmp/json"
 check "the same as JSON" json '
-	.version == 1 and .count == 1 and (.ledger | endswith("/l.ledger")) and
+	.version == 1 and .count == 1 and (.path | endswith("/l.ledger")) and
+	.ledger == .path and
 	(.time_ns > 1700000000000000000) and
 	(.thresholds | length) == 2 and
 	.thresholds[0] == {of: "free", resource: "memory_bytes", node: "some",
@@ -102,6 +103,15 @@ check "the same as JSON" json '
 	(.thresholds[1] | .of == "amount" and .node == "every" and
 		.account == "pods/" and .side == "above" and .mark == -1 and
 		.crossed == true)'
+
+(
+	NUMATALLY_DIR=$(dirname "$ledger")
+	export NUMATALLY_DIR
+	exec "$tool" watch --json --once "$(basename "$ledger" .ledger)" \
+		--pending '=-1'
+) >"$tmp/json"
+check "its name, and its path" json '
+	.ledger == "l" and (.path | endswith("/l.ledger"))'
 
 "$tool" watch -i 0.005 "$ledger" --free 'cores@some<10,20' >"$tmp/lines" 2>"$tmp/errors" &
 children=$!

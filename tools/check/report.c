@@ -90,8 +90,8 @@ int check_json(const struct check *check)
 	json_begin(&w, stdout);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "version", 1);
-	json_put_string(&w, "ledger", check->argument);
-	json_put_string(&w, "path", check->path);
+	json_put_bytes(&w, "ledger", check->argument);
+	json_put_bytes(&w, "path", check->path);
 	put_placement(&w, &check->sum);
 	put_texts(&w, "problems", check->problems, check->nr_told);
 	json_put_uint(&w, "nr_problems", check->nr_problems);

@@ -250,8 +250,8 @@ static int put_document(struct document *d, const struct show_source *source,
 
 	json_open_object(&d->w, NULL);
 	json_put_int(&d->w, "version", 1);
-	json_put_string(&d->w, "ledger", source->argument);
-	json_put_string(&d->w, "path", source->path);
+	json_put_bytes(&d->w, "ledger", source->argument);
+	json_put_bytes(&d->w, "path", source->path);
 	json_put_string(&d->w, "state",
 			ledgers_state(source->reader, &writers));
 	ledgers_put_writers(&d->w, "writers", &writers);

@@ -126,7 +126,8 @@ static void print_json(FILE *f, const struct watch_line *l,
 	json_begin(&w, f);
 	json_open_object(&w, NULL);
 	json_put_int(&w, "version", 1);
-	json_put_bytes(&w, "ledger", l->ledger);
+	json_put_bytes(&w, "ledger", l->argument);
+	json_put_bytes(&w, "path", l->path);
 	json_put_uint(&w, "count", e->nr);
 	json_put_int(&w, "time_ns", real_ns(e->fired_ns));
 	json_open_array(&w, "thresholds");

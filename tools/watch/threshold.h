@@ -21,7 +21,8 @@ struct watch_threshold {
 };
 
 struct watch_line {
-	const char *ledger; /* its path */
+	const char *argument; /* that named the ledger */
+	const char *path;
 	const struct tally_view *view;
 	const struct watch_threshold *thresholds;
 	unsigned int nr;

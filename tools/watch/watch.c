@@ -71,6 +71,7 @@ struct watch {
 	int64_t look_ns, timeout_ns;
 	bool once, json;
 	char **command; /* NULL: print */
+	const char *argument;
 	char path[PATH_MAX];
 	struct tally_reader *reader;
 	struct tally_view *view;
@@ -119,7 +120,8 @@ static int act(const struct watch *w, const struct tally_watch_event *e,
 	       bool *able)
 {
 	const struct watch_line of = {
-		.ledger = w->path,
+		.argument = w->argument,
+		.path = w->path,
 		.view = w->view,
 		.thresholds = w->thresholds,
 		.nr = w->nr,
@@ -182,11 +184,12 @@ static int repeat(const struct watch *w)
 	}
 }
 
-static int run(struct watch *w, const char *ledger)
+static int run(struct watch *w)
 {
 	int status = EXIT_FAILURE;
 
-	if (ledgers_find(ledger, w->path) && !open_ledger(w) && !open_watch(w))
+	if (ledgers_find(w->argument, w->path) && !open_ledger(w) &&
+	    !open_watch(w))
 		status = repeat(w);
 	tally_watch_close(w->watch);
 	tally_view_close(w->view);
@@ -284,7 +287,8 @@ int watch_main(int argc, char **argv)
 		return opt_error(
 			"missing --free, --under, --over or --pending");
 	w.command = optind + 1 < argc ? argv + optind + 1 : NULL;
-	status = run(&w, argv[optind]);
+	w.argument = argv[optind];
+	status = run(&w);
 	for (unsigned int i = 0; i < w.nr; i++)
 		watch_free(&w.thresholds[i]);
 	return status;
