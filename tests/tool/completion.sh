@@ -72,6 +72,7 @@ mkdir "$tmp/files" "$tmp/files/dir" "$NUMATALLY_DIR"
 cd "$tmp/files" || exit 99
 case $tool in /*) ;; *) tool=$OLDPWD/$tool ;; esac
 offers "dir file" "directories, and archives" stat --root ""
+offers "dir file" "so it does to capture" capture --root ""
 offers "dir file" "what a verb makes" capture ""
 offers "dir file" "files" run -o ""
 offers "dir file" "a trace's" replay ""

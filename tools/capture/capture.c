@@ -23,7 +23,7 @@
 #include "common/verbs.h"
 
 static const char help[] =
-	"Usage: numatally capture [--arguments] [--users] [--root DIR] FILE\n"
+	"Usage: numatally capture [--arguments] [--users] [--root ROOT] FILE\n"
 	"\n"
 	"Pack what topo, stat and top read of this machine: they read it with --root\n"
 	"FILE, here or elsewhere. FILE is an archive that tar reads, or stdout for '-'.\n"
@@ -31,7 +31,8 @@ static const char help[] =
 	"directory. Nothing but a capture is replaced, and no directory is.\n"
 	"\n"
 	"      --arguments  with the arguments of processes\n"
-	"      --root DIR   pack a captured machine, not this one\n"
+	"      --root ROOT  pack a captured machine, a directory or an archive, not this\n"
+	"                   one\n"
 	"      --users      with the names of the users of processes\n"
 	"  -h, --help       print this help\n"
 	"      --version    print the version\n"
