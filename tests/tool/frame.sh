@@ -87,8 +87,17 @@ done
 try "a closed stdout" 1 sh -c "\"$tool\" --help >&-"
 also "an error message" grep -q 'standard output' "$err"
 if [ -c /dev/full ]; then
-	try "a full stdout" 1 sh -c "\"$tool\" --help >/dev/full"
-	also "an error message" grep -q 'standard output' "$err"
+	for args in --help 'stat' 'stat --json' 'stat --csv' 'stat --long' \
+		'stat -i 0.01' 'top --batch' 'top --json' 'topo' 'topo --json' \
+		'ls --json' 'export --textfile -'; do
+		[ "${args%% *}" != export ] ||
+			[ -x "${tool%/*}/numatally-export" ] || continue
+		try "$args: a full stdout" 1 \
+			sh -c "\"$tool\" $args >/dev/full"
+		also "the reason" grep -q \
+			'^numatally.*: standard output: No space left on device$' \
+			"$err"
+	done
 else
 	skip "a full stdout" "no /dev/full"
 fi

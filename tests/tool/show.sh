@@ -356,6 +356,18 @@ result $? "ls: files that are no ledger, in JSON"
 rm -rf "$ledgers"/empty.* "$ledgers"/text.* "$ledgers"/directory.* "$ledgers"/fifo.* \
 	"$ledgers"/link.* "$ledgers"/short.* "$ledgers"/secret.*
 
+if [ -c /dev/full ]; then
+	for args in show 'show --json' 'check --json'; do
+		# shellcheck disable=SC2086
+		"$tool" $args here >/dev/full 2>"$err"
+		[ $? -eq 1 ] && [ "$(cat "$err")" = \
+			"numatally ${args%% *}: standard output: No space left on device" ]
+		result $? "$args: a full disk"
+	done
+else
+	skip "a full disk" "no /dev/full"
+fi
+
 # ---- a name that is not UTF-8
 odd=$(printf 'o\377d')
 ln "$ledgers/here.ledger" "$ledgers/$odd.ledger"

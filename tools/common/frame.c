@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,20 +19,6 @@ void occupy_standard_files(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
-}
-
-int close_stdout(int status)
-{
-	int failed = ferror(stdout);
-
-	errno = 0;
-	if (fclose(stdout) == 0 && !failed)
-		return status;
-	if (errno)
-		warn("standard output");
-	else
-		warnx("standard output: write error");
-	return status ? status : EXIT_FAILURE;
 }
 
 int run_verb(int (*verb)(int argc, char **argv), int argc, char **argv)

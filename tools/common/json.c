@@ -8,14 +8,22 @@
 
 #include "common/json.h"
 #include "common/output.h"
+#include "common/stdout.h"
 #include "common/utf8.h"
 
 /* ---- bytes ----------------------------------------------------------------- */
 
+static void fail(struct json_writer *w)
+{
+	w->error = errno ? -errno : -EIO;
+	if (w->f == stdout)
+		stdout_failed(-w->error);
+}
+
 static void write_out(struct json_writer *w, const void *bytes, size_t nr)
 {
 	if (!w->error && fwrite_unlocked(bytes, 1, nr, w->f) != nr)
-		w->error = errno ? -errno : -EIO;
+		fail(w);
 }
 
 /* A buffer of our own: a call of stdio for each part takes longer than all
@@ -144,7 +152,7 @@ int json_finish(struct json_writer *w)
 	put_char(w, '\n');
 	empty(w);
 	if (fflush(w->f) == EOF && !w->error)
-		w->error = errno ? -errno : -EIO;
+		fail(w);
 	return w->error;
 }
 

@@ -5,6 +5,7 @@
 #include <locale.h>
 #include <string.h>
 
+#include "common/stdout.h"
 #include "common/verbs.h"
 
 static int dispatch(const struct verb *verbs, int argc, char **argv)
@@ -20,5 +21,5 @@ int program_main(const struct verb *verbs, int argc, char **argv)
 {
 	occupy_standard_files();
 	setlocale(LC_CTYPE, "");
-	return close_stdout(dispatch(verbs, argc, argv));
+	return stdout_close(dispatch(verbs, argc, argv));
 }

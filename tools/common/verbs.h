@@ -59,9 +59,6 @@ int stat_numastat_main(int argc, char **argv);
  * stay closed for a command that the verb executes. */
 void occupy_standard_files(void);
 
-/* Close stdout. Returns @status, or 1 if it was 0 and output was lost. */
-int close_stdout(int status);
-
 /* Call a verb as described above. */
 int run_verb(int (*verb)(int argc, char **argv), int argc, char **argv);
 

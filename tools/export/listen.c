@@ -24,6 +24,7 @@
 
 #include "common/clock.h"
 #include "common/confine.h"
+#include "common/stdout.h"
 #include "export/listen.h"
 #include "export/text.h"
 
@@ -348,7 +349,7 @@ static int serve(struct server *s, int fd, const char *url)
 	}
 	confine(CONFINE_SERVE);
 	puts(url);
-	fflush(stdout);
+	(void)stdout_flush();
 	while (sigwait(&signals, &signal))
 		;
 	MHD_stop_daemon(daemon);

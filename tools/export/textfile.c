@@ -14,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/ledgers.h"
+#include "common/stdout.h"
 #include "export/output.h"
 
 static volatile sig_atomic_t ended;
@@ -96,8 +97,10 @@ static int put(const char *file, const struct export_buffer *b)
 	int err;
 
 	if (!strcmp(file, "-")) {
-		fwrite(b->text, 1, b->used, stdout);
-		return fflush(stdout) ? -errno : 0;
+		errno = 0;
+		if (fwrite(b->text, 1, b->used, stdout) != b->used)
+			stdout_failed(errno);
+		return stdout_flush();
 	}
 	err = replace(file, b);
 	if (err == -EEXIST)

@@ -15,6 +15,7 @@
 
 #include "common/beside.h"
 #include "common/opt.h"
+#include "common/stdout.h"
 #include "common/verbs.h"
 
 static const char usage[] = "Usage: numatally VERB [OPTION]...\n"
@@ -165,6 +166,6 @@ int main(int argc, char **argv)
 	if (argc < 1)
 		return EXIT_FAILURE;
 	if (is_numastat(argv[0]))
-		return close_stdout(stat_numastat_main(argc, argv));
-	return close_stdout(dispatch(argc, argv));
+		return stdout_close(stat_numastat_main(argc, argv));
+	return stdout_close(dispatch(argc, argv));
 }

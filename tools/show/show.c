@@ -15,6 +15,7 @@
 #include "common/opt.h"
 #include "common/output.h"
 #include "common/resource.h"
+#include "common/stdout.h"
 #include "common/text.h"
 #include "common/verbs.h"
 #include "show/internal.h"
@@ -124,7 +125,7 @@ static int print(struct show *show)
 		return err;
 	err = show->json ? show_json(&show->source, &look)
 			 : print_text(show, &look);
-	fflush(stdout);
+	(void)stdout_flush();
 	show_look_free(&show->before);
 	show->before = look;
 	show->nr_resources = tally_view_nr_resources(show->source.view);

@@ -14,6 +14,7 @@
 #include "common/opt.h"
 #include "common/output.h"
 #include "common/root.h"
+#include "common/stdout.h"
 #include "common/text.h"
 #include "common/verbs.h"
 #include "top/data/data.h"
@@ -203,7 +204,7 @@ static int print(struct top *top, uint64_t n, unsigned int width,
 	if (n > 1)
 		putchar('\n');
 	top_grid_print(&top->grid, stdout);
-	fflush(stdout);
+	(void)stdout_flush();
 	return 0;
 }
 

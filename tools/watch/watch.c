@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/ledgers.h"
 #include "common/opt.h"
+#include "common/stdout.h"
 #include "common/verbs.h"
 #include "watch/threshold.h"
 
@@ -141,8 +142,7 @@ static int act(const struct watch *w, const struct tally_watch_event *e,
 			warnx("%s: exit status %d", w->command[0], status);
 	} else {
 		puts(line);
-		fflush(stdout);
-		*able = !ferror(stdout);
+		*able = !stdout_flush();
 	}
 	free(line);
 	return status;

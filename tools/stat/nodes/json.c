@@ -310,6 +310,6 @@ int nodes_json(struct nodes_stat *s)
 	put_counters(s, &w);
 	put_estimates(s, &w);
 	json_close_object(&w);
-	json_finish(&w); /* close_stdout() reports what fails */
+	json_finish(&w); /* stdout_close() reports what fails */
 	return 0;
 }

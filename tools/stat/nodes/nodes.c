@@ -11,6 +11,7 @@
 #include "common/absent.h"
 #include "common/clock.h"
 #include "common/root.h"
+#include "common/stdout.h"
 #include "common/text.h"
 #include "stat/again.h"
 #include "stat/nodes/nodes.h"
@@ -237,7 +238,7 @@ static int write_look(struct nodes_stat *s)
 		error = nodes_long(s);
 	else
 		error = nodes_table(s);
-	fflush(stdout);
+	(void)stdout_flush();
 	return error;
 }
 

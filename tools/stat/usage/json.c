@@ -371,5 +371,5 @@ void usage_json(const struct usage *u)
 	if (u->groups)
 		put_groups(&w, u);
 	json_close_object(&w);
-	json_finish(&w); /* close_stdout() reports what fails */
+	json_finish(&w); /* stdout_close() reports what fails */
 }

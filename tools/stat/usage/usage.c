@@ -10,6 +10,7 @@
 #include "common/absent.h"
 #include "common/clock.h"
 #include "common/root.h"
+#include "common/stdout.h"
 #include "common/text.h"
 #include "stat/usage/usage.h"
 
@@ -326,7 +327,7 @@ static int write_look(struct usage *u)
 		error = usage_lines(u);
 	else
 		error = usage_table(u);
-	fflush(stdout);
+	(void)stdout_flush();
 	return error;
 }
 
