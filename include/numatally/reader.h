@@ -64,6 +64,7 @@ TALLY_API TALLY_NODISCARD int tally_reader_view(struct tally_reader *reader,
  * serving process allows and another one is wanted: then every read of the view
  * returns -ESTALE. A reader that is stopped or dies holds up no other process.
  *
+ * -EINVAL	@flags has another bit than TALLY_SNAPSHOT_JOIN
  * -EBUSY	an older snapshot is open, and @flags lacks TALLY_SNAPSHOT_JOIN
  * -ESRCH	processes write to the ledger, and none of them serves: let one,
  *		or use a live view

@@ -68,6 +68,7 @@ TALLY_API TALLY_NODISCARD int tally_view_open(struct tally_ledger *ledger,
  * accounts. The snapshot of a process that dies is closed. @timeout_ns limits
  * how long the call waits for adds that are under way and for other processes.
  *
+ * -EINVAL	flags have another bit than TALLY_SNAPSHOT_JOIN
  * -EBUSY	an older snapshot is open, and flags lack TALLY_SNAPSHOT_JOIN
  * -EAGAIN	an add, or another process that takes or folds a snapshot, took
  *		longer than timeout_ns: try again

@@ -106,7 +106,9 @@ int tally_view_snapshot(struct tally_ledger *ledger, unsigned int flags,
 	UNCANCELLED;
 	struct pin_info pin;
 	struct tally_view *v;
-	int err = view_over(ledger->layout, ledger->accounts, &v);
+	int err = flags & ~TALLY_SNAPSHOT_JOIN
+			  ? -EINVAL
+			  : view_over(ledger->layout, ledger->accounts, &v);
 
 	if (err)
 		return err;
@@ -128,7 +130,9 @@ int view_asked(struct asker *asker, const struct tally_accounts *accounts,
 {
 	struct pin_info pin;
 	struct tally_view *v;
-	int err = view_over(asker->layout, accounts, &v);
+	int err = flags & ~TALLY_SNAPSHOT_JOIN
+			  ? -EINVAL
+			  : view_over(asker->layout, accounts, &v);
 
 	if (err)
 		return err;

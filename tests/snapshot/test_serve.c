@@ -162,6 +162,8 @@ static void readers_share_a_snapshot(void **state)
 	assert_int_equal(served_take(one, 0, &a), 0);
 	served_add(l, "a", 1);
 	assert_int_equal(served_take(one, 0, &d), -EBUSY);
+	assert_int_equal(served_take(one, TALLY_SNAPSHOT_JOIN | 2, &d),
+			 -EINVAL);
 	assert_int_equal(served_take(two, 0, &d), -EBUSY);
 	assert_int_equal(served_take(one, TALLY_SNAPSHOT_JOIN, &b), 0);
 	assert_int_equal(served_take(two, TALLY_SNAPSHOT_JOIN, &c), 0);

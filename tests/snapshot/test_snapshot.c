@@ -73,6 +73,9 @@ static void one_epoch_is_pinned_at_a_time(void **state)
 	assert_int_equal(tally_ledger_add(ledger, a, 0, 1), 0);
 	assert_int_equal(tally_view_snapshot(ledger, 0, SECOND_NS, &other),
 			 -EBUSY);
+	assert_int_equal(tally_view_snapshot(ledger, TALLY_SNAPSHOT_JOIN | 2,
+					     SECOND_NS, &other),
+			 -EINVAL);
 	assert_null(other);
 	assert_int_equal(tally_view_snapshot(ledger, TALLY_SNAPSHOT_JOIN,
 					     SECOND_NS, &joined),
