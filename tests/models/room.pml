@@ -11,6 +11,9 @@
  *   maker:  lock ─▶ room ─▶ the bit is set: clear it ─▶ made + 1 ─▶ unlock ─▶
  *           wake the bit's sleepers
  *
+ * Room that an account's end makes is changed by one store, and told without the
+ * lock (limit_tell()).
+ *
  * A sleep compares made and begins to sleep in one step, as futex(2) does. In the
  * library it ends by itself after 50 ms; here it does not, and one that sleeps
  * for ever is an invalid end state.
@@ -23,6 +26,7 @@
  *   -DMADE_AFTER_BIT	made is read after the bit was set
  *   -DCLEAR_LATE	the bit is cleared after made was moved
  *   -DTELL_FIRST	the bits are looked at before the lock is taken
+ *   -DTELL_UNLOCKED	the bits are looked at before the room of an end is there
  *   -DCLEAR_ALL	bits are cleared whose sleepers are not woken
  *   -DMADE_KEPT	made does not move
  */
@@ -125,21 +129,37 @@ proctype maker()
 {
 	byte bits;
 	byte node, nr;
+	bool ends;
 
 	do
 	:: nr == 2 -> break
 	:: else ->
 		node = node_of[nr];
-#ifdef TELL_FIRST
-		tell();
-		take_lock();
-		room[node]++;
+		if
+		:: ends = true
+		:: ends = false
+		fi;
+		if
+		:: ends ->
+#ifdef TELL_UNLOCKED
+			tell();
+			room[node]++
 #else
-		take_lock();
-		room[node]++;
-		tell();
+			room[node]++;
+			tell()
 #endif
-		lock = 0;
+		:: else ->
+#ifdef TELL_FIRST
+			tell();
+			take_lock();
+			room[node]++;
+#else
+			take_lock();
+			room[node]++;
+			tell();
+#endif
+			lock = 0
+		fi;
 		if
 		:: bits ->
 			atomic {
