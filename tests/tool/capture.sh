@@ -240,9 +240,17 @@ fails 2 "no FILE" "$tool" capture
 fails 2 "two" "$tool" capture a b
 if [ -w /dev/full ]; then
 	"$tool" capture --root "$m" - >/dev/full 2>"$err"
-	[ $? -eq 1 ] && [ -s "$err" ]
-	result $? "a full disk is told"
+	[ $? -eq 1 ] && echo 'numatally capture: standard output: No space left on device' |
+		cmp -s - "$err"
+	result $? "a full disk is told, once"
 fi
+# Diagnostics go through a pipe, which has no limit.
+{ (
+	ulimit -f 0
+	exec "$tool" capture --root "$m" "$tmp/d.tar.gz" 2>&1
+) || echo $?; } | cat >"$err"
+printf '%s\n' "numatally capture: $tmp/d.tar.gz: File too large" 1 | cmp -s - "$err"
+result $? "so is the limit of a file's size"
 rm "$tmp/fifo"
 [ -z "$(find "$tmp" -name '*.new')" ] && [ ! -e "$tmp/d.tar.gz" ]
 result $? "no unfinished file is left"

@@ -44,6 +44,14 @@ result $? "a file, and nothing beside it"
 mkfifo "$tmp/fifo"
 fails 1 "a file that is none is not replaced" "$tool" export --textfile "$tmp/fifo" l
 check "it is still there" test -p "$tmp/fifo"
+{ (
+	ulimit -f 0
+	exec "$tool" export --textfile "$tmp/texts/m.prom" l 2>&1
+) || echo $?; } | cat >"$err"
+[ "$(ls "$tmp/texts")" = l.prom ] &&
+	printf '%s\n' "numatally export: $tmp/texts/m.prom: File too large" 1 |
+	cmp -s - "$err"
+result $? "the limit of a file's size is told, and nothing is left"
 fails 1 "no such directory" "$tool" export --textfile "$tmp/none/x" l
 
 # ---- ledgers

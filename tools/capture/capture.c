@@ -206,7 +206,8 @@ static int fill(struct capture *c)
 	return 1;
 }
 
-static int capture(struct capture *c, int fd, const char *directory)
+static int capture(struct capture *c, int fd, const char *name,
+		   const char *directory)
 {
 	int status = -1;
 
@@ -217,7 +218,7 @@ static int capture(struct capture *c, int fd, const char *directory)
 	}
 	if (c->root)
 		c->root = ".";
-	c->out = capture_out_open(fd, directory);
+	c->out = capture_out_open(fd, name, directory);
 	if (c->out) {
 		status = fill(c);
 		if (capture_out_close(c->out))
@@ -232,7 +233,7 @@ static int capture(struct capture *c, int fd, const char *directory)
 static int capture_directory(struct capture *c, const char *name)
 {
 	char *path = open_directory(name);
-	int status = path ? capture(c, -1, path) : -1;
+	int status = path ? capture(c, -1, name, path) : -1;
 
 	free(path);
 	return status;
@@ -259,7 +260,7 @@ static int capture_archive(struct capture *c, const char *name)
 	int fd = open_archive(file, &there);
 
 	if (fd >= 0) {
-		status = capture(c, fd, NULL);
+		status = capture(c, fd, file, NULL);
 		if (close(fd) && status >= 0)
 			status = complain(file, strerror(errno));
 		if (status >= 0 && name_archive(file, there))
@@ -280,7 +281,7 @@ static int capture_to(struct capture *c, const char *name)
 		return capture_archive(c, name);
 	return output_is_terminal(stdout)
 		       ? complain("stdout", "a terminal can't show a capture")
-		       : capture(c, STDOUT_FILENO, NULL);
+		       : capture(c, STDOUT_FILENO, "standard output", NULL);
 }
 
 static int capture_main(int argc, char **argv)

@@ -27,9 +27,10 @@ struct capture_out;
 
 /*
  * Begin an archive in the open file @fd, or with @directory in that directory,
- * which is empty. NULL after a message.
+ * which is empty. @name is for messages. NULL after a message.
  */
-struct capture_out *capture_out_open(int fd, const char *directory);
+struct capture_out *capture_out_open(int fd, const char *name,
+				     const char *directory);
 
 /* Write a directory, a link or a file. Return 0; or -1 after a message. */
 int capture_out_directory(struct capture_out *out, const char *path);

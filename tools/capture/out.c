@@ -5,6 +5,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <err.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,15 +16,27 @@
 struct capture_out {
 	struct archive *to;
 	struct archive_entry *entry;
+	const char *name;      /* for messages */
 	const char *directory; /* NULL: an archive */
+	bool told;	       /* that it can't be written */
 	time_t now;
 };
 
-static int complain(const struct capture_out *out)
+/* Once: what fails then, fails for the same reason. Words of a directory name the file
+ * in it; those of an archive leave the reason out. */
+static int complain(struct capture_out *out)
 {
 	const char *words = archive_error_string(out->to);
+	int error = archive_errno(out->to);
 
-	warnx("%s", words ? words : strerror(archive_errno(out->to)));
+	if (out->told)
+		return -1;
+	out->told = true;
+	if (out->directory && words)
+		warnx("%s", words);
+	else
+		warnx("%s: %s", out->name,
+		      error > 0 || !words ? strerror(error) : words);
 	return -1;
 }
 
@@ -37,12 +50,17 @@ static int begin_archive(struct archive *to, int fd)
 		       : -1;
 }
 
-struct capture_out *capture_out_open(int fd, const char *directory)
+struct capture_out *capture_out_open(int fd, const char *name,
+				     const char *directory)
 {
 	struct capture_out *out = calloc(1, sizeof(*out));
 
 	if (!out)
 		err(EXIT_FAILURE, NULL);
+	/* At the limit of a file's size the write fails, and nothing unfinished is
+	 * left. */
+	signal(SIGXFSZ, SIG_IGN);
+	out->name = name;
 	out->directory = directory;
 	out->now = time(NULL);
 	out->entry = archive_entry_new();

@@ -130,8 +130,12 @@ int export_textfile(struct export_set *set, const char *file,
 		    enum export_format format, int64_t interval_ns)
 {
 	struct textfile t = {.file = file, .format = format};
-	int status = export_repeat(set, interval_ns, put_text, &t);
+	int status;
 
+	/* At the limit of a file's size the write fails, and nothing unfinished is
+	 * left. */
+	signal(SIGXFSZ, SIG_IGN);
+	status = export_repeat(set, interval_ns, put_text, &t);
 	free(t.b.text);
 	return status;
 }
