@@ -472,7 +472,7 @@ change()
 	sed -i 's/ 30 12 / 50 12 /; s/ 99 / 98 /' "$m/proc/10/stat"
 	rm -rf "$m/proc/11"
 	wait $pid
-	[ $? -eq 1 ] && says '  +368K  0.' 'after ' &&
+	[ $? -eq 1 ] && says '  +368K  0.' 'after ' && ! grep -qw new "$out" &&
 		grep -q 'process 11: No such process' "$err"
 }
 

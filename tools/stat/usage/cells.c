@@ -128,7 +128,9 @@ static void put_all_changes(const struct usage_table *t,
 	int64_t sum = TALLY_UNKNOWN;
 
 	if (!row->before) {
-		snprintf(text, USAGE_CELL, "new");
+		/* One that ended is not the one before. */
+		snprintf(text, USAGE_CELL,
+			 usage_row_error(row) == -ESRCH ? "-" : "new");
 		return;
 	}
 	for (unsigned int i = 0; i < t->u->nr_nodes; i++) {
