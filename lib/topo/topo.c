@@ -331,21 +331,21 @@ static int describe(struct topo_tree *tree, const char *root, bool kinds,
  * -EAGAIN: nodes or CPUs came or went meanwhile.
  */
 static int try_open(struct topo_tree *tree, const char *root, bool kinds,
+		    struct inventory *before, struct inventory *after,
 		    struct tally_topo **topo)
 {
-	struct inventory before, after;
 	struct tally_topo *t;
-	int err = take_inventory(tree, &before);
+	int err = take_inventory(tree, before);
 
 	if (err)
 		return err;
-	t = allocate(&before);
+	t = allocate(before);
 	if (!t)
 		return -ENOMEM;
-	err = describe(tree, root, kinds, &before, t);
+	err = describe(tree, root, kinds, before, t);
 	if (!err)
-		err = take_inventory(tree, &after);
-	if (!err && memcmp(&before, &after, sizeof(before)) != 0)
+		err = take_inventory(tree, after);
+	if (!err && memcmp(before, after, sizeof(*before)) != 0)
 		err = -EAGAIN;
 	if (err) {
 		tally_topo_close(t);
@@ -357,17 +357,22 @@ static int try_open(struct topo_tree *tree, const char *root, bool kinds,
 
 static int open_topo(const char *root, bool kinds, struct tally_topo **topo)
 {
+	/* A thread's stack may be small. */
+	struct inventory *looks = malloc(2 * sizeof(*looks));
 	struct topo_tree *tree;
-	int err = topo_tree_open(root, &tree);
+	int err = looks ? topo_tree_open(root, &tree) : -ENOMEM;
 
-	if (err)
+	if (err) {
+		free(looks);
 		return err;
+	}
 	for (int i = 0; i < TRIES; i++) {
-		err = try_open(tree, root, kinds, topo);
+		err = try_open(tree, root, kinds, &looks[0], &looks[1], topo);
 		if (err != -EAGAIN)
 			break;
 	}
 	topo_tree_close(tree);
+	free(looks);
 	return err;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <pthread.h>
 
 #include "support/topo_trees.h"
 
@@ -351,6 +352,33 @@ static void nothing_is_printed_on_stderr(void **state)
 	fclose(f);
 }
 
+static void *open_root(void *root)
+{
+	struct tally_topo *topo = NULL;
+
+	return tally_topo_open(root, &topo) ? NULL : topo;
+}
+
+/* As prlimit --stack, or a caller's threads, have it. */
+static void a_small_stack(void **state)
+{
+	struct tree *tree = *state;
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *topo;
+
+	put_two_nodes(tree);
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 80 << 10), 0);
+	assert_int_equal(pthread_create(&thread, &attr, open_root, tree->root),
+			 0);
+	assert_int_equal(pthread_join(thread, &topo), 0);
+	pthread_attr_destroy(&attr);
+	assert_non_null(topo);
+	assert_int_equal(tally_topo_nr_nodes(topo), 2);
+	tally_topo_close(topo);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +398,7 @@ int main(void)
 		TREE_TEST(gpu_memory),
 		TREE_TEST(files_cut_at_a_null_byte),
 		TREE_TEST(nothing_is_printed_on_stderr),
+		TREE_TEST(a_small_stack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
