@@ -246,8 +246,10 @@ struct tally_peak_bounds {
 				  SIGCHLD, or the kernel keeps no peaks */
 	int64_t largest_bytes; /* of one process; what the command had before
 				  its execve(2) is left out */
-	int64_t kinds[TALLY_NR_MEM]; /* that one process had, at least */
-	uint64_t nr_seen;	     /* processes with memory, at all looks */
+	int64_t kinds[TALLY_NR_MEM]; /* that one process was seen with; the
+					kernel's totals lag behind */
+	int64_t lower_kinds[TALLY_NR_MEM]; /* that it had, at least */
+	uint64_t nr_seen; /* processes with memory, at all looks */
 };
 
 /* Follows the peak of a command. One thread at a time may use it. */

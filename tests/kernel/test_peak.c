@@ -166,6 +166,10 @@ static void an_execve_that_no_look_saw_coming_has_near_bounds(void **state)
 		}
 		assert_true(b.lower_bytes <= least + 16 * MIB);
 		assert_true(b.upper_bytes >= least);
+		for (int k = 0; k < TALLY_NR_MEM; k++) {
+			assert_true(b.lower_kinds[k] <= b.kinds[k]);
+			assert_true(b.lower_kinds[k] <= b.lower_bytes);
+		}
 	} while (b.upper_bytes - pools() >= 2 * b.lower_bytes &&
 		 ++tries < TRIES);
 	assert_true(tries < TRIES);

@@ -108,6 +108,32 @@ fi
 truth "a setuid program" 96 8 narrow \
 	sh -c "$tmp/eat hold $(m 96) 300; true"
 
+# A command that is hardly seen: what was there at once is no less than any of its
+# parts.
+parts() {
+	jq -e '.memory_at_once as $all | [.nodes[] | [.memory_peak_bytes,
+		.memory_peak_lower_bytes] | map(map(. // 0) | max)] |
+		transpose | map(max) |
+		.[0] <= ($all.bytes // 0) and .[1] <= ($all.lower_bytes // 0)' \
+		"$tmp/json" >"$out"
+}
+if command -v jq >/dev/null; then
+	nr=0 good=0
+	while [ $nr -lt $((runs + 49)) ]; do
+		"$tool" run --json -o "$tmp/json" true 2>"$err"
+		nr=$((nr + 1))
+		if parts; then
+			good=$((good + 1))
+		else
+			echo "# at once: $(cat "$tmp/json")"
+		fi
+	done
+	check "what was there at once is no less than its parts" \
+		test $good -eq $nr
+else
+	skip "what was there at once is no less than its parts" "no jq"
+fi
+
 # ---- CPU time
 # What the command took before its execve(2) is in rusage alone.
 slack=5000000

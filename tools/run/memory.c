@@ -234,7 +234,8 @@ static void set_unknown(struct run_figures *f)
  * the part is most of it.
  */
 static void set_figure(const struct run_memory *m, struct run_figure *f,
-		       const struct tally_mem_figure *seen, int64_t least)
+		       const struct tally_mem_figure *seen, int64_t bytes,
+		       int64_t least)
 {
 	int64_t upper = m->bounds.upper_bytes;
 
@@ -243,19 +244,32 @@ static void set_figure(const struct run_memory *m, struct run_figure *f,
 	f->lower = seen->bytes - 3 * (seen->bytes - seen->lower_bytes);
 	if (f->lower < least)
 		f->lower = least;
-	if (f->bytes < least)
-		f->bytes = least;
+	if (f->bytes < bytes)
+		f->bytes = bytes;
+	if (f->bytes < f->lower)
+		f->bytes = f->lower;
 	f->upper = upper >= 0 && upper / 2 < f->lower ? upper : -1;
 }
 
 static void set_figures(const struct run_memory *m, struct run_figures *f,
 			const struct tally_mem_node *seen, bool all)
 {
-	for (int k = 0; k < TALLY_NR_MEM; k++)
-		set_figure(m, &f->kinds[k], &seen->peak[k],
-			   all ? m->bounds.kinds[k] : 0);
-	set_figure(m, &f->at_once, &seen->peak_total,
-		   all ? m->bounds.lower_bytes : 0);
+	static const struct tally_peak_bounds nothing;
+	const struct tally_peak_bounds *b = all ? &m->bounds : &nothing;
+	int64_t bytes = b->largest_bytes, least = b->lower_bytes;
+
+	for (int k = 0; k < TALLY_NR_MEM; k++) {
+		const struct run_figure *kind = &f->kinds[k];
+
+		set_figure(m, &f->kinds[k], &seen->peak[k], b->kinds[k],
+			   b->lower_kinds[k]);
+		if (bytes < kind->bytes)
+			bytes = kind->bytes;
+		if (least < kind->lower)
+			least = kind->lower;
+	}
+	/* It was no less than any of its parts. */
+	set_figure(m, &f->at_once, &seen->peak_total, bytes, least);
 }
 
 static bool was_seen(const struct run_memory *m)

@@ -73,13 +73,14 @@ static int64_t max(int64_t a, int64_t b)
 }
 
 /* The kernel adds pages to a process's totals by the batch on each CPU: up to so
- * many bytes are missing, or too many, of three totals. */
-static double lag_bytes(void)
+ * many bytes are missing, or too many, of @nr totals together. */
+static double lag_bytes(unsigned int nr)
 {
 	double cpus = (double)sysconf(_SC_NPROCESSORS_CONF);
 	double batch =
 		(2 * cpus > 32 ? 2 * cpus : 32) * (double)sysconf(_SC_PAGESIZE);
-	double worst = 3 * batch * cpus, likely = 5 * batch * sqrt(cpus);
+	double worst = nr * batch * cpus;
+	double likely = 5 * batch * sqrt(cpus * nr / 3);
 
 	return worst < likely ? worst : likely;
 }
@@ -261,7 +262,7 @@ int tally_kernel_peak_create(pid_t pid, struct tally_peak **peak)
 	p->sampled_upper = -1;
 	p->growth.fault_bytes = growth_fault_bytes();
 	p->growth.anonymous_bytes = growth_anonymous_bytes();
-	p->growth.lag = (int64_t)lag_bytes();
+	p->growth.lag = (int64_t)lag_bytes(3);
 	p->windows.lag = p->growth.lag;
 	p->pool_bytes = growth_pool_bytes();
 	p->huge_page_bytes = growth_huge_page_bytes();
@@ -441,6 +442,18 @@ static int64_t largest_ever(const struct tally_peak *p)
 	return p->largest;
 }
 
+/* What it has of hugetlbfs is in none of the totals that lag. */
+static void bound_kinds(struct tally_peak_bounds *b)
+{
+	int64_t lag = (int64_t)lag_bytes(1);
+
+	for (int k = 0; k < TALLY_NR_MEM; k++) {
+		b->lower_kinds[k] =
+			max(b->kinds[k] - (k == TALLY_MEM_HUGE ? 0 : lag), 0);
+		b->lower_bytes = max(b->lower_bytes, b->lower_kinds[k]);
+	}
+}
+
 void tally_kernel_peak_bounds(struct tally_peak *p,
 			      struct tally_peak_bounds *bounds)
 {
@@ -451,6 +464,7 @@ void tally_kernel_peak_bounds(struct tally_peak *p,
 	*bounds = p->bounds;
 	bounds->lower_bytes =
 		max(bounds->lower_bytes, bounds->largest_bytes - lag);
+	bound_kinds(bounds);
 	p->pool_bytes = max(p->pool_bytes, pool);
 	bounds->upper_bytes = max(saturate_add(most, p->pool_bytes),
 				  saturate_add(bounds->largest_bytes, lag));
