@@ -351,6 +351,40 @@ refused "what is none" 'neither a directory nor an archive'
 : >"$tmp/evil"
 refused "an empty file" 'neither a directory nor an archive'
 
+# ---- signals --------------------------------------------------------------------------------
+
+# signalled SIGNAL: while it writes; sets $status
+signalled() {
+	rm -f "$tmp/signalled"
+	tries=0
+	while [ $((tries += 1)) -le 20 ]; do
+		"$tool" capture "$tmp/signalled" 2>"$err" &
+		pid=$!
+		until [ -e "$tmp/signalled.$pid.new" ] ||
+			[ -e "$tmp/signalled" ]; do
+			:
+		done
+		kill -STOP $pid
+		[ ! -e "$tmp/signalled.$pid.new" ] || break
+		kill -CONT $pid
+		wait $pid
+		rm "$tmp/signalled"
+	done 2>/dev/null
+	kill -"$1" $pid
+	kill -CONT $pid
+	wait $pid 2>/dev/null
+	status=$?
+}
+signalled TERM
+[ $status -eq 143 ] && [ ! -e "$tmp/signalled" ] &&
+	[ ! -e "$tmp/signalled.$pid.new" ]
+result $? "a signal ends it, and nothing is left"
+trap '' HUP
+signalled HUP
+trap 'exit 1' HUP
+[ $status -le 1 ] && [ -s "$tmp/signalled" ]
+result $? "an ignored SIGHUP does nothing"
+
 # ---- nothing is left --------------------------------------------------------------------------
 mkdir "$tmp/empty"
 mounts=$(wc -l </proc/self/mountinfo)

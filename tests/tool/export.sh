@@ -88,6 +88,10 @@ now_ten()
 	has_value file "numatally_account_faults_total$account" 10
 }
 check "an interval: the file follows" await now_ten
+# The shell ignores SIGINT for what it runs in the background.
+kill -INT $exporter
+rm "$tmp/texts/l.prom"
+check "an ignored SIGINT does nothing" await test -e "$tmp/texts/l.prom"
 kill $exporter
 wait $exporter
 status=$?

@@ -100,6 +100,10 @@ END
 check "200 clients that stall, and garbage, beside one that is served" \
 	env no_proxy='*' timeout 300 python3 "$tmp/clients.py" "$url"
 check "it still serves" faults_are 7
+# The shell ignores SIGINT for what it runs in the background.
+kill -INT $exporter
+sleep 0.2
+check "an ignored SIGINT does nothing" faults_are 7
 kill $exporter
 wait $exporter
 status=$?

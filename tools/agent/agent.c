@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "common/clock.h"
 #include "common/confine.h"
 #include "common/opt.h"
+#include "common/signals.h"
 #include "common/verbs.h"
 
 #define S_NS INT64_C(1000000000)
@@ -211,9 +211,10 @@ static int run(struct agent *a)
 	const struct sigaction action = {.sa_handler = on_signal};
 	int err;
 
+	/* It ends nothing, and is asked for under nohup(1), too. */
 	sigaction(SIGHUP, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signal_take(SIGINT, on_signal);
+	signal_take(SIGTERM, on_signal);
 	stay();
 	LIST_INIT(&a->groups);
 	err = begin(a);

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <search.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 #include "common/opt.h"
 #include "common/output.h"
 #include "common/root.h"
+#include "common/signals.h"
 #include "common/text.h"
 #include "common/verbs.h"
 
@@ -47,8 +47,7 @@ static char *unfinished;
 static void give_up(int signal_number)
 {
 	unlink(unfinished);
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
+	signal_die(signal_number);
 }
 
 static int complain(const char *file, const char *words)
@@ -83,9 +82,9 @@ static int open_archive(const char *file, bool *there)
 		  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return complain(file, strerror(errno));
-	signal(SIGHUP, give_up);
-	signal(SIGINT, give_up);
-	signal(SIGTERM, give_up);
+	signal_take(SIGHUP, give_up);
+	signal_take(SIGINT, give_up);
+	signal_take(SIGTERM, give_up);
 	return fd;
 }
 

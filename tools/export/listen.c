@@ -12,7 +12,6 @@
 #include <err.h>
 #include <errno.h>
 #include <microhttpd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 
 #include "common/clock.h"
 #include "common/confine.h"
+#include "common/signals.h"
 #include "common/stdout.h"
 #include "export/listen.h"
 #include "export/text.h"
@@ -332,8 +332,10 @@ static int serve(struct server *s, int fd, const char *url)
 	int signal;
 
 	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
+	if (!signal_is_ignored(SIGINT))
+		sigaddset(&signals, SIGINT);
+	if (!signal_is_ignored(SIGTERM))
+		sigaddset(&signals, SIGTERM);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 	daemon = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL,

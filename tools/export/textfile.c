@@ -5,7 +5,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,24 +13,22 @@
 
 #include "common/clock.h"
 #include "common/ledgers.h"
+#include "common/signals.h"
 #include "common/stdout.h"
 #include "export/output.h"
 
 static volatile sig_atomic_t ended;
 
-static void end(int signal)
+static void end(int number)
 {
-	(void)signal;
+	(void)number;
 	ended = 1;
 }
 
 void export_catch_signals(void)
 {
-	/* Without SA_RESTART. */
-	struct sigaction action = {.sa_handler = end};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signal_take(SIGINT, end);
+	signal_take(SIGTERM, end);
 }
 
 bool export_is_ended(void)

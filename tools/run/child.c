@@ -23,6 +23,7 @@
 #include <numatally/kernel_tree.h>
 
 #include "common/clock.h"
+#include "common/signals.h"
 #include "run/child.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -81,15 +82,6 @@ static int open_pipes(int go[2], int failure[2])
 	return 0;
 }
 
-/* As nohup(1) has it. */
-static bool is_ignored(int number)
-{
-	struct sigaction action;
-
-	return !sigaction(number, NULL, &action) &&
-	       action.sa_handler == SIG_IGN;
-}
-
 static void note_signals(struct run_child *child, struct given *given)
 {
 	struct sigaction default_action = {.sa_handler = SIG_DFL};
@@ -99,7 +91,7 @@ static void note_signals(struct run_child *child, struct given *given)
 	sigaction(SIGCHLD, &default_action, &given->child_action);
 	sigemptyset(&child->ending);
 	for (size_t i = 0; i < ARRAY_SIZE(ending_signals); i++)
-		if (!is_ignored(ending_signals[i]))
+		if (!signal_is_ignored(ending_signals[i]))
 			sigaddset(&child->ending, ending_signals[i]);
 	sigemptyset(&noted);
 	for (size_t i = 0; i < ARRAY_SIZE(noted_signals); i++)

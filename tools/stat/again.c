@@ -1,29 +1,31 @@
 // SPDX-License-Identifier: MIT
 #include "config.h"
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "common/clock.h"
+#include "common/signals.h"
 #include "stat/again.h"
 
 static volatile sig_atomic_t stopped;
 
-static void stop(int signal)
+static void stop(int number)
 {
-	(void)signal;
-	stopped = 1;
+	stopped = number;
 }
 
 void stat_again_begin(const struct stat_options *o)
 {
-	struct sigaction action = {.sa_handler = stop};
-
 	if (!o->interval_ns)
 		return;
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signal_take(SIGINT, stop);
+	signal_take(SIGTERM, stop);
+}
+
+void stat_again_end(void)
+{
+	if (stopped && !fflush(stdout))
+		signal_die(stopped);
 }
 
 bool stat_again(const struct stat_options *o, struct stat_again *again,

@@ -14,6 +14,9 @@ struct stat_again {
  * a report that is being written finish. */
 void stat_again_begin(const struct stat_options *o);
 
+/* Call it at the end: the parent learns of a signal that ended the readings. */
+void stat_again_end(void);
+
 /* Call it after a reading, with its time. Sleep until the next one. Returns false
  * if there is none. */
 bool stat_again(const struct stat_options *o, struct stat_again *again,

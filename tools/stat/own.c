@@ -6,6 +6,7 @@
 
 #include "common/root.h"
 #include "common/verbs.h"
+#include "stat/again.h"
 #include "stat/line.h"
 
 int stat_main(int argc, char **argv)
@@ -21,5 +22,6 @@ int stat_main(int argc, char **argv)
 		status = line.o.by == STAT_BY_NODE ? stat_nodes_main(&line.o)
 						   : stat_usage_main(&line.o);
 	stat_line_end(&line);
+	stat_again_end();
 	return status;
 }

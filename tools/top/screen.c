@@ -4,7 +4,6 @@
 #include <err.h>
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +15,7 @@
 #include <term.h>
 
 #include "common/clock.h"
+#include "common/signals.h"
 #include "top/screen.h"
 #include "top/state/keys.h"
 
@@ -51,14 +51,11 @@ static void handle(int signo)
 	}
 }
 
-/* Keep a signal ignored that the parent ignores: see nohup(1). */
 static void take_signal(int signo, sigset_t *block)
 {
-	struct sigaction action = {.sa_handler = handle}, before;
-
-	if (sigaction(signo, NULL, &before) || before.sa_handler == SIG_IGN)
+	if (signal_is_ignored(signo))
 		return;
-	sigaction(signo, &action, NULL);
+	signal_take(signo, handle);
 	sigaddset(block, signo);
 }
 

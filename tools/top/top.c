@@ -5,7 +5,6 @@
 #include <err.h>
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "common/opt.h"
 #include "common/output.h"
 #include "common/root.h"
+#include "common/signals.h"
 #include "common/stdout.h"
 #include "common/text.h"
 #include "common/verbs.h"
@@ -477,8 +477,7 @@ int top_main(int argc, char **argv)
 	status = run(&top);
 	/* The parent learns of the signal. Ctrl-C quits as a key does. */
 	if (top_screen_signal() && top_screen_signal() != SIGINT) {
-		signal(top_screen_signal(), SIG_DFL);
-		raise(top_screen_signal());
+		signal_die(top_screen_signal());
 	}
 	return status;
 }
