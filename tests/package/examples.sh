@@ -154,8 +154,9 @@ try()
 	result $? "$page: $command"
 }
 
-for page in run topo ls show check save replay; do
+for page in run topo ls show check save replay rm; do
 	case $page in
+	rm) rm -f batch.ledger ;;
 	check) make_own_batch ;;
 	*) make_batch ;;
 	esac >/dev/null
