@@ -376,6 +376,37 @@ else
 	dumb
 	result $? "a terminal without a cursor says so"
 fi
+# Keys that never pause: a signal comes between them.
+cat >"$tmp/flood.py" <<'END'
+import os, pty, select, signal, sys, time
+pid, fd = pty.fork()
+if not pid:
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], sys.argv[1:])
+os.set_blocking(fd, False)
+begin, shown, ended = time.monotonic(), 0, 0
+while not ended and time.monotonic() < begin + 60:
+    can_read, can_write, _ = select.select([fd], [fd] if shown else [], [], 0.01)
+    try:
+        if can_read and os.read(fd, 65536) and not shown:
+            shown = time.monotonic()
+        if can_write:
+            os.write(fd, b"jk" * 500)
+    except OSError:
+        pass
+    if shown and time.monotonic() > shown + 0.5:
+        os.kill(pid, signal.SIGTERM)
+    ended, status = os.waitpid(pid, os.WNOHANG)
+if not ended:
+    os.kill(pid, signal.SIGKILL)
+sys.exit(not ended or os.waitstatus_to_exitcode(status) != -signal.SIGTERM)
+END
+if command -v python3 >/dev/null; then
+	check "a signal ends it beside keys that never pause" \
+		python3 "$tmp/flood.py" "$tool" top --root "$m"
+else
+	skip "a signal ends it beside keys that never pause" "no python3"
+fi
 if ! command -v tmux >/dev/null; then
 	skip "on terminals" "there is no tmux"
 	plan

@@ -341,9 +341,12 @@ static bool signalled(enum top_event *event)
 
 enum top_event top_screen_wait(int64_t until_ns, int *key)
 {
+	static const struct timespec no_time;
 	enum top_event event;
 	bool gone = false;
 
+	/* Keys may come without a pause, and we wait for none. */
+	(void)ppoll(NULL, 0, &no_time, &top.mask);
 	for (;;) {
 		if (signalled(&event))
 			return event;
