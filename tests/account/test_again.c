@@ -36,7 +36,7 @@ static void one_key_beside_many_others(void **state)
 	struct tally_ledger *l = machine_ledger(*state, 4096);
 
 	for (int i = 0; i < NR_OTHERS; i++) {
-		char key[16];
+		char key[24];
 
 		snprintf(key, sizeof(key), "other-%d", i);
 		machine_account(l, key);
