@@ -377,6 +377,8 @@ static void a_child_of_the_only_writer(void **state)
 					     &l),
 			 0);
 	assert_int_equal(reserve(l, "a", &t), 0);
+	/* It can't add an account either. */
+	machine_account(l, "child");
 	assert_int_equal(forked(l, t), -EPERM);
 	assert_int_equal(tally_limit_release(l, t, NULL, 0), 0);
 	tally_ledger_close(l);
