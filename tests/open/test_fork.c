@@ -54,31 +54,31 @@ static int use_a_snapshot(const struct subject *s)
 	return err;
 }
 
+/* Until the last fork. */
+static void *repeat(struct subject *s, int (*use)(const struct subject *))
+{
+	int err = 0;
+
+	while (!err && !__atomic_load_n(&s->ends, __ATOMIC_RELAXED))
+		err = use(s);
+	if (err)
+		__atomic_store_n(&s->err, err, __ATOMIC_RELAXED);
+	return NULL;
+}
+
 static void *use_readers(void *arg)
 {
-	struct subject *s = arg;
-
-	while (!s->err && !__atomic_load_n(&s->ends, __ATOMIC_RELAXED))
-		s->err = use_a_reader(s);
-	return NULL;
+	return repeat(arg, use_a_reader);
 }
 
 static void *use_regions(void *arg)
 {
-	struct subject *s = arg;
-
-	while (!s->err && !__atomic_load_n(&s->ends, __ATOMIC_RELAXED))
-		s->err = use_a_region(s);
-	return NULL;
+	return repeat(arg, use_a_region);
 }
 
 static void *use_snapshots(void *arg)
 {
-	struct subject *s = arg;
-
-	while (!s->err && !__atomic_load_n(&s->ends, __ATOMIC_RELAXED))
-		s->err = use_a_snapshot(s);
-	return NULL;
+	return repeat(arg, use_a_snapshot);
 }
 
 static int go_on_in_child(const struct subject *s)
