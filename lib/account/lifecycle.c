@@ -10,6 +10,13 @@
 
 #define LOCK_NS INT64_C(1000000000)
 
+/* Unlock the directory, and return the error, unless the file was cut short. */
+static int unlock(struct tally_accounts *a, int err)
+{
+	directory_unlock(a);
+	return directory_if_whole(a, err);
+}
+
 /* Lock the directory, and find the account. */
 static int lock_for(struct tally_accounts *a, struct tally_account account,
 		    struct record **r)
@@ -19,19 +26,12 @@ static int lock_for(struct tally_accounts *a, struct tally_account account,
 	if (err)
 		return err;
 	if (!directory_has(a, account, 0)) {
-		directory_unlock(a);
-		return directory_if_whole(a, -ESTALE);
+		err = unlock(a, -ESTALE);
+		return err ? err : -ESTALE;
 	}
 	search_is_linked(a, account.row);
 	*r = record_at(a, account.row);
 	return 0;
-}
-
-/* Unlock the directory, and return the error, unless the file was cut short. */
-static int unlock(struct tally_accounts *a, int err)
-{
-	directory_unlock(a);
-	return directory_if_whole(a, err);
 }
 
 static bool is_ending(const struct record *r)
