@@ -31,6 +31,7 @@ struct bells {
 	uint32_t there; /* a bare wake-up */
 	uint32_t full;	/* nothing is free: wait for room */
 	uint32_t free;	/* all is: watch */
+	uint32_t armed; /* the watch has seen it */
 	uint32_t back;
 };
 
@@ -101,11 +102,10 @@ static void answer_watch(void)
 	for (uint32_t n = 0;; n++) {
 		ring(&bells->back);
 		wait_while(&bells->free, n);
-		/* It looks, and is armed, unless the crossing was faster. */
+		/* It looks, and is armed. */
 		err = tally_watch_wait(w, 0, NULL);
-		if (err == -ETIMEDOUT)
-			err = tally_watch_wait(w, -1, NULL);
-		if (err)
+		ring(&bells->armed);
+		if (err != -ETIMEDOUT || tally_watch_wait(w, -1, NULL))
 			_exit(1);
 	}
 }
@@ -211,6 +211,7 @@ static void fill(void *arg, uint64_t nr)
 /* Give all back, and let the other process watch. */
 static void arm(void *arg, uint64_t nr)
 {
+	uint32_t armed = __atomic_load_n(&bells->armed, __ATOMIC_ACQUIRE);
 	const struct timespec nap = {0, 200000};
 
 	(void)arg;
@@ -219,6 +220,8 @@ static void arm(void *arg, uint64_t nr)
 		abort();
 	is_crossed = true;
 	ring(&bells->free);
+	/* A crossing that comes before it is never seen. */
+	wait_while(&bells->armed, armed);
 	nanosleep(&nap, NULL);
 }
 
