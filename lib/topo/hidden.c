@@ -58,8 +58,8 @@ int topo_read_proc_cpus(struct topo_tree *tree, struct topo_set *set)
 	return topo_set_next(set, 0) < 0 ? -ENOENT : 0;
 }
 
-/* An error that leaves open what is there: whoever opens the topology learns of
- * it. */
+/* An error that leaves open whether nodes are hidden: opening the topology fails
+ * with it. */
 static bool tells_nothing(int err)
 {
 	return topo_fatal(err) || err == -EIO;
