@@ -39,15 +39,13 @@ static inline void room_made(struct tally_ledger *l, uint32_t bits)
 	l->room |= bits;
 }
 
-/* With the lock, after the change is kept: the bits to wake once the lock is
- * released. */
-static inline uint32_t room_tell(struct tally_ledger *l)
+/* After the change is kept: the bits of such room whose sleepers are to be woken, once
+ * the lock is released. */
+static inline uint32_t room_tell(struct layout_limits *limits, uint32_t room)
 {
-	struct layout_limits *limits = layout_limits(l->layout);
-	uint32_t bits = l->room &
+	uint32_t bits = room &
 			__atomic_load_n(&limits->awaited, __ATOMIC_RELAXED);
 
-	l->room = 0;
 	if (__builtin_expect(bits != 0, 0)) {
 		__atomic_fetch_and(&limits->awaited, ~bits, __ATOMIC_RELAXED);
 		__atomic_fetch_add(&limits->made, 1, __ATOMIC_RELEASE);

@@ -52,8 +52,10 @@ static void finish_all_ending(struct tally_ledger *l)
 static void finish_ended(struct tally_ledger *l)
 {
 	struct tally_account ended[sizeof(l->ended) / sizeof(l->ended[0])];
-	uint32_t nr = l->nr_ended, awaited = room_tell(l);
+	uint32_t nr = l->nr_ended;
+	uint32_t awaited = room_tell(layout_limits(l->layout), l->room);
 
+	l->room = 0;
 	l->nr_ended = 0;
 	for (uint32_t i = 0; i < nr && i < sizeof(ended) / sizeof(ended[0]);
 	     i++)
@@ -102,16 +104,13 @@ void limit_drain(struct tally_ledger *l)
 void limit_tell(struct tally_ledger *l)
 {
 	struct layout_limits *limits = layout_limits(l->layout);
-	uint32_t bits = ROOM_ELSEWHERE | ROOM_WATCHED;
+	uint32_t bits;
 
 	/* One that sets a bit later asks later, and finds the change. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	bits &= __atomic_load_n(&limits->awaited, __ATOMIC_RELAXED);
-	if (!bits)
-		return;
-	__atomic_fetch_and(&limits->awaited, ~bits, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&limits->made, 1, __ATOMIC_RELEASE);
-	futex_wake_bits(&limits->made, bits);
+	bits = room_tell(limits, ROOM_ELSEWHERE | ROOM_WATCHED);
+	if (bits)
+		futex_wake_bits(&limits->made, bits);
 }
 
 /* Whether a process may have died within a change, or reservations are not

@@ -11,6 +11,7 @@ no bit is set|limit/test_wait|limit/wait|s/if (awaited)/if (0)/
 a bit is set after it was asked|limit/test_wait_steps|limit/wait|s/if (bits != awaited) {/if (0) {/;s/err = sleep_at(.*/__atomic_fetch_or(\&limits->awaited, bits, __ATOMIC_RELAXED); &/
 made is read after it was asked|limit/test_wait_steps|limit/wait|s/bits = bits_of(.*/& made = __atomic_load_n(\&limits->made, __ATOMIC_ACQUIRE);/
 nobody is woken|limit/test_wait|limit/transaction|s/if (awaited)/if (0)/
+a quota that ends is not told|limit/test_wait|limit/transaction|s/if (bits)/if (0)/
 made stays|limit/test_wait|limit/room.h|s/__atomic_fetch_add(&limits->made, 1,/__atomic_fetch_add(\&limits->made, 0,/
 what is given back is not told|limit/test_wait|limit/cells|s/if (amount < 0)/if (0)/
 a node that has more is not told|limit/test_wait|limit/quota|/^int tally_limit_set_capacity/,/^}/s/room_made(.*;//

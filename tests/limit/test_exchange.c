@@ -71,32 +71,13 @@ static void refused(struct tally_ledger *l, int err,
 	assert_int_equal(limits_of_node(l, 5).limit, TALLY_LIMIT_NONE);
 }
 
-/* All below "full/" have more than 63 bits together, so that it can have no quota:
- * which is found when other limits are set already. */
-static void fill(struct tally_ledger *l)
-{
-	static const char *const keys[2] = {"full/a", "full/b"};
-	struct tally_demand demand = {0, MEMORY, INT64_MAX};
-	const struct tally_request request = {
-		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
-	struct tally_token t;
-
-	for (int i = 0; i < 2; i++) {
-		demand.node = i ? 5 : 0;
-		assert_int_equal(
-			tally_limit_reserve(l, machine_account(l, keys[i]),
-					    &request, &t, NULL),
-			0);
-	}
-}
-
 static void found_late(struct tally_ledger *l)
 {
 	struct tally_capacity capacities[] = {{0, MEMORY, 20}, {5, MEMORY, 10}};
 	struct tally_quota quotas[] = {{"new/", MEMORY, 10},
 				       {"full/", MEMORY, 9}};
 
-	fill(l);
+	limits_fill(l);
 	assert_int_equal(tally_limit_exchange(l, capacities, 2, quotas, 2),
 			 -EOVERFLOW);
 	assert_int_equal(capacities[0].capacity, 20);

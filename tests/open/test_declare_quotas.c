@@ -131,25 +131,6 @@ static void too_many(struct tally_ledger *l)
 	refused(l, -E2BIG, quotas, NR_KEYS);
 }
 
-/* All below "full/" have more than 63 bits together, so that it can have no quota:
- * which is found when other limits are set already. */
-static void fill(struct tally_ledger *l)
-{
-	static const char *const keys[2] = {"full/a", "full/b"};
-	struct tally_demand demand = {0, MEMORY, INT64_MAX};
-	const struct tally_request request = {
-		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
-	struct tally_token t;
-
-	for (int i = 0; i < 2; i++) {
-		demand.node = i ? 5 : 0;
-		assert_int_equal(
-			tally_limit_reserve(l, machine_account(l, keys[i]),
-					    &request, &t, NULL),
-			0);
-	}
-}
-
 /* What a refused call had set is not there when the resource is. */
 static void each_error(void **state)
 {
@@ -165,7 +146,7 @@ static void each_error(void **state)
 	refused(l, -EINVAL, negative, 2);
 	refused(l, -EINVAL, bad_key, 2);
 	refused(l, -E2BIG, too_deep, 2);
-	fill(l);
+	limits_fill(l);
 	refused(l, -EOVERFLOW, too_much, 2);
 	too_many(l);
 	assert_int_equal(

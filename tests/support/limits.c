@@ -2,6 +2,7 @@
 #include "support/test.h"
 
 #include "support/limits.h"
+#include "support/machine.h"
 
 static int print(void *arg, const char *problem)
 {
@@ -28,6 +29,24 @@ struct tally_limit limits_of_node(struct tally_ledger *ledger, int node)
 	assert_int_equal(tally_limit_node(view, node, 1, &limit), 0);
 	tally_view_close(view);
 	return limit;
+}
+
+void limits_fill(struct tally_ledger *ledger)
+{
+	static const char *const keys[2] = {"full/a", "full/b"};
+	struct tally_demand demand = {0, 1, INT64_MAX};
+	const struct tally_request request = {
+		.size = sizeof(request), .demands = &demand, .nr_demands = 1};
+	struct tally_token t;
+
+	for (int i = 0; i < 2; i++) {
+		demand.node = i ? 5 : 0;
+		assert_int_equal(
+			tally_limit_reserve(ledger,
+					    machine_account(ledger, keys[i]),
+					    &request, &t, NULL),
+			0);
+	}
 }
 
 void limits_lapse(int64_t lease_ns)

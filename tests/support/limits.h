@@ -11,6 +11,10 @@ void limits_agree(struct tally_ledger *ledger);
 /* The limit of memory, of machine_reservables, on a node. */
 struct tally_limit limits_of_node(struct tally_ledger *ledger, int node);
 
+/* Give accounts below "full/" more than 63 bits of memory together, on two nodes: it can
+ * have no quota, which is found when other limits are set already. */
+void limits_fill(struct tally_ledger *ledger);
+
 /* Wait until a lease that has begun before, of that length, has run out. */
 void limits_lapse(int64_t lease_ns);
 
